@@ -1,0 +1,499 @@
+//! What peers sent. Any bytes may come.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use super::{REFRESH_SECONDS, STALE_SECONDS};
+use crate::object::Object;
+use crate::reason::WireReason;
+use crate::scalar::Scalar;
+use crate::{CellState, Reason, Transport, wwid};
+
+/// Most paths of one map that are believed.
+const MAX_PATHS: i64 = 65_535;
+
+/// Most reasons that are taken over for one map.
+const MAX_REASONS: usize = 8;
+
+/// A peer's report, cleaned: only WWIDs, states and numbers that can be such are left.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Broadcast<'a> {
+    /// When it was sent, in seconds since the epoch.
+    pub time: Option<i64>,
+    /// The maps by WWID, in the order of the text.
+    pub entries: Vec<(Cow<'a, str>, Entry)>,
+}
+
+/// What a peer says of one of its maps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The map's state; `unknown` where the peer sent none of the known ones.
+    pub state: CellState,
+    /// Number of active paths.
+    pub paths_active: Option<u32>,
+    /// Number of paths.
+    pub paths_total: Option<u32>,
+    /// Transport of all of its paths.
+    pub transport: Option<Transport>,
+    /// Size in bytes.
+    pub size: Option<u64>,
+    /// Why the state is not optimal.
+    pub reasons: Vec<Reason>,
+}
+
+/// Why a peer's text counts as no report.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BadBroadcast {
+    /// The text is not UTF-8.
+    #[error("invalid UTF-8 at byte {0}")]
+    Utf8(usize),
+    /// The text is no JSON object.
+    #[error("{0}")]
+    Json(String),
+    /// There is no object `maps`.
+    #[error("no object 'maps'")]
+    NoMaps,
+    /// The text is of a form that a newer version made: what it says is not known here.
+    #[error("made by a newer version (format {0})")]
+    Newer(i64),
+}
+
+/// Whether a report still counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// It does.
+    Fresh,
+    /// It is older than [`STALE_SECONDS`], or more than [`REFRESH_SECONDS`] in the future, or has
+    /// no time.
+    Stale {
+        /// Its age in seconds.
+        age: Option<i64>,
+    },
+}
+
+impl<'a> Broadcast<'a> {
+    /// Reads a report in the plain form, `{ "maps": { WWID: {...} }, "time": N }`.
+    ///
+    /// Names that are no WWID are left out, odd states become `unknown`, numbers that make no sense
+    /// are dropped one by one. Fields that are not known are skipped.
+    pub fn decode(text: &'a [u8]) -> Result<Self, BadBroadcast> {
+        let text =
+            std::str::from_utf8(text).map_err(|error| BadBroadcast::Utf8(error.valid_up_to()))?;
+        match serde_json::from_str::<Object<WireBroadcast<'_>>>(text) {
+            Ok(Object(wire)) => wire.finish(),
+            Err(_) => Self::decode_piece_by_piece(text),
+        }
+    }
+
+    /// As [`Broadcast::decode`], but takes a mere `{ WWID: { "state": ... } }` as well.
+    pub fn decode_lenient(text: &'a [u8]) -> Result<Self, BadBroadcast> {
+        match Self::decode(text) {
+            Err(BadBroadcast::NoMaps) => {
+                let bare: Pairs<'a, Object<WireEntry<'a>>> =
+                    serde_json::from_slice(text).map_err(|_| BadBroadcast::NoMaps)?;
+                let summary =
+                    |(_, Object(entry)): &(_, Object<WireEntry<'_>>)| entry.state != Scalar::Null;
+                if bare.0.is_empty() || !bare.0.iter().all(summary) {
+                    return Err(BadBroadcast::NoMaps);
+                }
+                Ok(Self {
+                    time: None,
+                    entries: entries(bare),
+                })
+            }
+            decoded => decoded,
+        }
+    }
+
+    /// Reads a text of which some part has a type or a number that it should not have: each field
+    /// on its own, so that one does not take the others along.
+    fn decode_piece_by_piece(text: &'a str) -> Result<Self, BadBroadcast> {
+        let fields: Pairs<'a, &'a RawValue> =
+            serde_json::from_str(text).map_err(|error| BadBroadcast::Json(error.to_string()))?;
+        check_format(&fields.scalar("format"))?;
+        let maps = fields.last("maps").ok_or(BadBroadcast::NoMaps)?;
+        let maps: Pairs<'a, &'a RawValue> =
+            serde_json::from_str(maps.get()).map_err(|_| BadBroadcast::NoMaps)?;
+        let maps = maps
+            .0
+            .into_iter()
+            .map(|(wwid, raw)| (wwid, Object(WireEntry::piece_by_piece(raw))));
+        Ok(Self {
+            time: seconds(&fields.scalar("time")),
+            entries: entries(Pairs(maps.collect())),
+        })
+    }
+
+    /// Whether the report counts at `now`, in seconds since the epoch.
+    pub fn freshness(&self, now: i64) -> Freshness {
+        match self.time.map(|time| now.saturating_sub(time)) {
+            Some(age) if (-REFRESH_SECONDS..=STALE_SECONDS).contains(&age) => Freshness::Fresh,
+            age => Freshness::Stale { age },
+        }
+    }
+}
+
+fn check_format(format: &Scalar<'_>) -> Result<(), BadBroadcast> {
+    match format {
+        Scalar::Null => Ok(()),
+        _ => match format.as_int() {
+            Some(1) => Ok(()),
+            other => Err(BadBroadcast::Newer(other.unwrap_or(-1))),
+        },
+    }
+}
+
+/// A time in whole seconds; senders may have sent fractions.
+fn seconds(time: &Scalar<'_>) -> Option<i64> {
+    let whole = match time {
+        Scalar::Float(seconds) => Scalar::Float(seconds.floor()),
+        other => other.clone(),
+    };
+    whole.as_int().filter(|seconds| *seconds >= 0)
+}
+
+fn entries<'a>(maps: Pairs<'a, Object<WireEntry<'a>>>) -> Vec<(Cow<'a, str>, Entry)> {
+    let valid = maps
+        .0
+        .into_iter()
+        .filter(|(wwid, _)| wwid::check(wwid).is_ok());
+    valid
+        .map(|(wwid, Object(entry))| (wwid, entry.entry()))
+        .collect()
+}
+
+/// The text as a well-behaved peer sends it. Read in one go, which is why it is fast.
+#[derive(Deserialize)]
+struct WireBroadcast<'a> {
+    #[serde(borrow, default)]
+    format: Scalar<'a>,
+    #[serde(borrow, default)]
+    time: Scalar<'a>,
+    #[serde(borrow)]
+    maps: Option<Pairs<'a, Object<WireEntry<'a>>>>,
+}
+
+impl<'a> WireBroadcast<'a> {
+    fn finish(self) -> Result<Broadcast<'a>, BadBroadcast> {
+        check_format(&self.format)?;
+        let maps = self.maps.ok_or(BadBroadcast::NoMaps)?;
+        Ok(Broadcast {
+            time: seconds(&self.time),
+            entries: entries(maps),
+        })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct WireEntry<'a> {
+    #[serde(borrow)]
+    state: Scalar<'a>,
+    #[serde(borrow)]
+    paths_active: Scalar<'a>,
+    #[serde(borrow)]
+    paths_total: Scalar<'a>,
+    #[serde(borrow)]
+    transport: Scalar<'a>,
+    #[serde(borrow)]
+    size: Scalar<'a>,
+    #[serde(borrow)]
+    reasons: Vec<Object<WireReason<'a>>>,
+}
+
+impl<'a> WireEntry<'a> {
+    fn piece_by_piece(raw: &'a RawValue) -> Self {
+        let fields: Pairs<'a, &'a RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let reasons = fields
+            .last("reasons")
+            .map(|raw| serde_json::from_str(raw.get()));
+        let reasons: Vec<&'a RawValue> = reasons.and_then(Result::ok).unwrap_or_default();
+        Self {
+            state: fields.scalar("state"),
+            paths_active: fields.scalar("paths-active"),
+            paths_total: fields.scalar("paths-total"),
+            transport: fields.scalar("transport"),
+            size: fields.scalar("size"),
+            reasons: reasons
+                .into_iter()
+                .filter_map(|raw| serde_json::from_str(raw.get()).ok())
+                .collect(),
+        }
+    }
+
+    fn entry(self) -> Entry {
+        let name = self.state.as_text();
+        let state = name.and_then(|name| CellState::from_name(&name));
+        let number = |scalar: &Scalar<'_>| {
+            let number = scalar
+                .as_int()
+                .filter(|number| (0..=MAX_PATHS).contains(number))?;
+            u32::try_from(number).ok()
+        };
+        let active = number(&self.paths_active);
+        let total = number(&self.paths_total);
+        // More active paths than paths: neither number can be believed.
+        let (active, total) = if active > total && total.is_some() {
+            (None, None)
+        } else {
+            (active, total)
+        };
+        let reasons = self
+            .reasons
+            .iter()
+            .filter_map(|Object(reason)| reason.reason())
+            .take(MAX_REASONS);
+        Entry {
+            state: state.unwrap_or(CellState::Unknown),
+            paths_active: active,
+            paths_total: total,
+            transport: self
+                .transport
+                .as_text()
+                .and_then(|name| Transport::from_name(&name)),
+            size: self
+                .size
+                .as_int()
+                .and_then(|size| u64::try_from(size).ok())
+                .filter(|&n| n > 0),
+            reasons: reasons.collect(),
+        }
+    }
+}
+
+/// The pairs of a JSON object in their order, keys borrowed where they can be.
+struct Pairs<'a, T>(Vec<(Cow<'a, str>, T)>);
+
+impl<T> Default for Pairs<'_, T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'a> Pairs<'a, &'a RawValue> {
+    /// The value of a key; of several, the last, as JSON parsers have it.
+    fn last(&self, key: &str) -> Option<&'a RawValue> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(name, _)| name == key)
+            .map(|(_, raw)| *raw)
+    }
+
+    /// A plain value; null where there is none, or none that can be read.
+    fn scalar(&self, key: &str) -> Scalar<'a> {
+        let raw = self.last(key).map(|raw| serde_json::from_str(raw.get()));
+        raw.and_then(Result::ok).unwrap_or_default()
+    }
+}
+
+impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Pairs<'a, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Key<'k>(#[serde(borrow)] Cow<'k, str>);
+
+        struct PairsVisitor<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
+            type Value = Vec<(Cow<'de, str>, T)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some((Key(key), value)) = map.next_entry()? {
+                    pairs.push((key, value));
+                }
+                Ok(pairs)
+            }
+        }
+
+        deserializer
+            .deserialize_map(PairsVisitor(std::marker::PhantomData))
+            .map(Pairs)
+    }
+}
+
+/// That a peer could not apply the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplyStatus {
+    /// What it said.
+    pub error: String,
+    /// When, in seconds since the epoch.
+    pub time: Option<i64>,
+}
+
+impl ApplyStatus {
+    /// Reads the value of a peer's key `multipath-apply`.
+    ///
+    /// None where it tells of no failure: no JSON object, or one without a text `error`.
+    pub fn decode(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let fields: Pairs<'_, &RawValue> = serde_json::from_str(text).ok()?;
+        let error = fields
+            .scalar("error")
+            .into_text()
+            .filter(|error| !error.is_empty())?;
+        Some(Self {
+            error: error.into_owned(),
+            time: seconds(&fields.scalar("time")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn states(text: &str) -> Result<Vec<(String, CellState)>, BadBroadcast> {
+        let broadcast = Broadcast::decode(text.as_bytes())?;
+        let entries = broadcast.entries.into_iter();
+        Ok(entries
+            .map(|(wwid, entry)| (wwid.into_owned(), entry.state))
+            .collect())
+    }
+
+    #[test]
+    fn odd_entries_do_not_harm_the_others() {
+        use CellState::{Failed, Optimal, Unknown};
+        for odd in [
+            "5",
+            "null",
+            "[]",
+            "{}",
+            r#"{"state":["optimal"]}"#,
+            r#"["optimal"]"#,
+            r#"["optimal",1,1,"fc",1,[]]"#,
+            r#"{"state":"fine"}"#,
+            r#"{"state":1e999}"#,
+            r#"{"state":"\ud800"}"#,
+        ] {
+            let text = format!(
+                r#"{{"maps":{{"a":{{"state":"failed"}},"b":{odd},"c":{{"state":"optimal"}}}}}}"#
+            );
+            let wanted = [("a", Failed), ("b", Unknown), ("c", Optimal)];
+            let wanted = wanted.map(|(wwid, state)| (wwid.to_owned(), state));
+            assert_eq!(states(&text), Ok(wanted.to_vec()), "{odd}");
+        }
+    }
+
+    #[test]
+    fn odd_fields_do_not_harm_the_others() {
+        for odd in [
+            r#""size":1e999"#,
+            r#""reasons":{"x":[]}"#,
+            r#""paths-active":-1"#,
+        ] {
+            let text = format!(
+                r#"{{"maps":{{"a":{{"state":"degraded",{odd},"paths-total":"4","transport":"fc"}}}},"time":7}}"#
+            );
+            let broadcast = Broadcast::decode(text.as_bytes());
+            let wanted = Entry {
+                state: CellState::Degraded,
+                paths_active: None,
+                paths_total: Some(4),
+                transport: Some(Transport::Fc),
+                size: None,
+                reasons: Vec::new(),
+            };
+            let wanted = Broadcast {
+                time: Some(7),
+                entries: vec![("a".into(), wanted)],
+            };
+            assert_eq!(broadcast, Ok(wanted), "{odd}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_contradict_each_other_are_dropped() {
+        let text = br#"{"maps":{"a":{"state":"optimal","paths-active":5,"paths-total":4}}}"#;
+        let broadcast = Broadcast::decode(text).unwrap_or_default();
+        let numbers = broadcast
+            .entries
+            .iter()
+            .map(|(_, e)| (e.paths_active, e.paths_total));
+        assert_eq!(numbers.collect::<Vec<_>>(), [(None, None)]);
+    }
+
+    #[test]
+    fn names_that_are_no_wwid_are_left_out() {
+        let text = r#"{"maps":{"../a":{"state":"failed"},"":{"state":"failed"},"a\n":{},"b":{"state":"optimal"}}}"#;
+        assert_eq!(states(text), Ok(vec![("b".into(), CellState::Optimal)]));
+    }
+
+    #[test]
+    fn no_report_at_all() {
+        for text in ["", "{", "[]", "null", "7", "{} x", "\u{feff}{}"] {
+            assert!(
+                matches!(states(text), Err(BadBroadcast::Json(_))),
+                "{text:?}"
+            );
+        }
+        for text in ["{}", r#"{"time":7}"#, r#"{"maps":[]}"#, r#"{"maps":null}"#] {
+            assert_eq!(states(text), Err(BadBroadcast::NoMaps), "{text:?}");
+        }
+        assert_eq!(
+            Broadcast::decode(b"{\"a\xff\":1}"),
+            Err(BadBroadcast::Utf8(3))
+        );
+        assert_eq!(
+            states(r#"{"format":2,"lz":"..."}"#),
+            Err(BadBroadcast::Newer(2))
+        );
+        assert_eq!(states(r#"{"format":1,"maps":{}}"#), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_bare_summary_is_told_from_anything_else() {
+        let bare = Broadcast::decode_lenient(br#"{"a":{"state":"optimal"}}"#).unwrap_or_default();
+        assert_eq!(bare.entries.len(), 1);
+        for text in ["{}", r#"{"a":{}}"#, r#"{"a":1}"#, r#"{"time":7}"#] {
+            let decoded = Broadcast::decode_lenient(text.as_bytes());
+            assert_eq!(decoded, Err(BadBroadcast::NoMaps), "{text}");
+        }
+    }
+
+    #[test]
+    fn freshness_of_a_report() {
+        let at = |time| {
+            Broadcast {
+                time,
+                entries: Vec::new(),
+            }
+            .freshness(1_000)
+        };
+        for time in [820, 1_000, 1_060] {
+            assert_eq!(at(Some(time)), Freshness::Fresh, "{time}");
+        }
+        assert_eq!(at(Some(819)), Freshness::Stale { age: Some(181) });
+        assert_eq!(at(Some(1_061)), Freshness::Stale { age: Some(-61) });
+        assert_eq!(at(None), Freshness::Stale { age: None });
+    }
+
+    #[test]
+    fn apply_errors() {
+        let decode = |text: &str| ApplyStatus::decode(text.as_bytes());
+        let status = |error: &str, time| {
+            Some(ApplyStatus {
+                error: error.into(),
+                time,
+            })
+        };
+        assert_eq!(
+            decode(r#"{"error":"no","time":7.5}"#),
+            status("no", Some(7))
+        );
+        assert_eq!(decode(r#"{"error":"no","time":"x"}"#), status("no", None));
+        for text in ["", "x", "{}", r#"{"error":""}"#, r#"{"error":["x"]}"#, "[]"] {
+            assert_eq!(decode(text), None, "{text:?}");
+        }
+    }
+}

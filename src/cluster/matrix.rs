@@ -1,0 +1,160 @@
+//! The result: rows of cells.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use crate::{Alias, CellState, NodeName, Reason, Transport, Wwid};
+
+/// The answer to a request for the cluster's status.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The matrix, a row for each LUN.
+    pub luns: Matrix,
+    /// The nodes that could not apply the configuration.
+    pub nodes: BTreeMap<NodeName, ApplyError>,
+}
+
+/// Why a node could not apply the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ApplyError {
+    /// What the node said.
+    pub apply_error: String,
+    /// When, in seconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apply_time: Option<i64>,
+}
+
+/// LUNs by node, sorted by WWID. Serialized as the list of its [`Lun`]s.
+#[derive(Debug, Default)]
+pub struct Matrix {
+    /// All nodes that occur, sorted; cells refer to them by position.
+    pub(super) nodes: Vec<NodeName>,
+    pub(super) rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) wwid: Wwid,
+    pub(super) alias: Option<Alias>,
+    pub(super) used_by: Option<String>,
+    pub(super) size: Option<u64>,
+    pub(super) state: CellState,
+    /// Cells by position of their node, sorted.
+    pub(super) cells: Vec<(usize, Cell)>,
+}
+
+/// One LUN over all nodes.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Lun<'m> {
+    /// Identifier of the LUN.
+    pub wwid: &'m Wwid,
+    /// Its alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<&'m Alias>,
+    /// The storage that uses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<&'m str>,
+    /// Size in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The worst state of any node that counts.
+    pub cluster_state: CellState,
+    /// The nodes' own states.
+    pub nodes: Cells<'m>,
+}
+
+/// The cells of one LUN by node.
+#[derive(Clone, Copy, Debug)]
+pub struct Cells<'m> {
+    nodes: &'m [NodeName],
+    cells: &'m [(usize, Cell)],
+}
+
+/// A LUN on a node.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Cell {
+    /// State of the LUN on this node.
+    pub state: CellState,
+    /// Number of active paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths_active: Option<u32>,
+    /// Number of paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths_total: Option<u32>,
+    /// Transport of the paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
+    /// Why the state is not optimal.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason>,
+}
+
+impl Cell {
+    /// A cell of which nothing but a state and its reasons is known.
+    pub(super) fn bare(state: CellState, reasons: Vec<Reason>) -> Self {
+        Self {
+            state,
+            paths_active: None,
+            paths_total: None,
+            transport: None,
+            reasons,
+        }
+    }
+}
+
+impl Matrix {
+    /// The LUNs, sorted by WWID.
+    pub fn luns(&self) -> impl ExactSizeIterator<Item = Lun<'_>> {
+        self.rows.iter().map(|row| Lun {
+            wwid: &row.wwid,
+            alias: row.alias.as_ref(),
+            used_by: row.used_by.as_deref(),
+            size: row.size,
+            cluster_state: row.state,
+            nodes: Cells {
+                nodes: &self.nodes,
+                cells: &row.cells,
+            },
+        })
+    }
+}
+
+impl Serialize for Matrix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.luns())
+    }
+}
+
+impl<'m> Cells<'m> {
+    /// The cells with their nodes, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'m NodeName, &'m Cell)> {
+        let nodes = self.nodes;
+        self.cells
+            .iter()
+            .filter_map(move |(node, cell)| Some((nodes.get(*node)?, cell)))
+    }
+
+    /// The cell of one node.
+    pub fn get(&self, node: &str) -> Option<&'m Cell> {
+        self.iter()
+            .find(|(name, _)| name.as_str() == node)
+            .map(|(_, cell)| cell)
+    }
+}
+
+impl Serialize for Cells<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+
+        // The length lets a hash be made in one go; `collect_map` would not know it.
+        let mut map = serializer.serialize_map(Some(self.cells.len()))?;
+        for (node, cell) in self.iter() {
+            map.serialize_entry(node, cell)?;
+        }
+        map.end()
+    }
+}

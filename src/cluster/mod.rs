@@ -1,0 +1,23 @@
+//! The cluster's matrix of health, LUN by node.
+//!
+//! [`status`] answers a whole request: raw texts of the key-value store in, matrix out.
+//! [`aggregate`] is the roll-up alone, for callers that know who is online. Both follow the same
+//! rules:
+//!
+//! 1. There is a row for each allow-listed WWID and for each that any node's report names.
+//! 2. An allow-listed LUN is expected on the nodes that are given for it; where none are, on every
+//!    online node that reports. Other LUNs are expected nowhere.
+//! 3. A node that is offline, or whose report is stale, gives `unknown` for the LUNs that it named.
+//! 4. An online node's state counts as it reported it, `unknown` where that is no known state.
+//! 5. An expected node that is online and does not name the LUN is `missing`; one that is offline,
+//!    or whose report is stale, is `unknown`.
+//! 6. A node where the LUN is not expected is never `missing`, but what it reports counts.
+//! 7. The LUN's state is the worst of the online nodes' states other than `unknown`.
+
+mod inputs;
+mod matrix;
+mod roll_up;
+
+pub use inputs::{AggregateArgs, Config, KvTexts, Member, RawText, Section, StatusArgs};
+pub use matrix::{ApplyError, Cell, Cells, Lun, Matrix, Status};
+pub use roll_up::{aggregate, status};

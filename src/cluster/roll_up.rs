@@ -1,0 +1,353 @@
+//! From the nodes' reports to the matrix. The rules are those of the [module above](super).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::inputs::{AggregateArgs, KvTexts, StatusArgs};
+use super::matrix::{ApplyError, Cell, Matrix, Row, Status};
+use crate::broadcast::{ApplyStatus, BadBroadcast, Broadcast, Entry, Freshness};
+use crate::expectations::Expectations;
+use crate::{Alias, CellState, NodeName, NodeSet, Reason, Wwid};
+
+/// Answers a request for the cluster's status.
+pub fn status(args: &StatusArgs<'_>) -> Status {
+    let members = args.members.as_ref().filter(|members| !members.is_empty());
+    let is_online = |node: &str| match members {
+        Some(members) => {
+            matches!(members.get(node), Some(Some(member)) if member.online.is_true())
+        }
+        None => true,
+    };
+    let now = args.now.as_int().unwrap_or(0);
+    let mut reporters = reporters(args.kv.as_ref(), Broadcast::decode);
+    for (name, reporter) in &mut reporters {
+        if !is_online(name.as_str()) {
+            reporter.standing = Standing::Offline;
+        } else if let Ok(broadcast) = &reporter.broadcast {
+            if let Freshness::Stale { age } = broadcast.freshness(now) {
+                reporter.standing = Standing::Stale { age };
+            }
+        }
+    }
+
+    let none = Expectations::default();
+    let expectations = args.expectations.as_ref().unwrap_or(&none);
+    let expected_on = |wwid: &Wwid| {
+        let own = expectations
+            .wwid_nodes
+            .get(wwid.as_str())
+            .filter(|nodes| !nodes.is_empty());
+        own.unwrap_or(&expectations.nodes)
+    };
+    let allow_list = args.config.iter().flat_map(|config| config.allow_list());
+    let allow_list = allow_list.map(|(wwid, alias)| {
+        let expected = expected_on(&wwid);
+        (wwid, alias, expected)
+    });
+    let luns = roll_up(
+        &reporters,
+        &is_online,
+        allow_list.collect(),
+        &expectations.consumers,
+    );
+    Status {
+        luns,
+        nodes: apply_errors(args.apply_kv.as_ref(), &is_online),
+    }
+}
+
+/// Rolls reports up, where the caller knows who is online and which reports are too old.
+pub fn aggregate(args: &AggregateArgs<'_>) -> Matrix {
+    let none = NodeSet::default();
+    let online = args.online.as_ref().unwrap_or(&none);
+    let is_online = |node: &str| online.0.contains(node);
+    let mut reporters = reporters(args.kv.as_ref(), Broadcast::decode_lenient);
+    for (name, reporter) in &mut reporters {
+        if !is_online(name.as_str()) {
+            reporter.standing = Standing::Offline;
+        }
+    }
+    let allow_list = args.allow_list().map(|(wwid, alias)| {
+        let expected = args
+            .expected
+            .as_ref()
+            .and_then(|expected| expected.get(wwid.as_str()));
+        (wwid, alias, expected.unwrap_or(&none))
+    });
+    roll_up(
+        &reporters,
+        &is_online,
+        allow_list.collect(),
+        &args.used_by(),
+    )
+}
+
+/// A node that has a text in the key-value store.
+struct Reporter<'a> {
+    broadcast: Result<Broadcast<'a>, BadBroadcast>,
+    standing: Standing,
+}
+
+/// Whether what a node reports counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Live,
+    Offline,
+    Stale { age: Option<i64> },
+}
+
+impl Standing {
+    /// Why the node's report does not count.
+    fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Live => None,
+            Self::Offline => Some(Reason::NodeOffline),
+            Self::Stale { age } => Some(Reason::ReporterStale { age }),
+        }
+    }
+}
+
+type Decode<'a> = fn(&'a [u8]) -> Result<Broadcast<'a>, BadBroadcast>;
+
+/// Reads the texts of one key. An empty text is a cleared key.
+fn reporters<'a>(
+    kv: Option<&'a KvTexts<'_>>,
+    decode: Decode<'a>,
+) -> BTreeMap<NodeName, Reporter<'a>> {
+    let texts = kv.into_iter().flatten().filter_map(|(name, text)| {
+        let text = text.as_ref().filter(|text| !text.0.is_empty())?;
+        let broadcast = decode(&text.0);
+        Some((
+            NodeName::new(name).ok()?,
+            Reporter {
+                broadcast,
+                standing: Standing::Live,
+            },
+        ))
+    });
+    texts.collect()
+}
+
+fn apply_errors(
+    kv: Option<&KvTexts<'_>>,
+    is_online: &dyn Fn(&str) -> bool,
+) -> BTreeMap<NodeName, ApplyError> {
+    let errors = kv.into_iter().flatten().filter_map(|(name, text)| {
+        let status = ApplyStatus::decode(&text.as_ref()?.0)?;
+        let node = NodeName::new(name)
+            .ok()
+            .filter(|node| is_online(node.as_str()))?;
+        Some((
+            node,
+            ApplyError {
+                apply_error: status.error,
+                apply_time: status.time,
+            },
+        ))
+    });
+    errors.collect()
+}
+
+/// An allow-listed LUN: its identifier, its alias, and the nodes that should carry it.
+type Allowed<'e> = (Wwid, Option<Alias>, &'e NodeSet);
+
+fn roll_up(
+    reporters: &BTreeMap<NodeName, Reporter<'_>>,
+    is_online: &dyn Fn(&str) -> bool,
+    allow_list: Vec<Allowed<'_>>,
+    used_by: &BTreeMap<String, String>,
+) -> Matrix {
+    // Rule 2: a live reporter whose text cannot be read does not report.
+    let live: NodeSet = reporters
+        .iter()
+        .filter(|(_, reporter)| reporter.standing == Standing::Live && reporter.broadcast.is_ok())
+        .map(|(name, _)| name.clone())
+        .collect();
+
+    let expected = allow_list.iter().flat_map(|(_, _, nodes)| &nodes.0);
+    let names: BTreeSet<&NodeName> = reporters.keys().chain(expected).collect();
+    let nodes: Vec<NodeName> = names.into_iter().cloned().collect();
+    let positions: HashMap<&str, usize> = nodes.iter().map(NodeName::as_str).zip(0..).collect();
+
+    let mut rows = Rows::default();
+    let mut expected_by_row = Vec::with_capacity(allow_list.len());
+    for (wwid, alias, expected) in allow_list {
+        let row = rows.position(wwid.as_str());
+        let expected = if expected.is_empty() { &live } else { expected };
+        if let Some(row) = rows.list.get_mut(row) {
+            row.alias = alias;
+        }
+        expected_by_row.push((row, expected));
+    }
+
+    for (name, reporter) in reporters {
+        let (Ok(broadcast), Some(&node)) = (&reporter.broadcast, positions.get(name.as_str()))
+        else {
+            continue;
+        };
+        for (wwid, entry) in &broadcast.entries {
+            let row = rows.position(wwid);
+            if let Some(row) = rows.list.get_mut(row) {
+                row.report(node, reporter.standing, entry);
+            }
+        }
+    }
+
+    for (row, expected) in expected_by_row {
+        let Some(row) = rows.list.get_mut(row) else {
+            continue;
+        };
+        row.expect(expected, &positions, |name| {
+            absent(reporters.get(name), is_online(name))
+        });
+    }
+
+    let mut rows = rows.list;
+    for row in &mut rows {
+        // Rule 7. Nodes that do not count have `unknown` cells, the least severe state.
+        let worst = row.cells.iter().map(|(_, cell)| cell.state).max();
+        row.state = worst.unwrap_or(CellState::Unknown);
+        row.used_by = used_by.get(row.wwid.as_str()).cloned();
+    }
+    rows.sort_unstable_by(|a, b| a.wwid.cmp(&b.wwid));
+    Matrix { nodes, rows }
+}
+
+/// Rule 5: the cell of an expected node that did not name the LUN.
+fn absent(reporter: Option<&Reporter<'_>>, online: bool) -> Cell {
+    if !online {
+        return Cell::bare(CellState::Unknown, vec![Reason::NodeOffline]);
+    }
+    let Some(reporter) = reporter else {
+        return Cell::bare(CellState::Missing, vec![Reason::NotAssembled]);
+    };
+    match (&reporter.broadcast, reporter.standing.reason()) {
+        (_, Some(reason)) => Cell::bare(CellState::Unknown, vec![reason]),
+        (Ok(_), None) => Cell::bare(CellState::Missing, vec![Reason::NotAssembled]),
+        // What a newer version says is not known here, which is not the same as nothing.
+        (Err(BadBroadcast::Newer(format)), None) => Cell::bare(
+            CellState::Unknown,
+            vec![Reason::NewerBroadcast { format: *format }],
+        ),
+        (Err(error), None) => {
+            let detail = error.to_string();
+            let reasons = vec![Reason::NotAssembled, Reason::BadBroadcast { detail }];
+            Cell::bare(CellState::Missing, reasons)
+        }
+    }
+}
+
+/// The rows that there are so far, found by WWID.
+#[derive(Default)]
+struct Rows {
+    list: Vec<Row>,
+    by_wwid: HashMap<Wwid, usize>,
+    /// The row asked for last. Nodes name the same LUNs in the same order, so that the next one is
+    /// mostly right and spares the search.
+    last: usize,
+}
+
+impl Rows {
+    /// The position of a WWID's row, which is made if there is none. The WWID was checked.
+    fn position(&mut self, wwid: &str) -> usize {
+        let next = self.last + 1;
+        if self
+            .list
+            .get(next)
+            .is_some_and(|row| row.wwid.as_str() == wwid)
+        {
+            self.last = next;
+            return next;
+        }
+        self.last = match (self.by_wwid.get(wwid), Wwid::new(wwid)) {
+            (Some(&position), _) => position,
+            (None, Ok(wwid)) => {
+                let position = self.list.len();
+                self.list.push(Row {
+                    wwid: wwid.clone(),
+                    alias: None,
+                    used_by: None,
+                    size: None,
+                    state: CellState::Unknown,
+                    cells: Vec::new(),
+                });
+                self.by_wwid.insert(wwid, position);
+                position
+            }
+            (None, Err(_)) => usize::MAX,
+        };
+        self.last
+    }
+}
+
+impl Row {
+    /// Rules 3 and 4: a node named the LUN.
+    fn report(&mut self, node: usize, standing: Standing, entry: &Entry) {
+        // A name that occurs twice in one report: the later one counts.
+        if self.cells.last().is_some_and(|(last, _)| *last == node) {
+            self.cells.pop();
+        }
+        if let Some(reason) = standing.reason() {
+            self.cells
+                .push((node, Cell::bare(CellState::Unknown, vec![reason])));
+        } else {
+            self.size = self.size.or(entry.size);
+            self.cells.push((node, live_cell(entry)));
+        }
+    }
+
+    /// Rule 5: these nodes should carry the LUN.
+    fn expect(
+        &mut self,
+        expected: &NodeSet,
+        positions: &HashMap<&str, usize>,
+        absent: impl Fn(&str) -> Cell,
+    ) {
+        let reported = self.cells.len();
+        for name in &expected.0 {
+            let Some(&node) = positions.get(name.as_str()) else {
+                continue;
+            };
+            let known = self.cells.get(..reported).unwrap_or_default();
+            if known
+                .binary_search_by_key(&node, |(node, _)| *node)
+                .is_err()
+            {
+                self.cells.push((node, absent(name.as_str())));
+            }
+        }
+        self.cells.sort_unstable_by_key(|(node, _)| *node);
+    }
+}
+
+/// The cell of a node whose report counts.
+fn live_cell(entry: &Entry) -> Cell {
+    let reasons = match entry.state {
+        CellState::Optimal => Vec::new(),
+        _ if !entry.reasons.is_empty() => entry.reasons.clone(),
+        _ => derived_reason(entry).into_iter().collect(),
+    };
+    Cell {
+        state: entry.state,
+        paths_active: entry.paths_active,
+        paths_total: entry.paths_total,
+        transport: entry.transport,
+        reasons,
+    }
+}
+
+/// What the numbers tell where a peer gives no reasons, as older versions do.
+fn derived_reason(entry: &Entry) -> Option<Reason> {
+    match (entry.state, entry.paths_active, entry.paths_total) {
+        (CellState::Unknown, ..) => Some(Reason::UnknownState),
+        (CellState::Missing, ..) => Some(Reason::NotAssembled),
+        (CellState::Failed, _, Some(0)) => Some(Reason::NoPaths),
+        (CellState::Failed, _, Some(count)) => Some(Reason::AllPathsFailed { count }),
+        (CellState::Degraded, Some(active), Some(total)) if active < total => {
+            Some(Reason::PathFailed {
+                count: total.saturating_sub(active),
+                devs: Vec::new(),
+            })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,269 @@
+//! What the command `multipathd show ...` gave: its text, or one of the daemon's error replies.
+
+use thiserror::Error;
+
+use super::json::plain_reply;
+use super::sysfs::{BlockDevices, Devices};
+use super::{ParseError, Parsed, parse};
+
+/// Outcome of a run of `multipathd`.
+///
+/// stdout and stderr are apart: complaints about configuration files come on stderr while the
+/// reply is right.
+#[derive(Clone, Debug, Default)]
+pub struct Reply<'a> {
+    /// Exit code; none if a signal ended the client.
+    pub exit_code: Option<i32>,
+    /// What it printed on stdout.
+    pub stdout: &'a [u8],
+    /// What it printed on stderr.
+    pub stderr: &'a [u8],
+    /// Whether the caller ended the client because it took too long.
+    pub timed_out: bool,
+}
+
+/// Why the outcome gives no maps.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// The client did not end in the time that the caller gave it.
+    #[error("multipathd did not answer in time")]
+    TimedOut,
+    /// A signal ended the client. multipath-tools 0.11 and later die with SIGFPE on
+    /// `polling_interval 0`, the client included.
+    #[error(
+        "multipathd's client was killed by a signal: is there an invalid polling_interval in \
+         /etc/multipath.conf or /etc/multipath/conf.d?{}", detail(.stderr)
+    )]
+    Killed {
+        /// What it had printed on stderr.
+        stderr: String,
+    },
+    /// The daemon answered with one of its error replies, such as `timeout` or `fail`.
+    #[error("multipathd answered '{reply}'{}{}", exit(*.exit_code), detail(.stderr))]
+    Refused {
+        /// The reply.
+        reply: String,
+        /// Exit code of the client.
+        exit_code: i32,
+        /// What it printed on stderr.
+        stderr: String,
+    },
+    /// The client got no reply.
+    #[error(
+        "no answer from multipathd{}{}: is it running? ('systemctl status multipathd')",
+        exit(*.exit_code), detail(.stderr)
+    )]
+    NoAnswer {
+        /// Exit code of the client.
+        exit_code: i32,
+        /// What it printed on stderr.
+        stderr: String,
+    },
+    /// The text is no list of maps.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+}
+
+impl ReplyError {
+    /// Whether asking again at once may help: the daemon was busy, or a map vanished while it
+    /// went through them, which fails the whole reply.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused { reply, .. } => !reply.starts_with("permission"),
+            Self::Parse(_) => true,
+            Self::TimedOut | Self::Killed { .. } | Self::NoAnswer { .. } => false,
+        }
+    }
+}
+
+fn exit(code: i32) -> String {
+    if code == 0 {
+        String::new()
+    } else {
+        format!(" (exit code {code})")
+    }
+}
+
+fn detail(stderr: &str) -> String {
+    if stderr.is_empty() {
+        String::new()
+    } else {
+        format!(" [{stderr}]")
+    }
+}
+
+/// The last line of stderr, which is the one that tells why; without control characters.
+fn last_line(stderr: &[u8]) -> String {
+    let line = stderr
+        .trim_ascii_end()
+        .rsplit(|&b| b == b'\n')
+        .next()
+        .unwrap_or_default();
+    String::from_utf8_lossy(line)
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect()
+}
+
+impl<'a> Reply<'a> {
+    /// The text of a reply that was given: exit code 0, and something on stdout.
+    fn text(&self) -> Result<&'a [u8], ReplyError> {
+        if self.timed_out {
+            return Err(ReplyError::TimedOut);
+        }
+        let stderr = last_line(self.stderr);
+        let Some(exit_code) = self.exit_code else {
+            return Err(ReplyError::Killed { stderr });
+        };
+        let stdout = self.stdout.trim_ascii();
+        if let Some(reply) = plain_reply(stdout) {
+            return Err(ReplyError::Refused {
+                reply,
+                exit_code,
+                stderr,
+            });
+        }
+        if stdout.is_empty() || exit_code != 0 {
+            return Err(ReplyError::NoAnswer { exit_code, stderr });
+        }
+        Ok(self.stdout)
+    }
+}
+
+/// Reads the outcome of `multipathd show maps json`, and what sysfs says of the devices if given.
+pub fn parse_reply<'a>(
+    reply: &Reply<'a>,
+    block: Option<&BlockDevices>,
+) -> Result<Parsed<'a>, ReplyError> {
+    let mut parsed = parse(reply.text()?)?;
+    if let Some(block) = block {
+        for map in &mut parsed.maps {
+            block.complete(map);
+        }
+    }
+    Ok(parsed)
+}
+
+/// Names the block devices that sysfs should be asked for; none where there is no list of maps.
+pub fn devices(reply: &Reply<'_>) -> Devices {
+    parse_reply(reply, None)
+        .map(|parsed| Devices::of(&parsed.maps))
+        .unwrap_or_default()
+}
+
+/// Whether `multipathd show daemon` says that the daemon runs: `pid 1189 idle`.
+pub fn daemon_is_running(reply: &Reply<'_>) -> bool {
+    let first = reply
+        .stdout
+        .split(|&b| b == b'\n')
+        .next()
+        .unwrap_or_default();
+    let pid = first
+        .strip_prefix(b"pid ")
+        .and_then(|rest| rest.split(|&b| b == b' ').next());
+    let digits = |pid: &[u8]| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit);
+    !reply.timed_out && reply.exit_code == Some(0) && pid.is_some_and(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply<'a>(exit_code: i32, stdout: &'a str, stderr: &'a str) -> Reply<'a> {
+        Reply {
+            exit_code: Some(exit_code),
+            stdout: stdout.as_bytes(),
+            stderr: stderr.as_bytes(),
+            timed_out: false,
+        }
+    }
+
+    #[test]
+    fn error_replies_are_named() {
+        let cases = [
+            (
+                reply(1, "timeout\n", ""),
+                "multipathd answered 'timeout' (exit code 1)",
+                true,
+            ),
+            (
+                reply(0, "timeout\n", ""),
+                "multipathd answered 'timeout'",
+                true,
+            ),
+            (
+                reply(1, "fail\n", ""),
+                "multipathd answered 'fail' (exit code 1)",
+                true,
+            ),
+            (
+                reply(1, "timeout receiving packet\n", ""),
+                "multipathd answered 'timeout receiving packet' (exit code 1)",
+                true,
+            ),
+            (
+                reply(1, "permission deny: need to be root\n", ""),
+                "multipathd answered 'permission deny: need to be root' (exit code 1)",
+                false,
+            ),
+            (
+                reply(1, "", "ERROR: failed to connect to multipathd\n"),
+                "no answer from multipathd (exit code 1) [ERROR: failed to connect to multipathd]: \
+                 is it running? ('systemctl status multipathd')",
+                false,
+            ),
+            (
+                reply(1, "", ""),
+                "no answer from multipathd (exit code 1): \
+                 is it running? ('systemctl status multipathd')",
+                false,
+            ),
+        ];
+        for (reply, message, transient) in cases {
+            let error = parse_reply(&reply, None).err();
+            assert_eq!(
+                error.as_ref().map(ToString::to_string).as_deref(),
+                Some(message)
+            );
+            assert_eq!(
+                error.is_some_and(|error| error.is_transient()),
+                transient,
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_signal_and_a_time_out() {
+        let killed = Reply {
+            stderr: b"x\n",
+            ..Reply::default()
+        };
+        assert!(matches!(
+            parse_reply(&killed, None),
+            Err(ReplyError::Killed { .. })
+        ));
+        let late = Reply {
+            timed_out: true,
+            exit_code: Some(0),
+            ..Reply::default()
+        };
+        assert_eq!(parse_reply(&late, None), Err(ReplyError::TimedOut));
+    }
+
+    #[test]
+    fn running() {
+        for (answer, running) in [
+            (reply(0, "pid 1189 idle\n", ""), true),
+            (reply(0, "pid 1 running (reconfigure pending)\n", ""), true),
+            (reply(1, "pid 1189 idle\n", ""), false),
+            (reply(0, "timeout\n", ""), false),
+            (reply(0, "", ""), false),
+            (reply(0, "pid x\n", ""), false),
+        ] {
+            assert_eq!(daemon_is_running(&answer), running, "{answer:?}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Names of the cluster's nodes.
+
+use std::borrow::Borrow;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
+
+use crate::scalar::Scalar;
+
+/// Longest node name in bytes: one label of a DNS name.
+pub const MAX_LEN: usize = 63;
+
+/// Name of a node: letters, digits and inner hyphens, as Proxmox VE takes it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeName(Box<str>);
+
+/// A text that is no node name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no node name: letters, digits and inner hyphens, at most {MAX_LEN} bytes")]
+pub struct InvalidNodeName(String);
+
+impl NodeName {
+    /// Checks `text` and takes a copy of it.
+    pub fn new(text: &str) -> Result<Self, InvalidNodeName> {
+        let valid = !text.is_empty()
+            && text.len() <= MAX_LEN
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if valid {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidNodeName(text.into()))
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for NodeName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for NodeName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// A set of nodes.
+///
+/// Serialized as Perl's callers know it, `{ NODE => 1 }`. Read from each of the forms that occur in
+/// Proxmox VE: such a hash, a list, or a text of names separated by comma, semicolon or blanks.
+/// What is no node name is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeSet(pub BTreeSet<NodeName>);
+
+impl NodeSet {
+    /// The nodes that a text or list names.
+    pub fn from_names<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        names
+            .into_iter()
+            .filter_map(|name| NodeName::new(name).ok())
+            .collect()
+    }
+
+    /// The nodes that a text names, separated by comma, semicolon or blanks.
+    pub fn from_text(text: &str) -> Self {
+        Self::from_names(text.split([',', ';', ' ', '\t', '\n', '\r']))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The nodes that both sets have.
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.0.intersection(&other.0).cloned().collect()
+    }
+}
+
+impl FromIterator<NodeName> for NodeSet {
+    fn from_iter<I: IntoIterator<Item = NodeName>>(names: I) -> Self {
+        Self(names.into_iter().collect())
+    }
+}
+
+impl Serialize for NodeSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|name| (name, 1)))
+    }
+}
+
+impl<'de> Deserialize<'de> for NodeSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeSetVisitor)
+    }
+}
+
+struct NodeSetVisitor;
+
+impl<'de> Visitor<'de> for NodeSetVisitor {
+    type Value = NodeSet;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nodes as a hash, a list or a text")
+    }
+
+    fn visit_unit<E>(self) -> Result<NodeSet, E> {
+        Ok(NodeSet::default())
+    }
+
+    fn visit_none<E>(self) -> Result<NodeSet, E> {
+        Ok(NodeSet::default())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<NodeSet, D::Error> {
+        Deserialize::deserialize(deserializer)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<NodeSet, E> {
+        Ok(NodeSet::from_text(text))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<NodeSet, E> {
+        Ok(NodeSet::from_text(&number.to_string()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<NodeSet, E> {
+        Ok(NodeSet::from_text(&number.to_string()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<NodeSet, A::Error> {
+        let mut nodes = BTreeSet::new();
+        while let Some(name) = seq.next_element::<Scalar<'_>>()? {
+            nodes.extend(name.as_text().and_then(|name| NodeName::new(&name).ok()));
+        }
+        Ok(NodeSet(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeSet, A::Error> {
+        let mut nodes = BTreeSet::new();
+        while let Some((name, IgnoredAny)) = map.next_entry::<Scalar<'_>, IgnoredAny>()? {
+            nodes.extend(name.as_text().and_then(|name| NodeName::new(&name).ok()));
+        }
+        Ok(NodeSet(nodes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_dns_labels() {
+        for text in ["pve1", "PVE-a-1", "0", &"n".repeat(MAX_LEN)] {
+            assert!(NodeName::new(text).is_ok(), "{text:?}");
+        }
+        for text in [
+            "",
+            "-a",
+            "a-",
+            "a.b",
+            "a b",
+            "a\n",
+            "ä",
+            "../a",
+            &"n".repeat(64),
+        ] {
+            assert!(NodeName::new(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sets_come_in_several_forms() {
+        let wanted = NodeSet::from_names(["pve1", "pve2"]);
+        for json in [
+            r#"{"pve2": 1, "pve1": null, "../x": 1}"#,
+            r#"["pve1", "pve2", "pve1", [], null]"#,
+            r#""pve1,pve2""#,
+            r#"" pve2; pve1 ,""#,
+        ] {
+            let read: Result<NodeSet, _> = serde_json::from_str(json);
+            assert_eq!(read.ok().as_ref(), Some(&wanted), "{json}");
+        }
+        assert_eq!(
+            serde_json::to_string(&wanted).ok().as_deref(),
+            Some(r#"{"pve1":1,"pve2":1}"#)
+        );
+        assert_eq!(
+            serde_json::from_str::<NodeSet>("null").ok(),
+            Some(NodeSet::default())
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! How a path reaches its LUN.
+
+use serde::{Serialize, Serializer};
+
+/// Transport of a path, as far as it can be told.
+///
+/// virtio, NVMe and others are none of these; their paths have no transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// Fibre Channel, Fibre Channel over Ethernet included.
+    Fc,
+    /// iSCSI.
+    Iscsi,
+    /// Serial attached SCSI.
+    Sas,
+}
+
+impl Transport {
+    /// The name used in results: `fc`, `iscsi` or `sas`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fc => "fc",
+            Self::Iscsi => "iscsi",
+            Self::Sas => "sas",
+        }
+    }
+
+    /// The transport of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Fc, Self::Iscsi, Self::Sas]
+            .into_iter()
+            .find(|t| t.as_str() == name)
+    }
+
+    /// Tells Fibre Channel from a path's `target_wwpn`.
+    ///
+    /// Only `0x` and hex digits count: paths of other transports print `[undef]` there.
+    pub fn from_target_wwpn(wwpn: &str) -> Option<Self> {
+        let digits = wwpn.strip_prefix("0x")?;
+        let hex = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        hex.then_some(Self::Fc)
+    }
+
+    /// Tells the transport from the link text of `/sys/block/<dev>`.
+    pub fn from_sysfs_link(link: &str) -> Option<Self> {
+        link.split('/').find_map(|part| {
+            if part.starts_with("rport-") {
+                Some(Self::Fc)
+            } else if part.starts_with("end_device-") {
+                Some(Self::Sas)
+            } else {
+                let number = part.strip_prefix("session")?;
+                let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+                digits.then_some(Self::Iscsi)
+            }
+        })
+    }
+}
+
+impl Serialize for Transport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Links as the kernel of a Debian 13 guest showed them.
+    #[test]
+    fn recorded_links() {
+        let cases = [
+            (
+                "../devices/virtual/net/ini1/ctlr_3/host9/rport-9:0-0/target9:0:0/9:0:0:0/block/sda",
+                Some(Transport::Fc),
+            ),
+            (
+                "../devices/platform/host6/session1/target6:0:0/6:0:0:0/block/sda",
+                Some(Transport::Iscsi),
+            ),
+            (
+                "../devices/pci0000:00/0000:00:04.0/host8/port-8:0/end_device-8:0/target8:0:0/8:0:0:0/block/sdr",
+                Some(Transport::Sas),
+            ),
+            (
+                "../devices/pci0000:00/0000:00:02.0/virtio1/host0/target0:0:0/0:0:0:0/block/sda",
+                None,
+            ),
+            (
+                "../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1",
+                None,
+            ),
+            ("../devices/pci0000:00/sessionx/block/sda", None),
+            ("", None),
+        ];
+        for (link, transport) in cases {
+            assert_eq!(Transport::from_sysfs_link(link), transport, "{link}");
+        }
+    }
+
+    #[test]
+    fn only_a_number_is_a_port_name() {
+        assert_eq!(
+            Transport::from_target_wwpn("0x2000020000000002"),
+            Some(Transport::Fc)
+        );
+        for text in ["[undef]", "[unknown]", "", "0x", "0xzz", "2000020000000002"] {
+            assert_eq!(Transport::from_target_wwpn(text), None, "{text:?}");
+        }
+    }
+}
