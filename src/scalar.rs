@@ -52,6 +52,14 @@ impl<'a> Scalar<'a> {
         }
     }
 
+    /// The value, where it is a text.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The value as a text: a text, or a number written out.
     pub fn as_text(&self) -> Option<Cow<'_, str>> {
         match self {

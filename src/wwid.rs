@@ -68,10 +68,12 @@ pub fn check(text: &str) -> Result<(), InvalidWwid> {
     if text.len() > MAX_LEN {
         return Err(InvalidWwid::TooLong(text.len()));
     }
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-');
-    if let Some((offset, character)) = text.char_indices().find(|&(_, c)| !allowed(c)) {
+    // Bytes, not characters: this is called for each entry of each peer's report.
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    if let Some(offset) = text.bytes().position(|byte| !allowed(byte)) {
+        let character = text.get(offset..).and_then(|rest| rest.chars().next());
         return Err(InvalidWwid::Character {
-            character,
+            character: character.unwrap_or(char::REPLACEMENT_CHARACTER),
             position: offset + 1,
         });
     }

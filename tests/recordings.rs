@@ -302,27 +302,23 @@ fn kernel_paths(status: &str) -> BTreeMap<String, bool> {
 /// Aliases that multipathd prints without escaping. It then counts one LUN as two maps.
 #[test]
 fn replies_that_are_no_json_are_repaired() {
-    let paths = |map: &Map<'_>| (map.paths_active, map.paths_total);
-    type Paths = (usize, usize);
-    let cases: [(&str, &[usize], &[(&str, Paths)]); 3] = [
-        (
-            "backslash-quote",
-            &[5],
-            &[("a\\", (2, 2)), ("mpathb", (2, 2))],
-        ),
+    // State, repaired lines, and per map its name, active paths and paths.
+    type Case = (
+        &'static str,
+        &'static [usize],
+        &'static [(&'static str, usize, usize)],
+    );
+    let cases: [Case; 3] = [
+        ("backslash-quote", &[5], &[("a\\", 2, 2), ("mpathb", 2, 2)]),
         (
             "doubled-quote",
             &[5, 91],
-            &[("a\"q", (0, 0)), ("mpathb", (2, 2)), ("a\\x22q", (0, 2))],
+            &[("a\"q", 0, 0), ("mpathb", 2, 2), ("a\\x22q", 0, 2)],
         ),
         (
             "latin1",
             &[5, 91],
-            &[
-                ("l\u{fc}n", (0, 0)),
-                ("mpathb", (2, 2)),
-                ("l\\xfcn", (0, 2)),
-            ],
+            &[("l\u{fc}n", 0, 0), ("mpathb", 2, 2), ("l\\xfcn", 0, 2)],
         ),
     ];
     for (name, lines, expected) in cases {
@@ -333,7 +329,7 @@ fn replies_that_are_no_json_are_repaired() {
         let found: Vec<_> = parsed
             .maps
             .iter()
-            .map(|map| (&*map.name, paths(map)))
+            .map(|map| (&*map.name, map.paths_active, map.paths_total))
             .collect();
         assert_eq!(found, expected, "{name}");
         let warnings = parsed.warnings();

@@ -8,6 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::scan::scan;
 use super::{REFRESH_SECONDS, STALE_SECONDS};
 use crate::object::Object;
 use crate::reason::WireReason;
@@ -85,10 +86,24 @@ impl<'a> Broadcast<'a> {
     pub fn decode(text: &'a [u8]) -> Result<Self, BadBroadcast> {
         let text =
             std::str::from_utf8(text).map_err(|error| BadBroadcast::Utf8(error.valid_up_to()))?;
+        match scan(text) {
+            Some(broadcast) => Ok(broadcast),
+            None => Self::decode_thoroughly(text),
+        }
+    }
+
+    /// Reads any text, in one go where it can be.
+    pub(super) fn decode_thoroughly(text: &'a str) -> Result<Self, BadBroadcast> {
         match serde_json::from_str::<Object<WireBroadcast<'_>>>(text) {
             Ok(Object(wire)) => wire.finish(),
             Err(_) => Self::decode_piece_by_piece(text),
         }
+    }
+
+    /// A report with those entries whose name is a WWID.
+    pub(super) fn new(time: Option<i64>, mut entries: Vec<(Cow<'a, str>, Entry)>) -> Self {
+        entries.retain(|(wwid, _)| wwid::check(wwid).is_ok());
+        Self { time, entries }
     }
 
     /// As [`Broadcast::decode`], but takes a mere `{ WWID: { "state": ... } }` as well.
@@ -102,10 +117,9 @@ impl<'a> Broadcast<'a> {
                 if bare.0.is_empty() || !bare.0.iter().all(summary) {
                     return Err(BadBroadcast::NoMaps);
                 }
-                Ok(Self {
-                    time: None,
-                    entries: entries(bare),
-                })
+                let bare = bare.0.into_iter();
+                let bare = bare.map(|(wwid, Object(entry))| (wwid, entry.entry()));
+                Ok(Self::new(None, bare.collect()))
             }
             decoded => decoded,
         }
@@ -123,11 +137,8 @@ impl<'a> Broadcast<'a> {
         let maps = maps
             .0
             .into_iter()
-            .map(|(wwid, raw)| (wwid, Object(WireEntry::piece_by_piece(raw))));
-        Ok(Self {
-            time: seconds(&fields.scalar("time")),
-            entries: entries(Pairs(maps.collect())),
-        })
+            .map(|(wwid, raw)| (wwid, WireEntry::piece_by_piece(raw).entry()));
+        Ok(Self::new(seconds(&fields.scalar("time")), maps.collect()))
     }
 
     /// Whether the report counts at `now`, in seconds since the epoch.
@@ -158,16 +169,6 @@ fn seconds(time: &Scalar<'_>) -> Option<i64> {
     whole.as_int().filter(|seconds| *seconds >= 0)
 }
 
-fn entries<'a>(maps: Pairs<'a, Object<WireEntry<'a>>>) -> Vec<(Cow<'a, str>, Entry)> {
-    let valid = maps
-        .0
-        .into_iter()
-        .filter(|(wwid, _)| wwid::check(wwid).is_ok());
-    valid
-        .map(|(wwid, Object(entry))| (wwid, entry.entry()))
-        .collect()
-}
-
 /// The text as a well-behaved peer sends it. Read in one go, which is why it is fast.
 #[derive(Deserialize)]
 struct WireBroadcast<'a> {
@@ -176,17 +177,14 @@ struct WireBroadcast<'a> {
     #[serde(borrow, default)]
     time: Scalar<'a>,
     #[serde(borrow)]
-    maps: Option<Pairs<'a, Object<WireEntry<'a>>>>,
+    maps: Option<Pairs<'a, Entry>>,
 }
 
 impl<'a> WireBroadcast<'a> {
     fn finish(self) -> Result<Broadcast<'a>, BadBroadcast> {
         check_format(&self.format)?;
         let maps = self.maps.ok_or(BadBroadcast::NoMaps)?;
-        Ok(Broadcast {
-            time: seconds(&self.time),
-            entries: entries(maps),
-        })
+        Ok(Broadcast::new(seconds(&self.time), maps.0))
     }
 }
 
@@ -228,42 +226,61 @@ impl<'a> WireEntry<'a> {
     }
 
     fn entry(self) -> Entry {
-        let name = self.state.as_text();
-        let state = name.and_then(|name| CellState::from_name(&name));
-        let number = |scalar: &Scalar<'_>| {
-            let number = scalar
-                .as_int()
-                .filter(|number| (0..=MAX_PATHS).contains(number))?;
+        let fields = Fields {
+            state: self.state.as_str(),
+            paths_active: self.paths_active.as_int(),
+            paths_total: self.paths_total.as_int(),
+            transport: self.transport.as_str(),
+            size: self.size.as_int(),
+        };
+        fields.entry(&self.reasons)
+    }
+}
+
+/// The plain fields of an entry, of which nothing is known yet but their types.
+#[derive(Default)]
+pub(super) struct Fields<'a> {
+    pub(super) state: Option<&'a str>,
+    pub(super) paths_active: Option<i64>,
+    pub(super) paths_total: Option<i64>,
+    pub(super) transport: Option<&'a str>,
+    pub(super) size: Option<i64>,
+}
+
+impl Fields<'_> {
+    /// Keeps what makes sense.
+    pub(super) fn entry(&self, reasons: &[Object<WireReason<'_>>]) -> Entry {
+        let number = |number: Option<i64>| {
+            let number = number.filter(|number| (0..=MAX_PATHS).contains(number))?;
             u32::try_from(number).ok()
         };
-        let active = number(&self.paths_active);
-        let total = number(&self.paths_total);
+        let mut active = number(self.paths_active);
+        let mut total = number(self.paths_total);
         // More active paths than paths: neither number can be believed.
-        let (active, total) = if active > total && total.is_some() {
-            (None, None)
-        } else {
-            (active, total)
-        };
-        let reasons = self
-            .reasons
-            .iter()
-            .filter_map(|Object(reason)| reason.reason())
-            .take(MAX_REASONS);
+        if active > total && total.is_some() {
+            (active, total) = (None, None);
+        }
+        let reasons = reasons.iter().filter_map(|Object(reason)| reason.reason());
         Entry {
-            state: state.unwrap_or(CellState::Unknown),
+            state: self
+                .state
+                .and_then(CellState::from_name)
+                .unwrap_or(CellState::Unknown),
             paths_active: active,
             paths_total: total,
-            transport: self
-                .transport
-                .as_text()
-                .and_then(|name| Transport::from_name(&name)),
+            transport: self.transport.and_then(Transport::from_name),
             size: self
                 .size
-                .as_int()
                 .and_then(|size| u64::try_from(size).ok())
-                .filter(|&n| n > 0),
-            reasons: reasons.collect(),
+                .filter(|size| *size > 0),
+            reasons: reasons.take(MAX_REASONS).collect(),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Object::<WireEntry<'de>>::deserialize(deserializer).map(|Object(wire)| wire.entry())
     }
 }
 

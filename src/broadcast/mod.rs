@@ -6,6 +6,7 @@
 //! trusted.
 
 mod decode;
+mod scan;
 mod send;
 mod summary;
 

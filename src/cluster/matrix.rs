@@ -15,6 +15,18 @@ pub struct Status {
     pub nodes: BTreeMap<NodeName, ApplyError>,
 }
 
+impl Status {
+    /// The status as one JSON text.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Most of the text are cells of about 80 bytes; growing step by step would copy megabytes.
+        let cells: usize = self.luns.rows.iter().map(|row| row.cells.len()).sum();
+        let mut json = Vec::with_capacity(128 * self.luns.rows.len() + 96 * cells + 64);
+        // Cannot fail: there are only texts, numbers and lists and maps by name of these.
+        let _ = serde_json::to_writer(&mut json, self);
+        json
+    }
+}
+
 /// Why a node could not apply the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

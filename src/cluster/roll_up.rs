@@ -315,7 +315,9 @@ impl Row {
                 self.cells.push((node, absent(name.as_str())));
             }
         }
-        self.cells.sort_unstable_by_key(|(node, _)| *node);
+        if self.cells.len() > reported {
+            self.cells.sort_unstable_by_key(|(node, _)| *node);
+        }
     }
 }
 
