@@ -1,0 +1,27 @@
+#[perlmod::package(name = "PVE::RS::Multipath::Allowlist", lib = "pve_multipath_perl")]
+pub mod pve_rs_multipath_allowlist {
+    //! The allow-list of a node.
+
+    use anyhow::{Error, bail};
+    use pve_multipath::{allowlist, scalar::Scalar, wwid};
+
+    use crate::types::Bytes;
+
+    /// The entries of the file's text.
+    #[export]
+    pub fn parse_wwids(text: &[u8]) -> Vec<Bytes<'_>> {
+        allowlist::parse_wwids(text)
+            .into_iter()
+            .map(Bytes::from)
+            .collect()
+    }
+
+    /// Fails unless the value is a WWID.
+    #[export]
+    pub fn assert_wwid(wwid: Scalar) -> Result<(), Error> {
+        match wwid.as_text() {
+            Some(text) => Ok(wwid::check(&text)?),
+            None => bail!("a WWID must be a text"),
+        }
+    }
+}

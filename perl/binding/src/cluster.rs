@@ -1,0 +1,39 @@
+#[perlmod::package(name = "PVE::RS::Multipath::Cluster", lib = "pve_multipath_perl")]
+pub mod pve_rs_multipath_cluster {
+    //! The cluster's matrix of health.
+
+    use std::collections::BTreeMap;
+
+    use pve_multipath::NodeSet;
+    use pve_multipath::cluster::{self, AggregateArgs, Matrix, Status, StatusArgs};
+    use pve_multipath::expectations::{self, Expectations, Storage};
+
+    use crate::types::Bytes;
+
+    /// The answer to a request for the cluster's status, as data.
+    #[export]
+    pub fn status(args: StatusArgs) -> Status {
+        cluster::status(&args)
+    }
+
+    /// The answer to a request for the cluster's status, as JSON.
+    #[export]
+    pub fn status_json(args: StatusArgs) -> Bytes<'static> {
+        cluster::status(&args).to_json().into()
+    }
+
+    /// The roll-up alone, where the caller knows who is online.
+    #[export]
+    pub fn aggregate(args: AggregateArgs) -> Matrix {
+        cluster::aggregate(&args)
+    }
+
+    /// Which nodes should carry which LUN, from the storages' configuration.
+    #[export]
+    pub fn storage_expectations(
+        ids: Option<BTreeMap<String, Storage>>,
+        nodelist: Option<NodeSet>,
+    ) -> Expectations {
+        expectations::storage_expectations(&ids.unwrap_or_default(), &nodelist.unwrap_or_default())
+    }
+}

@@ -1,0 +1,21 @@
+//! The Perl packages `PVE::RS::Multipath*`.
+//!
+//! Each function moves plain data between Perl and the crate `pve-multipath` and holds no logic.
+//! File contents and JSON are bytes on both sides. What a Perl scalar's type is depends on its
+//! history, which is why numbers and texts from Perl go through [`pve_multipath::scalar::Scalar`].
+
+mod allowlist;
+mod broadcast;
+mod cluster;
+mod maps;
+mod sections;
+mod types;
+
+#[perlmod::package(name = "PVE::RS::Multipath", lib = "pve_multipath_perl")]
+pub mod pve_rs_multipath {
+    /// The version of the library.
+    #[export]
+    pub fn version() -> &'static str {
+        pve_multipath::VERSION
+    }
+}

@@ -1,0 +1,61 @@
+//! Types that differ between Perl and the core.
+
+use std::borrow::Cow;
+
+use pve_multipath::scalar::Scalar;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Bytes, which Perl gets as a string of bytes.
+pub struct Bytes<'a>(pub Cow<'a, [u8]>);
+
+impl From<Vec<u8>> for Bytes<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Cow::Owned(bytes))
+    }
+}
+
+impl From<String> for Bytes<'_> {
+    fn from(text: String) -> Self {
+        text.into_bytes().into()
+    }
+}
+
+impl<'a> From<&'a [u8]> for Bytes<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self(Cow::Borrowed(bytes))
+    }
+}
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+/// A command's outcome as the glue hands it over.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Reply<'a> {
+    #[serde(borrow, default)]
+    exit_code: Scalar<'a>,
+    #[serde(borrow, default)]
+    stdout: Option<&'a [u8]>,
+    #[serde(borrow, default)]
+    stderr: Option<&'a [u8]>,
+    #[serde(borrow, default)]
+    timed_out: Scalar<'a>,
+}
+
+impl<'a> From<Reply<'a>> for pve_multipath::maps::Reply<'a> {
+    fn from(reply: Reply<'a>) -> Self {
+        Self {
+            exit_code: reply
+                .exit_code
+                .as_int()
+                .and_then(|code| i32::try_from(code).ok()),
+            stdout: reply.stdout.unwrap_or_default(),
+            stderr: reply.stderr.unwrap_or_default(),
+            timed_out: reply.timed_out.is_true(),
+        }
+    }
+}
