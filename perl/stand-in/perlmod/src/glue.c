@@ -70,6 +70,18 @@ static SV *plain_copy(pTHX_ SV *sv) {
     return copy;
 }
 
+/* Magic that computes the value when it is read. Taint is none: it only marks the
+ * value, and everything that a daemon reads in taint mode has it. */
+static bool is_computed(SV *sv) {
+    if (LIKELY(!SvGMAGICAL(sv)))
+        return false;
+    for (const MAGIC *mg = SvMAGIC(sv); mg; mg = mg->mg_moremagic) {
+        if (mg->mg_virtual && mg->mg_virtual->svt_get && mg->mg_type != PERL_MAGIC_taint)
+            return true;
+    }
+    return false;
+}
+
 static bool is_tied_scalar(const SV *sv) {
     return mg_find(sv, PERL_MAGIC_tiedscalar) || mg_find(sv, PERL_MAGIC_tiedelem);
 }
@@ -87,7 +99,7 @@ XS_INTERNAL(standin_xsub) {
     for (i = 0; i < items; i++) {
         SV *sv = ST(i);
         /* Tied scalars are left alone and refused when they are looked at. */
-        if (UNLIKELY(SvGMAGICAL(sv)) && SvTYPE(sv) <= SVt_PVLV && !is_tied_scalar(sv)) {
+        if (UNLIKELY(is_computed(sv)) && SvTYPE(sv) <= SVt_PVLV && !is_tied_scalar(sv)) {
             SV *copy = plain_copy(aTHX_ sv);
             ST(i) = copy; /* the stack may have moved: ST() is evaluated anew */
         }
@@ -426,7 +438,7 @@ unsigned standin_view(void *perl, SV *sv, unsigned want, struct standin_view *ou
     int hops = 0;
 
     while (SvROK(sv)) {
-        if (UNLIKELY(SvGMAGICAL(sv)))
+        if (UNLIKELY(is_computed(sv)))
             return TAG_MAGIC;
         if (UNLIKELY(++hops > MAX_REFERENCE_CHAIN))
             return TAG_CHAIN;
@@ -451,7 +463,7 @@ unsigned standin_view(void *perl, SV *sv, unsigned want, struct standin_view *ou
         break;
     }
 
-    if (UNLIKELY(SvGMAGICAL(sv)))
+    if (UNLIKELY(is_computed(sv)))
         return TAG_MAGIC;
     if (!SvOK(sv) || SvTYPE(sv) == SVt_PVCV) { /* code counts as undefined */
         if (want == WANT_BOOL) {

@@ -53,7 +53,8 @@ sub import($class, $which = 'both') {
         plan(skip_all => 'not with the real perlmod');
     }
     if (!%boot) {
-        my $file = $ENV{PERLMOD_TEST_LIBRARY}
+        # matched, because the environment is tainted in taint mode
+        my ($file) = ($ENV{PERLMOD_TEST_LIBRARY} // '') =~ m/\A(.+)\z/s
             or die "PERLMOD_TEST_LIBRARY must name the library under test\n";
         my $library = DynaLoader::dl_load_file($file) or die DynaLoader::dl_error();
         for my $package (@packages) {
