@@ -343,7 +343,7 @@ fn derived_reason(entry: &Entry) -> Option<Reason> {
         (CellState::Unknown, ..) => Some(Reason::UnknownState),
         (CellState::Missing, ..) => Some(Reason::NotAssembled),
         (CellState::Failed, _, Some(0)) => Some(Reason::NoPaths),
-        (CellState::Failed, _, Some(count)) => Some(Reason::AllPathsFailed { count }),
+        (CellState::Failed, None | Some(0), Some(count)) => Some(Reason::AllPathsFailed { count }),
         (CellState::Degraded, Some(active), Some(total)) if active < total => {
             Some(Reason::PathFailed {
                 count: total.saturating_sub(active),

@@ -32,8 +32,8 @@ pub enum ReplyError {
     /// A signal ended the client. multipath-tools 0.11 and later die with SIGFPE on
     /// `polling_interval 0`, the client included.
     #[error(
-        "multipathd's client was killed by a signal: is there an invalid polling_interval in \
-         /etc/multipath.conf or /etc/multipath/conf.d?{}", detail(.stderr)
+        "multipathd's client was killed by a signal{}; an invalid polling_interval in /etc/multipath.conf or \
+         /etc/multipath/conf.d is known to do that", detail(.stderr)
     )]
     Killed {
         /// What it had printed on stderr.

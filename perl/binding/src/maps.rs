@@ -17,7 +17,12 @@ pub mod pve_rs_multipath_maps {
 
     impl<'a> From<Parsed<'a>> for Maps<'a> {
         fn from(parsed: Parsed<'a>) -> Self {
-            let warnings = parsed.warnings();
+            // With a line feed, so that perl's `warn` does not add where it was called.
+            let warnings = parsed
+                .warnings()
+                .into_iter()
+                .map(|text| text + "\n")
+                .collect();
             Self {
                 maps: parsed.maps,
                 warnings,
