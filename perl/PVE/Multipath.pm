@@ -1,0 +1,412 @@
+package PVE::Multipath;
+
+=head1 NAME
+
+PVE::Multipath - multipath maps of a node and of the cluster
+
+=head1 DESCRIPTION
+
+Asks multipathd, reads sysfs, talks to the cluster's key-value store. What the answers mean is
+decided in the library behind C<PVE::RS::Multipath>: the functions here fetch, ask it, and pass on.
+They die with a text that ends in a line feed.
+
+=cut
+
+use v5.36;
+
+use JSON::PP ();
+use Time::HiRes qw(CLOCK_MONOTONIC);
+
+use PVE::Multipath::Command;
+use PVE::Multipath::Node;
+use PVE::Multipath::Source;
+
+use PVE::RS::Multipath;
+use PVE::RS::Multipath::Allowlist;
+use PVE::RS::Multipath::Broadcast;
+use PVE::RS::Multipath::Cluster;
+use PVE::RS::Multipath::Maps;
+
+our $VERSION;
+
+BEGIN {
+    $VERSION = '0.1.0';
+
+    my $library = PVE::RS::Multipath::version();
+    die "libpve_multipath_perl.so is version $library, but PVE::Multipath is version $VERSION"
+        . " - please install the same version of both\n"
+        if $library ne $VERSION;
+}
+
+use constant {
+    HEALTH_OPTIMAL => 'optimal',
+    HEALTH_DEGRADED => 'degraded',
+    HEALTH_FAILED => 'failed',
+};
+
+our $KV_KEY = 'multipath';
+our $KV_APPLY_KEY = 'multipath-apply';
+our $KV_STALE_SECONDS = PVE::RS::Multipath::Broadcast::stale_seconds();
+
+# Time-out of commands that change something.
+our $COMMAND_TIMEOUT = 15;
+
+# The same complaint is logged again after this many seconds.
+our $COMPLAINT_INTERVAL = 600;
+
+# The library takes texts as bytes. What was read as such is passed on as it is. A string of
+# characters may be decoded text, or bytes that were joined with some; only in the latter case its
+# characters are UTF-8 themselves.
+my sub bytes($text) {
+    return $text if !defined($text) || !utf8::is_utf8($text);
+
+    my $bytes = $text;
+    if (utf8::downgrade($bytes, 1)) {
+        my $decoded = $bytes;
+        return $bytes if utf8::decode($decoded);
+    }
+    utf8::encode($bytes = $text);
+    return $bytes;
+}
+
+# For what the library takes as text.
+my sub characters($text) {
+    my $characters = bytes($text);
+    utf8::decode($characters) if defined($characters);
+    return $characters;
+}
+
+my sub bytes_of_values($hash) {
+    return {} if !defined($hash);
+    return $hash if !grep { !defined($_) || utf8::is_utf8($_) } values %$hash;
+    return { map { $_ => bytes($hash->{$_}) } grep { defined($hash->{$_}) } keys %$hash };
+}
+
+my sub one_line($text) {
+    return $text =~ s/\A\s+|\s+\z//gr =~ s/\s*\n\s*/; /gr;
+}
+
+my sub monotonic() {
+    return Time::HiRes::clock_gettime(CLOCK_MONOTONIC);
+}
+
+# --- the node ---
+
+# Only a positive answer is remembered: the package may be installed while a daemon runs.
+my $supported;
+
+sub is_supported() {
+    return 1 if $supported;
+    $supported = 1 if -x $PVE::Multipath::Node::MULTIPATH && -x $PVE::Multipath::Node::MULTIPATHD;
+    return $supported ? 1 : 0;
+}
+
+sub assert_supported() {
+    return 1 if is_supported();
+    die "no multipath support - please install 'multipath-tools'\n";
+}
+
+sub is_running() {
+    return eval {
+        my $reply = PVE::Multipath::Node->live()->query(['show', 'daemon']);
+        PVE::RS::Multipath::Maps::is_running_reply($reply);
+    } ? 1 : 0;
+}
+
+sub parse_maps_json($json) {
+    my $res = PVE::RS::Multipath::Maps::parse_maps_json(bytes($json // ''));
+    warn $_ for $res->{warnings}->@*;
+    return $res->{maps};
+}
+
+# Maps and warnings of a PVE::Multipath::Node. A reply may fail because a map vanished while it was
+# put together, so the core can ask for one more try. Both tries together take no longer than one
+# that times out: pvestatd waits for this.
+my sub fetch_maps($node) {
+    my $deadline = monotonic() + $PVE::Multipath::Node::QUERY_TIMEOUT;
+    my $ask = sub {
+        my $reply = $node->query(['show', 'maps', 'json'], $deadline - monotonic());
+        my $devices = PVE::RS::Multipath::Maps::devices($reply);
+        my $res = PVE::RS::Multipath::Maps::parse_reply($reply, $node->block($devices));
+        return ($res, $reply->{'timed-out'});
+    };
+
+    my ($res, $timed_out) = $ask->();
+
+    # a recording gives the same again
+    if (defined($res->{error}) && $res->{transient} && !$timed_out && !$node->is_replay()) {
+        Time::HiRes::sleep(0.1);
+        ($res) = $ask->() if $deadline - monotonic() >= 0.5;
+    }
+
+    die $res->{error} =~ s/\n*\z/\n/r if defined($res->{error});
+
+    return ($res->{maps}, $res->{warnings});
+}
+
+# The maps of the local node, or of the PVE::Multipath::Node that is handed in.
+sub get_maps($node = undef) {
+    if (!defined($node)) {
+        assert_supported();
+        $node = PVE::Multipath::Node->live();
+    }
+
+    my ($maps, $warnings) = fetch_maps($node);
+    warn $_ for @$warnings;
+
+    return $maps;
+}
+
+my sub find_map($maps, $wwid) {
+    for my $map (@$maps) {
+        return $map if $map->{wwid} eq $wwid;
+    }
+    return undef;
+}
+
+sub get_map_for_wwid($wwid) {
+    return find_map(get_maps(), $wwid);
+}
+
+# A daemon that is busy with a new map may fail to answer, so only the last failure counts, and only
+# as a warning: the map is not there.
+sub wait_for_map($wwid, $timeout = 10) {
+    assert_supported();
+
+    my $node = PVE::Multipath::Node->live();
+    my $deadline = monotonic() + ($timeout // 10);
+
+    while (1) {
+        my ($maps) = eval { fetch_maps($node) };
+        my $err = $@;
+
+        my $map = $err ? undef : find_map($maps, $wwid);
+        return $map if defined($map);
+
+        my $left = $deadline - monotonic();
+        if ($left <= 0) {
+            warn "waiting for the multipath map of '$wwid': $err" if $err;
+            return undef;
+        }
+        Time::HiRes::sleep($left < 1 ? $left : 1);
+    }
+}
+
+sub list_etc_multipath_wwids($node = PVE::Multipath::Node->live()) {
+    return PVE::RS::Multipath::Allowlist::parse_wwids($node->wwids_text() // '');
+}
+
+# 'multipath' takes the WWID for a device name or an alias if there is one, and then works on
+# another LUN; it tells which in its answer. It also exits with 0 after some failures.
+my sub change_wwids($wwid, $option, @answers) {
+    $wwid = bytes($wwid // '');
+    PVE::RS::Multipath::Allowlist::assert_wwid($wwid);
+    # the API's parameters are tainted, and this one was just checked
+    ($wwid) = $wwid =~ m/\A(.*)\z/s;
+
+    assert_supported();
+
+    my $command = "multipath $option $wwid";
+    my $reply = PVE::Multipath::Command::run(
+        [$PVE::Multipath::Node::MULTIPATH, $option, $wwid],
+        timeout => $COMMAND_TIMEOUT,
+    );
+    die "'$command' did not end within $COMMAND_TIMEOUT seconds\n" if $reply->{'timed-out'};
+
+    my $exit_code = $reply->{'exit-code'};
+    for my $answer (@answers) {
+        return
+            if defined($exit_code)
+            && $exit_code == 0
+            && $reply->{stdout} =~ m/^wwid '\Q$wwid\E' \Q$answer\E$/m;
+    }
+
+    my $text = one_line("$reply->{stderr}\n$reply->{stdout}");
+    $text = 'no answer' if !length($text);
+    my $how = !defined($exit_code) ? ' (killed)' : $exit_code ? " (exit code $exit_code)" : '';
+    die "'$command' failed$how: $text\n";
+}
+
+sub add_wwid($wwid) {
+    change_wwids($wwid, '-a', 'added');
+    return;
+}
+
+sub remove_wwid($wwid) {
+    change_wwids($wwid, '-w', 'removed', 'not in wwids file');
+    return;
+}
+
+sub reconfigure() {
+    assert_supported();
+
+    my $reply = PVE::Multipath::Command::run(
+        [$PVE::Multipath::Node::MULTIPATHD, 'reconfigure'],
+        timeout => $COMMAND_TIMEOUT,
+    );
+    die "'multipathd reconfigure' did not end within $COMMAND_TIMEOUT seconds\n"
+        if $reply->{'timed-out'};
+
+    my $exit_code = $reply->{'exit-code'};
+    return if defined($exit_code) && $exit_code == 0 && $reply->{stdout} =~ m/\Aok\s*\z/;
+
+    my $text = one_line("$reply->{stdout}\n$reply->{stderr}");
+    $text = 'no answer' if !length($text);
+    my $how = !defined($exit_code) ? ' (killed)' : $exit_code ? " (exit code $exit_code)" : '';
+    die "'multipathd reconfigure' failed$how: $text\n";
+}
+
+# --- broadcasts ---
+
+sub summarize_maps_for_broadcast($maps) {
+    return PVE::RS::Multipath::Broadcast::summarize($maps // []);
+}
+
+# What this process sent last, and when. After clearing the key there is a time but no text.
+my $last_sent = {};
+
+# A node that fails to ask its daemon does so every 10 seconds.
+my $complaints = {};
+
+my sub complain($text) {
+    my $now = monotonic();
+    my $last = $complaints->{$text};
+    return if defined($last) && $now - $last < $COMPLAINT_INTERVAL;
+
+    $complaints = {} if scalar(keys %$complaints) >= 100;
+    $complaints->{$text} = $now;
+    warn $text;
+    return;
+}
+
+my sub clear_health($now) {
+    PVE::Cluster::broadcast_node_kv($KV_KEY, undef);
+    $last_sent = { time => $now };
+    return;
+}
+
+# Publishes the health of this node's maps, if there is something new to say. If multipathd cannot
+# be asked, what was sent before stays until it is stale: nobody knows, so nothing is claimed.
+sub broadcast_health() {
+    require PVE::Cluster;
+
+    my $now = time();
+
+    if (!is_supported()) {
+        clear_health($now) if defined($last_sent->{text});
+        return;
+    }
+
+    my ($maps, $warnings) = eval { fetch_maps(PVE::Multipath::Node->live()) };
+    if (my $err = $@) {
+        complain("cannot get the health of multipath maps: $err");
+        return;
+    }
+    complain($_) for @$warnings;
+
+    my $res = eval {
+        PVE::RS::Multipath::Broadcast::health({
+            maps => $maps,
+            now => $now,
+            'last-text' => $last_sent->{text},
+            'last-time' => $last_sent->{time},
+        });
+    };
+    if (my $err = $@) {
+        complain("cannot publish the health of multipath maps: $err");
+        return;
+    }
+
+    if ($res->{action} eq 'send') {
+        PVE::Cluster::broadcast_node_kv($KV_KEY, $res->{text});
+        $last_sent = { text => $res->{text}, time => $now };
+    } elsif ($res->{action} eq 'clear') {
+        clear_health($now);
+    }
+
+    return;
+}
+
+# Publishes why this node could not apply the configuration, or that it could ($error is undef).
+sub broadcast_apply_status($error = undef) {
+    require PVE::Cluster;
+
+    my $text = PVE::RS::Multipath::Broadcast::apply_status(characters($error), time());
+    PVE::Cluster::broadcast_node_kv($KV_APPLY_KEY, $text);
+
+    return;
+}
+
+# --- the cluster ---
+
+sub storage_expectations($ids, $nodelist) {
+    return PVE::RS::Multipath::Cluster::storage_expectations($ids // {}, $nodelist // []);
+}
+
+sub cluster_storage_expectations() {
+    require PVE::Cluster;
+    require PVE::Storage;
+
+    return storage_expectations(PVE::Storage::config()->{ids}, PVE::Cluster::get_nodelist());
+}
+
+# As fast as the machine has it, core modules only if need be.
+my $json_class = eval { require JSON::XS; 'JSON::XS' } // 'JSON::PP';
+
+my sub encode_broadcast($value) {
+    return 'null' if !defined($value);
+    return bytes("$value") if !ref($value);
+
+    # each alone: one that cannot be encoded (cyclic, too deep) is that node's affair
+    return eval {
+        local $SIG{__DIE__} = 'DEFAULT';
+        $json_class->new()->utf8()->allow_nonref()->allow_blessed()->convert_blessed()
+            ->allow_unknown()->encode($value);
+    } // 'null';
+}
+
+# $node_kv has the decoded broadcasts, { node => { maps => ..., time => ... } }.
+sub aggregate_cluster_status($allow_wwids, $aliases, $used_by, $node_kv, $online, $expected) {
+    $node_kv //= {};
+
+    return PVE::RS::Multipath::Cluster::aggregate({
+        'allow-wwids' => $allow_wwids // [],
+        aliases => $aliases // {},
+        'used-by' => $used_by // {},
+        kv => { map { $_ => encode_broadcast($node_kv->{$_}) } keys %$node_kv },
+        online => $online // {},
+        expected => $expected // {},
+    });
+}
+
+my sub status_args($args) {
+    $args //= {};
+    return {
+        %$args,
+        kv => bytes_of_values($args->{kv}),
+        'apply-kv' => bytes_of_values($args->{'apply-kv'}),
+    };
+}
+
+sub cluster_status($args) {
+    return PVE::RS::Multipath::Cluster::status(status_args($args));
+}
+
+sub cluster_status_json($args) {
+    return PVE::RS::Multipath::Cluster::status_json(status_args($args));
+}
+
+# The arguments of cluster_status, from the live cluster or from the PVE::Multipath::Source that is
+# handed in.
+sub cluster_status_args($source = PVE::Multipath::Source->live()) {
+    return {
+        kv => $source->kv($KV_KEY),
+        'apply-kv' => $source->kv($KV_APPLY_KEY),
+        members => $source->members(),
+        now => $source->now(),
+        expectations => storage_expectations($source->storage_ids(), $source->nodelist()),
+        config => $source->config(),
+    };
+}
+
+1;

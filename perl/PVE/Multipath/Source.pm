@@ -1,0 +1,163 @@
+package PVE::Multipath::Source;
+
+=head1 NAME
+
+PVE::Multipath::Source - where the data of the cluster comes from
+
+=head1 DESCRIPTION
+
+    my $source = PVE::Multipath::Source->live();
+    my $source = PVE::Multipath::Source->replay($dir);
+
+C<live> is the node's pmxcfs with its key-value store and the storage configuration, C<replay> a
+folder with recordings of them (its layout is in F<fixtures/replay/README.md>).
+
+=over
+
+=item now(), nodename()
+
+=item kv($key)
+
+the texts that the nodes have broadcast, C<< { node => bytes } >>
+
+=item members()
+
+C<< { node => { online, ip, id } } >>, undef on a node without a cluster
+
+=item nodelist()
+
+=item storage_ids()
+
+the sections of F<storage.cfg>
+
+=item config()
+
+the cluster's F<multipath.cfg>, parsed; an empty one if there is none
+
+=item node($name)
+
+a L<PVE::Multipath::Node>, by default the local one
+
+=back
+
+=cut
+
+use v5.36;
+
+use JSON::PP ();
+
+use PVE::Multipath::File;
+use PVE::Multipath::Node;
+use PVE::RS::Multipath::Sections;
+
+our $PMXCFS = '/etc/pve';
+
+# A broken module must not look like a missing one.
+my sub load_pve($module) {
+    my $file = ($module =~ s!::!/!gr) . '.pm';
+    return if eval { require $file };
+    die "this is not a Proxmox VE node ($module is not installed)\n"
+        if $@ =~ m/^Can't locate \Q$file\E /;
+    die $@;
+}
+
+sub live($class) {
+    load_pve('PVE::Cluster');
+    return bless {}, $class;
+}
+
+sub replay($class, $dir) {
+    die "'$dir' is no folder with recordings: " . (-e $dir ? 'not a directory' : $!) . "\n"
+        if !-d $dir;
+    return bless { replay => $dir }, $class;
+}
+
+sub is_replay($self) {
+    return defined($self->{replay}) ? 1 : 0;
+}
+
+my sub recorded($self, $name) {
+    my $raw = PVE::Multipath::File::read("$self->{replay}/$name");
+    chomp $raw if defined($raw);
+    return $raw;
+}
+
+my sub recorded_needed($self, $name, $what) {
+    return recorded($self, $name)
+        // die "the recording has no $what: '$self->{replay}/$name' is missing\n";
+}
+
+my sub sections($raw) {
+    return PVE::RS::Multipath::Sections::parse($raw // '');
+}
+
+sub now($self) {
+    return time() if !$self->is_replay();
+
+    my $now = recorded_needed($self, 'now', 'time');
+    die "'$self->{replay}/now' is no time in seconds\n" if $now !~ m/\A\s*(\d{1,12})\s*\z/;
+    return int($1);
+}
+
+sub nodename($self) {
+    if ($self->is_replay()) {
+        my $name = recorded_needed($self, 'nodename', 'name of the local node');
+        return $name =~ s/\A\s+|\s+\z//gr;
+    }
+    load_pve('PVE::INotify');
+    return PVE::INotify::nodename();
+}
+
+sub kv($self, $key) {
+    return PVE::Cluster::get_node_kv($key) // {} if !$self->is_replay();
+
+    my $dir = "$self->{replay}/kv/$key";
+    my $names = PVE::Multipath::File::names($dir) // [];
+    # editors and version control leave hidden files
+    return { map { $_ => PVE::Multipath::File::read("$dir/$_") } grep { !m/^\./ } @$names };
+}
+
+sub members($self) {
+    return PVE::Cluster::get_members() if !$self->is_replay();
+
+    my $raw = recorded($self, 'members.json') // return undef;
+    my $members = eval { JSON::PP->new()->utf8()->decode($raw) };
+    die "'$self->{replay}/members.json' is no JSON: $@" if $@;
+    die "'$self->{replay}/members.json' is no JSON object\n" if ref($members) ne 'HASH';
+    return $members;
+}
+
+sub nodelist($self) {
+    return PVE::Cluster::get_nodelist() if !$self->is_replay();
+
+    my $members = $self->members() // {};
+    return [sort keys %$members] if %$members;
+    return defined(recorded($self, 'nodename')) ? [$self->nodename()] : [];
+}
+
+sub storage_ids($self) {
+    if ($self->is_replay()) {
+        return sections(PVE::Multipath::File::read("$self->{replay}/storage.cfg"))->{ids};
+    }
+    load_pve('PVE::Storage');
+    return PVE::Storage::config()->{ids};
+}
+
+sub config($self) {
+    my $dir = $self->{replay} // $PMXCFS;
+    my $raw = PVE::Multipath::File::read("$dir/multipath.cfg");
+
+    # Without the cluster file system everything below it looks absent; that is not empty.
+    die "'$PMXCFS' is not mounted - is pve-cluster running?\n"
+        if !defined($raw) && !$self->is_replay() && !-e "$PMXCFS/.version";
+
+    return sections($raw);
+}
+
+sub node($self, $name = undef) {
+    return PVE::Multipath::Node->replay($self->{replay}, $name // $self->nodename())
+        if $self->is_replay();
+    return PVE::Multipath::Node->live();
+}
+
+1;

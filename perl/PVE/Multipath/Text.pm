@@ -1,0 +1,160 @@
+package PVE::Multipath::Text;
+
+# Text for a terminal: made safe, measured, wrapped, coloured, put into tables.
+
+use v5.36;
+
+use List::Util qw(max sum0);
+
+# --- characters ---
+
+# Nothing that comes from a peer, an array or a file may steer the terminal or reorder what stands
+# there.
+sub safe($text) {
+    $text //= '';
+    $text =~ s/([\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\p{Zl}\p{Zp}])/sprintf('\\x{%x}', ord($1))/ge;
+    return $text;
+}
+
+# As safe, for a text that may have several lines.
+sub one_line($text) {
+    return safe(($text // '') =~ s/\A\s+|\s+\z//gr =~ s/[\t ]*[\r\n]+\s*/; /gr);
+}
+
+# Columns on the terminal.
+sub width($text) {
+    return length($text) if $text !~ m/[^\x20-\x7e]/;
+    my $marks = () = $text =~ m/\p{M}/g;
+    my $wide = () = $text =~ m/[\p{East_Asian_Width=W}\p{East_Asian_Width=F}]/g;
+    return length($text) - $marks + $wide;
+}
+
+my sub pad($text, $width) {
+    return $text . ' ' x max(0, $width - width($text));
+}
+
+# Pieces of at most $width columns. Nothing is lost: a WWID that was cut is another WWID.
+my sub pieces($text, $width) {
+    return ($text) if width($text) <= $width;
+
+    my @pieces = ('');
+    for my $char (split(//, $text)) {
+        push @pieces, '' if width($pieces[-1] . $char) > $width && length($pieces[-1]);
+        $pieces[-1] .= $char;
+    }
+    return @pieces;
+}
+
+# Lines of at most $width columns, broken between words; the ones after the first are indented. A
+# word that is too long for a line gets one of its own.
+sub wrap($text, $width, $indent = '') {
+    my @lines = ('');
+    for my $word (split(/ /, $text)) {
+        my $line = $lines[-1];
+        my $blank = $line eq '' || $line eq $indent;
+        if (!$blank && width("$line $word") > $width) {
+            push @lines, "$indent$word";
+        } else {
+            $lines[-1] = $blank ? "$line$word" : "$line $word";
+        }
+    }
+    return @lines;
+}
+
+# --- values ---
+
+sub size($bytes) {
+    return '-' if !defined($bytes) || $bytes !~ m/\A[0-9]+\z/;
+
+    my @units = qw(B KiB MiB GiB TiB PiB EiB);
+    my $value = $bytes;
+    while ($value >= 1024 && @units > 1) {
+        $value /= 1024;
+        shift @units;
+    }
+    my $number = sprintf('%.2f', $value) =~ s/\.?0+\z//r;
+    return "$number $units[0]";
+}
+
+sub age($seconds) {
+    return "$seconds s" if abs($seconds) < 120;
+    return int($seconds / 60) . ' min' if abs($seconds) < 2 * 3600;
+    return int($seconds / 3600) . ' h' if abs($seconds) < 2 * 86400;
+    return int($seconds / 86400) . ' days';
+}
+
+# pve2 before pve10
+sub by_number($list) {
+    my $key = sub($name) { $name =~ s/([0-9]+)/sprintf('%012s', $1)/ger };
+    my %keys = map { $_ => $key->($_) } @$list;
+    return sort { $keys{$a} cmp $keys{$b} || $a cmp $b } @$list;
+}
+
+# --- colour ---
+
+my $state_colors = {
+    optimal => 32,
+    degraded => 33,
+    missing => 35,
+    failed => '1;31',
+    unknown => 36,
+};
+
+sub color($text, $state, $enabled) {
+    my $code = $state_colors->{ $state // '' };
+    return $text if !$enabled || !defined($code) || $text !~ m/\S/;
+    return $text =~ s/\A(\s*)(.*?)(\s*)\z/$1\e[${code}m$2\e[0m$3/sr;
+}
+
+# --- tables ---
+
+# A table is a list of columns { title, cells => [text, ...] } with, if need be, the states that
+# colour the cells ({ states => [...] }), and the most columns on the terminal that it may take
+# ({ width => n }). What is wider goes on in the next line.
+
+sub column_width($column) {
+    my $natural = $column->{natural} //=
+        max(map { width($_) } $column->{title}, $column->{cells}->@*);
+    my $limit = $column->{width};
+    return defined($limit) && $limit < $natural ? $limit : $natural;
+}
+
+sub table_width($columns) {
+    return sum0(map { column_width($_) } @$columns) + 2 * (scalar(@$columns) - 1);
+}
+
+# Makes the widest columns narrower until the table fits, or none has more than $least left.
+sub shrink($columns, $width, $least) {
+    while (table_width($columns) > $width) {
+        my ($widest) = sort { column_width($b) <=> column_width($a) } @$columns;
+        last if column_width($widest) <= $least;
+        $widest->{width} = column_width($widest) - 1;
+    }
+    return;
+}
+
+sub table($columns, $colored = 0) {
+    my @widths = map { column_width($_) } @$columns;
+    my @lines;
+
+    my $add = sub($texts, $states) {
+        my @cells = map { [pieces($texts->[$_], $widths[$_])] } 0 .. $#widths;
+        for my $i (0 .. max(map { $#$_ } @cells)) {
+            my @parts = map {
+                color(pad($cells[$_]->[$i] // '', $widths[$_]), $states->[$_], $colored)
+            } 0 .. $#widths;
+            push @lines, join('  ', @parts) =~ s/ +\z//r;
+        }
+    };
+
+    $add->([map { $_->{title} } @$columns], []);
+    for my $i (0 .. $columns->[0]->{cells}->$#*) {
+        $add->(
+            [map { $_->{cells}->[$i] } @$columns],
+            [map { ($_->{states} // [])->[$i] } @$columns],
+        );
+    }
+    return @lines;
+}
+
+1;
