@@ -1,0 +1,67 @@
+#!/usr/bin/perl -T
+
+# The daemons of Proxmox VE run in taint mode: what is read from multipathd, sysfs and files is
+# tainted there, and so are the parameters of API calls. All of it has to get through.
+
+use v5.36;
+
+# the test's own surroundings are not what is tested
+my ($root, @inc);
+
+BEGIN {
+    require Cwd;
+    ($root) = Cwd::abs_path(__FILE__) =~ m!\A(.*)/tests/perl/[^/]*\z!s;
+    @inc = map { m/\A(.*)\z/s } split(/:/, $ENV{PERL5LIB} // '');
+    unshift @INC, "$root/tests/perl/lib", @inc;
+    delete @ENV{qw(IFS CDPATH ENV BASH_ENV PERL5LIB)};
+    $ENV{PATH} = '/usr/bin:/bin';
+}
+
+use Scalar::Util qw(tainted);
+use Test::More;
+
+use MultipathTest qw(slurp stub);
+use PVE::Multipath;
+
+# a string of no length that taints what it is joined with
+my $taint = substr("$0$^X", 0, 0);
+ok(tainted($taint), 'taint mode');
+
+my $replay = "$root/fixtures/replay";
+my $dir = "$replay/three-nodes";
+
+my $json = slurp("$dir/nodes/pve1/multipathd/show-maps-json.out");
+ok(tainted($json), 'what is read from a file is tainted');
+is(scalar(PVE::Multipath::parse_maps_json($json)->@*), 5, 'maps');
+
+my $maps = PVE::Multipath::get_maps(PVE::Multipath::Node->replay($dir, 'pve1'));
+is($maps->[0]->{size}, 67108864, 'maps with sysfs');
+
+my $source = PVE::Multipath::Source->replay($dir);
+my $args = PVE::Multipath::cluster_status_args($source);
+is(scalar(PVE::Multipath::cluster_status($args)->{luns}->@*), 6, 'the status');
+
+local $PVE::Multipath::Node::SYSFS = "$dir/nodes/pve1/sys";
+local $PVE::Multipath::Node::WWIDS_FILE = "$dir/nodes/pve1/etc/multipath/wwids";
+local $PVE::Multipath::Node::MULTIPATH = stub(q{echo "wwid '$2' added"});
+local $PVE::Multipath::Node::MULTIPATHD = stub(<<"SH");
+case \$* in
+    *json) cat $dir/nodes/pve1/multipathd/show-maps-json.out ;;
+    *daemon) echo pid 1 idle ;;
+    *) echo ok ;;
+esac
+SH
+
+is(scalar(PVE::Multipath::get_maps()->@*), 5, 'maps of a daemon');
+is(PVE::Multipath::is_running(), 1, 'whether it runs');
+is(scalar(PVE::Multipath::list_etc_multipath_wwids()->@*), 5, 'the allow-list');
+is(eval { PVE::Multipath::add_wwid("3600a$taint"); 1 }, 1, 'adding a WWID') or diag($@);
+is(eval { PVE::Multipath::add_wwid("-a$taint"); 1 }, undef, 'which is checked');
+is(eval { PVE::Multipath::reconfigure(); 1 }, 1, 'reconfigure') or diag($@);
+
+MultipathTest::Cluster::install();
+PVE::Multipath::broadcast_health();
+PVE::Multipath::broadcast_apply_status("failed$taint");
+is(scalar(MultipathTest::Cluster::take()), 2, 'broadcasts');
+
+done_testing();

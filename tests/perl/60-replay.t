@@ -1,0 +1,121 @@
+#!/usr/bin/perl
+
+# Replay folders that are incomplete or broken: what is missing is named, what is unreadable is
+# never taken for empty.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Path qw(remove_tree);
+use Test::More;
+
+use MultipathTest qw($replay spew copy_tree cli);
+use PVE::Multipath;
+
+my sub status_of($dir) {
+    my $source = PVE::Multipath::Source->replay($dir);
+    return PVE::Multipath::cluster_status(PVE::Multipath::cluster_status_args($source));
+}
+
+my sub fails($code, $message, $what) {
+    is(eval { $code->(); 1 }, undef, "$what is an error");
+    like($@, $message, 'that says which');
+    like($@, qr/\A[^\n]+\n\z/, 'in one line');
+}
+
+fails(sub { status_of('/nonexistent') }, qr!'/nonexistent'!, 'a folder that is not there');
+fails(sub { status_of("$replay/README.md") }, qr!README.md' .*not a directory!, 'a file');
+
+# --- what a command needs ---
+
+my $dir = copy_tree('three-nodes');
+unlink("$dir/now");
+fails(sub { status_of($dir) }, qr!no time: '\Q$dir\E/now' is missing!, 'no time');
+spew("$dir/now", "yesterday\n");
+fails(sub { status_of($dir) }, qr!'\Q$dir\E/now' is no time!, 'a time that is none');
+spew("$dir/now", "1795252500\n");
+
+my sub maps_of($dir, $node = undef) {
+    return PVE::Multipath::get_maps(PVE::Multipath::Source->replay($dir)->node($node));
+}
+
+is(scalar(maps_of($dir)->@*), 5, 'maps of the local node');
+unlink("$dir/nodename");
+fails(sub { maps_of($dir) }, qr!'\Q$dir\E/nodename' is missing!, 'no name of the local node');
+is(scalar(maps_of($dir, 'pve2')->@*), 5, 'unless a node is named');
+fails(sub { maps_of($dir, 'pve7') }, qr!no recording of node 'pve7'!, 'a node that is not there');
+fails(sub { maps_of($dir, $_) }, qr!no node name!, "a node called '$_'")
+    for '../pve1', '', '.', 'a/b', '-x', "pve1\n";
+
+for my $ext (qw(rc out)) {
+    my $file = "$dir/nodes/pve1/multipathd/show-maps-json.$ext";
+    rename($file, "$file.away");
+    fails(
+        sub { maps_of($dir, 'pve1') },
+        qr!no recording of 'multipathd show maps json' of node 'pve1': '\Q$file\E' is missing!,
+        "no .$ext",
+    );
+    rename("$file.away", $file);
+}
+
+# --- what was recorded of failures ---
+
+my $base = "$dir/nodes/pve1/multipathd/show-maps-json";
+for (
+    ["signal\n", qr/killed by a signal/],
+    ["timeout\n", qr/did not answer in time/],
+    ["1\n", qr/^no answer from multipathd \(exit code 1\)/],
+    ["maybe\n", qr/show-maps-json\.rc' is neither an exit code/],
+) {
+    my ($rc, $message) = @$_;
+    spew("$base.rc", $rc);
+    fails(sub { maps_of($dir, 'pve1') }, $message, 'the outcome ' . ($rc =~ s/\n//r));
+}
+spew("$base.rc", "1\n");
+spew("$base.out", '');
+spew("$base.err", "ERROR: failed to connect to multipathd\n");
+fails(sub { maps_of($dir, 'pve1') }, qr/failed to connect to multipathd/, 'a daemon that was down');
+
+# --- what is optional ---
+
+unlink("$dir/storage.cfg");
+my %rows = map { $_->{wwid} => $_ } status_of($dir)->{luns}->@*;
+is($rows{'35000c50000000a01'}->{'used-by'}, undef, 'no storage.cfg: nothing is used');
+unlink("$dir/multipath.cfg");
+%rows = map { $_->{wwid} => $_ } status_of($dir)->{luns}->@*;
+is(scalar(keys %rows), 5, 'no multipath.cfg: the LUNs that are reported');
+remove_tree("$dir/kv/multipath-apply");
+is_deeply(status_of($dir)->{nodes}, {}, 'no apply status');
+unlink("$dir/members.json");
+is(scalar(status_of($dir)->{luns}->@*), 5, 'no members: a node without a cluster');
+spew("$dir/kv/multipath/.hidden", 'junk');
+is(scalar(status_of($dir)->{luns}->@*), 5, 'hidden files are ignored');
+remove_tree("$dir/kv");
+is_deeply(status_of($dir)->{luns}, [], 'no broadcasts');
+
+# --- what is there and cannot be read ---
+
+for my $name (
+    qw(now members.json storage.cfg multipath.cfg kv/multipath/pve1 kv/multipath-apply/pve2),
+) {
+    my $dir = copy_tree('three-nodes');
+    unlink("$dir/$name") or die "no $name\n";
+    mkdir("$dir/$name");
+    fails(sub { status_of($dir) }, qr!cannot read '\Q$dir/$name\E' - !, "an unreadable $name");
+}
+{
+    my $dir = copy_tree('three-nodes');
+    remove_tree("$dir/kv/multipath");
+    spew("$dir/kv/multipath", '');
+    fails(sub { status_of($dir) }, qr!cannot read directory '\Q$dir\E/kv/multipath'!, 'kv, a file');
+
+    unlink("$dir/kv/multipath");
+    spew("$dir/members.json", '{"pve1":');
+    fails(sub { status_of($dir) }, qr!members\.json' is no JSON!, 'members that are no JSON');
+    spew("$dir/members.json", '[]');
+    fails(sub { status_of($dir) }, qr!members\.json' is no JSON object!, 'members that are a list');
+}
+
+done_testing();

@@ -1,0 +1,222 @@
+#!/usr/bin/perl
+
+# Output for a terminal: nothing that comes from elsewhere steers it, tables fit its width, no WWID
+# is cut, states can be told apart without colour, and colour appears only where it belongs.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Encode ();
+use JSON::PP ();
+use List::Util qw(max);
+use Test::More;
+
+use MultipathTest qw($root $replay slurp spew stub copy_tree cli);
+use PVE::Multipath::Text;
+
+binmode($_, ':encoding(UTF-8)') for map { Test::More->builder()->$_() }
+    qw(output failure_output todo_output);
+
+# --- the parts ---
+
+is(PVE::Multipath::Text::safe("a\e[31mb\x{9b}c\rd\0"), 'a\x{1b}[31mb\x{9b}c\x{d}d\x{0}', 'safe');
+is(PVE::Multipath::Text::safe("\x{202e}abc\x{200b}"), '\x{202e}abc\x{200b}', 'no reordering');
+is(PVE::Multipath::Text::safe("gr\x{fc}n \x{65e5}"), "gr\x{fc}n \x{65e5}", 'letters stay');
+is(PVE::Multipath::Text::safe(undef), '', 'undef');
+is(PVE::Multipath::Text::one_line("a\n  b\r\nc\n"), 'a; b; c', 'several lines in one');
+is(PVE::Multipath::Text::width("a\x{65e5}e\x{301}"), 4, 'wide and combining characters');
+
+for (
+    [undef, '-'], [0, '0 B'], [512, '512 B'], [1024, '1 KiB'], [1536, '1.5 KiB'],
+    [67108864, '64 MiB'], [2**40, '1 TiB'], [2**40 * 1.25, '1.25 TiB'], [1e19, '-'],
+    ['junk', '-'], [100 * 2**30, '100 GiB'],
+) {
+    my ($bytes, $text) = @$_;
+    is(PVE::Multipath::Text::size($bytes), $text, "size $text");
+}
+is_deeply(
+    [map { PVE::Multipath::Text::age($_) } 0, 119, 120, 7199, 7200, 172800],
+    ['0 s', '119 s', '2 min', '119 min', '2 h', '2 days'], 'ages',
+);
+is_deeply(
+    [PVE::Multipath::Text::by_number([qw(pve10 pve2 pve1 a)])], [qw(a pve1 pve2 pve10)],
+    'pve2 before pve10',
+);
+is_deeply(
+    [PVE::Multipath::Text::wrap('aaa bbb ccc dddddddddd e', 8, '  ')],
+    ['aaa bbb', '  ccc', '  dddddddddd', '  e'],
+    'lines are broken between words',
+);
+
+# --- hostile texts ---
+
+my $evil = "\e]0;owned\a\e[2J\r\x{9b}31m\x{202e}x";
+my $evil_bytes = Encode::encode('UTF-8', $evil);
+my $harmless = qr/\A[\n\x20-\x7e]*\z/;
+
+my $dir = copy_tree('three-nodes');
+my $file = "$dir/nodes/pve1/multipathd/show-maps-json.out";
+my $json = JSON::PP->new()->utf8();
+my $maps = $json->decode(slurp($file));
+for my $map ($maps->{maps}->@*) {
+    $map->{$_} = $evil for qw(vend prod rev features hwhandler queueing dm_st name sysfs);
+    for my $group ($map->{path_groups}->@*) {
+        $group->{$_} = $evil for qw(selector dm_st marginal_st);
+        for my $path ($group->{paths}->@*) {
+            $path->{$_} = $evil for grep { $_ ne 'pri' } keys %$path;
+        }
+    }
+}
+spew($file, $json->encode($maps));
+spew(
+    "$dir/kv/multipath/pve1",
+    $json->encode({
+        time => 1795252500,
+        maps => {
+            $evil => { state => 'optimal' },
+            '35000c50000000a01' => {
+                state => $evil,
+                transport => $evil,
+                reasons => [{ code => $evil }, { code => 'path-failed', devs => [$evil] }],
+            },
+            '35000c50000000b01' => {
+                state => 'degraded',
+                'paths-active' => 1,
+                'paths-total' => 2,
+                reasons => [{ code => 'path-failed', count => 1, devs => [$evil] }],
+            },
+        },
+    }),
+);
+spew("$dir/kv/multipath/$evil_bytes" =~ s!\0!!gr, '{"maps":{}}');
+spew("$dir/kv/multipath/pve2", "{\"maps\":$evil_bytes}");
+spew("$dir/kv/multipath-apply/pve2", $json->encode({ error => "$evil\n$evil", time => $evil }));
+
+for my $format (qw(text json json-pretty yaml)) {
+    for my $command (['status'], ['maps', '--node', 'pve1']) {
+        my $res = cli([@$command, '--replay', $dir, '--output-format', $format]);
+        cmp_ok($res->{code}, '<', 3, "$command->[0] as $format of hostile data");
+        my $out = Encode::decode('UTF-8', $res->{out});
+        # a terminal is steered by control characters only; the JSON and text formats have none
+        # beyond ASCII at all
+        unlike($out, qr/[^\n\P{Cc}]/, 'no control characters');
+        like($out, $harmless, 'plain ASCII') if $format =~ m/json|text/;
+    }
+}
+like(cli(['status', '--replay', $dir])->{out}, qr/failed: .*\\x\{1b\}\]0;owned/s, 'but readable');
+
+my $res = cli(['maps', '--replay', "/tmp/\e[2J"]);
+like($res->{err}, qr/\Aerror: '\/tmp\/\\x\{1b\}\[2J' is no folder/, 'errors as well');
+
+# letters beyond ASCII where the terminal has them, escaped where not
+$dir = copy_tree('three-nodes');
+spew("$dir/kv/multipath-apply/pve2", qq({"error":"Ger\xc3\xa4t fehlt","time":1}));
+like(cli(['status', '--replay', $dir])->{out}, qr/Ger\xc3\xa4t fehlt/, 'UTF-8');
+like(cli(['status', '--replay', $dir], LC_ALL => 'C')->{out}, qr/Ger\\x\{e4\}t/, 'not UTF-8');
+
+# --- widths ---
+
+# A cluster of 32 nodes with long names, long WWIDs and long aliases.
+my $big = copy_tree('three-nodes');
+unlink(glob("$big/kv/*/*"));
+my @nodes = map { "pve-rack-$_" } 1 .. 32;
+my @wwids = map { sprintf('360014051111222033334444555%06d', $_) } 1 .. 12;
+my @states = ([optimal => 4], [degraded => 1], [failed => 0], [optimal => 4], [optimal => 4]);
+spew(
+    "$big/members.json",
+    $json->encode({ map { $nodes[$_] => { id => $_ + 1, online => $_ == 7 ? 0 : 1 } } 0 .. 31 }),
+);
+spew("$big/multipath.cfg", join('', map { "wwid: $_\n\talias storage-array-lun-$_\n\n" } @wwids));
+for my $i (0 .. 31) {
+    my %maps;
+    for my $j (0 .. $#wwids) {
+        next if $i == 3 && $j == 2; # missing
+        my ($state, $active) = $states[($i + $j) % 5]->@*;
+        $maps{ $wwids[$j] } = { state => $state, 'paths-active' => $active, 'paths-total' => 4 };
+    }
+    spew("$big/kv/multipath/$nodes[$i]", $json->encode({ maps => \%maps, time => 1795252490 }));
+}
+
+for my $columns (60, 80, 100, 132, 200) {
+    for my $case (['three-nodes'], ['silent-node'], ['standalone-iscsi'], ['big', $big]) {
+        my ($name, $dir) = $case->@*;
+        $dir //= "$replay/$name";
+        my $out = cli(['status', '--replay', $dir], COLUMNS => $columns)->{out};
+        my $widest = max(map { length } split(/\n/, $out));
+        cmp_ok($widest, '<=', $columns, "$name fits $columns columns");
+    }
+}
+my $out = cli(['status', '--replay', $big])->{out};
+cmp_ok(max(map { length } split(/\n/, $out)), '<=', 100, '100 columns without a terminal');
+cmp_ok(
+    max(map { length } split(/\n/, cli(['maps', '--replay', "$replay/standalone-iscsi"])->{out})),
+    '<=', 100, 'maps as well',
+);
+for my $columns (5000, 200, 100) {
+    my $out = cli(['status', '--replay', $big], COLUMNS => $columns)->{out};
+    my ($head) = split(/\n\n/, $out);
+    my @found = grep { index($head, $_) >= 0 } @wwids;
+    is(scalar(@found), 12, "each WWID is there as a whole ($columns columns)") if $columns >= 200;
+    is(scalar(grep { $out =~ m/(?<![\w-])\Q$_\E(?![\w-])/ } @nodes), 32, 'each node has a column');
+}
+# where even that does not fit, it is continued in the next line
+$out = cli(['status', '--replay', "$replay/standalone-iscsi"], COLUMNS => 44)->{out};
+my ($first) = split(/\n\n/, $out);
+my ($header, @rows) = split(/\n/, $first);
+my $wwid_width = index($header, 'ALIAS') - 2;
+is(
+    join('', map { substr($_, 0, $wwid_width) =~ s/ //gr } @rows),
+    '360014051111222033334444555500000' . '360014051111222133334444555500000',
+    'no digit is lost',
+);
+
+# short cells
+$out = cli(['status', '--replay', $big], COLUMNS => 100)->{out};
+for my $short ('ok 4/4', 'DEG 1/4', 'FAIL 0/4', 'MISS', '?') {
+    like($out, qr/ \Q$short\E(?: |$)/m, "'$short'");
+}
+like($out, qr/^ok optimal, DEG degraded, MISS missing, FAIL failed, \? unknown$/m, 'explained');
+like($out, qr/^pve-rack-8: 12 LUNs unknown: the node is offline$/m, 'many LUNs are counted');
+unlike(cli(['status', '--replay', $big], COLUMNS => 5000)->{out}, qr/DEG/, 'in words if they fit');
+
+# --- colour ---
+
+unlike($_, qr/\e/, 'no colour where there is no terminal')
+    for cli(['status', '--replay', "$replay/silent-node"])->{out},
+    cli(['maps', '--replay', "$replay/three-nodes"])->{out};
+
+SKIP: {
+    my $script = qx{script --version 2>/dev/null} // '';
+    skip "no 'script'", 8 if $script !~ m/util-linux/;
+
+    my $terminal = sub($command, $env) {
+        my $log = stub();
+        local %ENV = (%ENV, TERM => 'xterm', LC_ALL => 'C.UTF-8', %$env);
+        delete $ENV{$_} for grep { !length($ENV{$_}) } qw(COLUMNS NO_COLOR);
+        system("script -qec '$command' $log >/dev/null 2>&1 </dev/null");
+        return slurp($log) =~ s/^Script [^\n]*\n//mgr;
+    };
+    my $status = "$^X $root/perl/bin/pvemultipath status --replay $replay/silent-node";
+    my $none = { COLUMNS => '', NO_COLOR => '' };
+
+    my $out = $terminal->("stty cols 120; $status", $none);
+    like($out, qr/\e\[32moptimal 2\/2\e\[0m/, 'colour on a terminal');
+    like($out, qr/\e\[1;31mfailed 0\/0\e\[0m/, 'of its own for each state');
+    unlike($out, qr/\e(?!\[[0-9;]+m)/, 'and nothing else');
+    unlike($terminal->("stty cols 120; $status", { %$none, NO_COLOR => 1 }), qr/\e/, 'NO_COLOR');
+    unlike($terminal->("stty cols 120; $status", { %$none, TERM => 'dumb' }), qr/\e/, 'dumb');
+
+    for my $columns (70, 120) {
+        my $out = $terminal->("stty cols $columns; $status", $none) =~ s/\e\[[0-9;]+m//gr;
+        my $widest = max(map { length } split(/\r?\n/, $out));
+        cmp_ok($widest, '<=', $columns, "as wide as the terminal ($columns columns)");
+    }
+    like(
+        $terminal->("stty cols 120; $status", $none) =~ s/\e\[[0-9;]+m//gr,
+        qr/^35000c50000000a01 .* missing\r?$/m, 'all nodes beside each other where there is room',
+    );
+}
+
+done_testing();

@@ -1,0 +1,102 @@
+package MultipathTest;
+
+# What several tests need: paths of the source tree, stubs for programs, a run of the command line,
+# and a stand-in for PVE::Cluster.
+
+use v5.36;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use JSON::PP ();
+
+our @EXPORT_OK = qw($root $replay slurp spew from_json stub cli copy_tree warnings_of);
+
+our $root = abs_path(dirname(__FILE__) . '/../../..');
+our $replay = "$root/fixtures/replay";
+
+sub slurp($path) {
+    open(my $fh, '<:raw', $path) or die "cannot read '$path' - $!\n";
+    return do { local $/ = undef; <$fh> // '' };
+}
+
+sub spew($path, $text) {
+    open(my $fh, '>:raw', $path) or die "cannot write '$path' - $!\n";
+    print $fh $text;
+    close($fh) or die "cannot write '$path' - $!\n";
+    return $path;
+}
+
+sub from_json($text) {
+    return JSON::PP->new()->utf8()->decode($text);
+}
+
+my $dir = tempdir(CLEANUP => 1);
+my $stubs = 0;
+
+# A program that stands in for another one; without a text, one that does not exist.
+sub stub($text = undef) {
+    my $path = "$dir/stub-" . ++$stubs;
+    return $path if !defined($text);
+    spew($path, "#!/bin/sh\n$text\n");
+    chmod(0755, $path);
+    return $path;
+}
+
+# Runs pvemultipath without a terminal: { code, out, err }, out and err as bytes.
+sub cli($args, %env) {
+    my ($out, $err) = ("$dir/out", "$dir/err");
+    my $pid = fork() // die "cannot fork - $!\n";
+    if ($pid == 0) {
+        open(STDIN, '<', '/dev/null');
+        open(STDOUT, '>', $out);
+        open(STDERR, '>', $err);
+        delete @ENV{qw(COLUMNS NO_COLOR)};
+        %ENV = (%ENV, LC_ALL => 'C.UTF-8', %env);
+        exec($^X, "$root/perl/bin/pvemultipath", @$args);
+        die "cannot execute $^X - $!\n";
+    }
+    waitpid($pid, 0);
+    return { code => $? >> 8, signal => $? & 127, out => slurp($out), err => slurp($err) };
+}
+
+# A copy of a replay folder that a test may change.
+sub copy_tree($name) {
+    my $copy = tempdir(CLEANUP => 1);
+    system('cp', '-a', "$replay/$name", "$copy/") == 0 or die "cannot copy $name\n";
+    return "$copy/$name";
+}
+
+sub warnings_of($code) {
+    my @warnings;
+    local $SIG{__WARN__} = sub($text) { push @warnings, $text };
+    my $res = $code->();
+    return ($res, @warnings);
+}
+
+package MultipathTest::Cluster;
+
+# Keeps what is broadcast.
+
+our @sent;
+our $fail;
+
+sub install() {
+    no strict 'refs';
+    no warnings 'once';
+    $INC{'PVE/Cluster.pm'} = __FILE__;
+    *{'PVE::Cluster::broadcast_node_kv'} = sub($key, $value) {
+        die $fail if defined($fail);
+        push @sent, [$key, $value];
+    };
+    *{'PVE::Cluster::get_nodelist'} = sub() { return ['pve1', 'pve2'] };
+}
+
+sub take() {
+    my @res = @sent;
+    @sent = ();
+    return @res;
+}
+
+1;
