@@ -13,6 +13,11 @@ use crate::reason::WireReason;
 
 /// Reads a report in the usual form; none if there is anything unusual about it.
 pub(super) fn scan(text: &str) -> Option<Broadcast<'_>> {
+    // One look at the whole spares one at each text: what is sent is a single line, and in JSON
+    // control characters may only stand between texts.
+    if text.bytes().any(|byte| byte < b' ') {
+        return None;
+    }
     let mut scanner = Scanner { text, at: 0 };
     let mut time = None;
     let mut maps = None;
@@ -40,7 +45,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+        while self.peek() == Some(b' ') {
             self.at += 1;
         }
     }
@@ -74,8 +79,7 @@ impl<'a> Scanner<'a> {
         self.take(b'"')?;
         let start = self.at;
         let rest = self.text.as_bytes().get(start..)?;
-        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-        let end = start + rest.iter().position(special)?;
+        let end = start + memchr::memchr2(b'"', b'\\', rest)?;
         self.at = end;
         self.take(b'"')?;
         self.text.get(start..end)
@@ -139,9 +143,9 @@ mod tests {
 
     use super::*;
 
-    const USUAL: &str = r#"{ "maps": { "3600a": { "state": "degraded", "paths-active": 1,
-        "paths-total": 2, "transport": "fc", "size": 1099511627776, "reasons":
-        [{"code": "path-failed", "count": 1, "devs": ["sdb"]}] }, "3600b": {} }, "time": 1000 }"#;
+    const USUAL: &str = "{ \"maps\": { \"3600a\": { \"state\": \"degraded\", \"paths-active\": 1, \
+        \"paths-total\": 2, \"transport\": \"fc\", \"size\": 1099511627776, \"reasons\": \
+        [{\"code\": \"path-failed\", \"count\": 1, \"devs\": [\"sdb\"]}] }, \"3600b\": {} }, \"time\": 1000 }";
 
     #[test]
     fn the_usual_form_is_read() {

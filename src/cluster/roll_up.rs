@@ -168,7 +168,10 @@ fn roll_up(
     let nodes: Vec<NodeName> = names.into_iter().cloned().collect();
     let positions: HashMap<&str, usize> = nodes.iter().map(NodeName::as_str).zip(0..).collect();
 
-    let mut rows = Rows::default();
+    let mut rows = Rows {
+        cells_each: nodes.len(),
+        ..Rows::default()
+    };
     let mut expected_by_row = Vec::with_capacity(allow_list.len());
     for (wwid, alias, expected) in allow_list {
         let row = rows.position(wwid.as_str());
@@ -241,6 +244,8 @@ fn absent(reporter: Option<&Reporter<'_>>, online: bool) -> Cell {
 struct Rows {
     list: Vec<Row>,
     by_wwid: HashMap<Wwid, usize>,
+    /// Room for cells that a row is made with.
+    cells_each: usize,
     /// The row asked for last. Nodes name the same LUNs in the same order, so that the next one is
     /// mostly right and spares the search.
     last: usize,
@@ -268,7 +273,7 @@ impl Rows {
                     used_by: None,
                     size: None,
                     state: CellState::Unknown,
-                    cells: Vec::new(),
+                    cells: Vec::with_capacity(self.cells_each),
                 });
                 self.by_wwid.insert(wwid, position);
                 position
