@@ -25,8 +25,8 @@ pub struct Storage<'a> {
 }
 
 /// Who should carry which LUN, and who uses it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Expectations {
     /// By WWID, the storage that uses the LUN; of several, the first by name.
     pub consumers: BTreeMap<String, String>,

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
 use crate::scalar::Scalar;
@@ -64,7 +64,7 @@ impl Serialize for NodeName {
 ///
 /// Serialized as Perl's callers know it, `{ NODE => 1 }`. Read from each of the forms that occur in
 /// Proxmox VE: such a hash, a list, or a text of names separated by comma, semicolon or blanks.
-/// What is no node name is left out.
+/// What is no node name is left out, and so is a name in a hash whose value is defined and false.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeSet(pub BTreeSet<NodeName>);
 
@@ -154,8 +154,10 @@ impl<'de> Visitor<'de> for NodeSetVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeSet, A::Error> {
         let mut nodes = BTreeSet::new();
-        while let Some((name, IgnoredAny)) = map.next_entry::<Scalar<'_>, IgnoredAny>()? {
-            nodes.extend(name.as_text().and_then(|name| NodeName::new(&name).ok()));
+        while let Some((name, value)) = map.next_entry::<Scalar<'_>, Scalar<'_>>()? {
+            if value == Scalar::Null || value.is_true() {
+                nodes.extend(name.as_text().and_then(|name| NodeName::new(&name).ok()));
+            }
         }
         Ok(NodeSet(nodes))
     }
@@ -189,7 +191,7 @@ mod tests {
     fn sets_come_in_several_forms() {
         let wanted = NodeSet::from_names(["pve1", "pve2"]);
         for json in [
-            r#"{"pve2": 1, "pve1": null, "../x": 1}"#,
+            r#"{"pve2": 1, "pve1": null, "../x": 1, "pve3": 0, "pve4": ""}"#,
             r#"["pve1", "pve2", "pve1", [], null]"#,
             r#""pve1,pve2""#,
             r#"" pve2; pve1 ,""#,

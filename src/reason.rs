@@ -16,13 +16,15 @@ pub enum Reason {
     NoPaths,
     /// The map has paths, and none of them is active.
     AllPathsFailed {
-        /// Number of paths.
-        count: u32,
+        /// Number of paths; peers of older versions may not tell.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
     },
     /// Some of the map's paths are not active.
     PathFailed {
-        /// Number of paths that are not active.
-        count: u32,
+        /// Number of paths that are not active; peers of older versions may not tell.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
         /// Kernel names of these paths, at most [`MAX_DEVICES`].
         #[serde(skip_serializing_if = "Vec::is_empty")]
         devs: Vec<Device>,
@@ -105,7 +107,7 @@ impl WireReason<'_> {
         match self.code.as_text()?.as_ref() {
             "no-paths" => Some(Reason::NoPaths),
             "all-paths-failed" => Some(Reason::AllPathsFailed {
-                count: number(&self.count)?,
+                count: number(&self.count),
             }),
             "path-failed" => {
                 let devs = self
@@ -114,7 +116,7 @@ impl WireReason<'_> {
                     .filter_map(|dev| Device::new(&dev.as_text()?));
                 let devs = devs.take(MAX_DEVICES).collect();
                 Some(Reason::PathFailed {
-                    count: number(&self.count)?,
+                    count: number(&self.count),
                     devs,
                 })
             }

@@ -7,7 +7,6 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use crate::expectations::Expectations;
 use crate::scalar::Scalar;
 use crate::{Alias, NodeSet, Wwid, wwid};
 
@@ -23,13 +22,13 @@ pub struct StatusArgs<'a> {
     pub apply_kv: Option<KvTexts<'a>>,
     /// The cluster's members. None or empty on a standalone node, whose reporters all count as
     /// online.
-    #[serde(borrow)]
-    pub members: Option<BTreeMap<String, Option<Member<'a>>>>,
+    pub members: Option<BTreeMap<String, Presence>>,
     /// The time, in seconds since the epoch.
     #[serde(borrow)]
     pub now: Scalar<'a>,
     /// Who should carry which LUN.
-    pub expectations: Option<Expectations>,
+    #[serde(borrow)]
+    pub expectations: Option<KnownExpectations<'a>>,
     /// The cluster's multipath configuration.
     #[serde(borrow)]
     pub config: Option<Config<'a>>,
@@ -38,13 +37,45 @@ pub struct StatusArgs<'a> {
 /// Raw texts of one key of the key-value store, by node name.
 pub type KvTexts<'a> = BTreeMap<String, Option<RawText<'a>>>;
 
-/// A member of the cluster, as pmxcfs describes it.
+/// Whether a node is online: a truth value, or a member as pmxcfs describes it, `{ online, ... }`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presence(pub bool);
+
+impl<'de> Deserialize<'de> for Presence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Member<'a> {
+            #[serde(borrow, default)]
+            online: Scalar<'a>,
+        }
+
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form<'a> {
+            #[serde(borrow)]
+            Member(Member<'a>),
+            Flag(Scalar<'a>),
+        }
+
+        Ok(Self(match Form::deserialize(deserializer)? {
+            Form::Member(member) => member.online.is_true(),
+            Form::Flag(flag) => flag.is_true() && flag != Scalar::Nested,
+        }))
+    }
+}
+
+/// Who should carry which LUN, as far as it matters here: a part of
+/// [`Expectations`](crate::expectations::Expectations).
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Member<'a> {
-    /// Whether the node is online.
+#[serde(default, rename_all = "kebab-case")]
+pub struct KnownExpectations<'a> {
+    /// By WWID, the storage that uses the LUN.
     #[serde(borrow)]
-    pub online: Scalar<'a>,
+    pub consumers: Option<BTreeMap<String, Scalar<'a>>>,
+    /// By WWID, the nodes that should carry the LUN because a storage there uses it.
+    pub wwid_nodes: Option<BTreeMap<String, NodeSet>>,
+    /// The nodes that should carry every allow-listed LUN of which no more is known.
+    pub nodes: NodeSet,
 }
 
 /// The parsed configuration, as far as it matters here.
@@ -53,7 +84,7 @@ pub struct Member<'a> {
 pub struct Config<'a> {
     /// The sections by their IDs.
     #[serde(borrow)]
-    pub ids: BTreeMap<String, Section<'a>>,
+    pub ids: Option<BTreeMap<String, Option<Section<'a>>>>,
 }
 
 /// A section of the configuration.
@@ -71,10 +102,14 @@ pub struct Section<'a> {
 impl Config<'_> {
     /// The allow-listed WWIDs with their aliases. A section whose ID is no WWID is none of them.
     pub(super) fn allow_list(&self) -> impl Iterator<Item = (Wwid, Option<Alias>)> {
-        let wwids = self.ids.iter().filter(|(id, section)| {
-            section.kind.as_text().as_deref() == Some("wwid") && id.as_str() != "defaults"
-        });
-        wwids.filter_map(|(id, section)| Some((Wwid::new(id).ok()?, alias(&section.alias))))
+        self.ids.iter().flatten().filter_map(|(id, section)| {
+            let section = section.as_ref()?;
+            let listed = section.kind.as_str() == Some("wwid") && id != "defaults";
+            Some((
+                Wwid::new(id).ok().filter(|_| listed)?,
+                alias(&section.alias),
+            ))
+        })
     }
 }
 
@@ -99,7 +134,7 @@ pub struct AggregateArgs<'a> {
     #[serde(borrow)]
     pub kv: Option<KvTexts<'a>>,
     /// The nodes that are online.
-    pub online: Option<NodeSet>,
+    pub online: Option<Online>,
     /// By WWID, the nodes that should carry the LUN.
     pub expected: Option<BTreeMap<String, NodeSet>>,
 }
@@ -123,12 +158,24 @@ impl AggregateArgs<'_> {
         })
     }
 
-    pub(super) fn used_by(&self) -> BTreeMap<String, String> {
-        let text = |(wwid, storage): (&String, &Scalar<'_>)| {
-            Some((wwid.clone(), storage.as_text()?.into_owned()))
-        };
-        self.used_by.iter().flatten().filter_map(text).collect()
+    /// Whether the node is one of those that are online.
+    pub(super) fn is_online(&self, node: &str) -> bool {
+        match &self.online {
+            Some(Online::ByName(nodes)) => nodes.get(node).is_some_and(|presence| presence.0),
+            Some(Online::Set(nodes)) => nodes.0.contains(node),
+            None => false,
+        }
     }
+}
+
+/// The nodes that are online: a hash of truth values or members, or any form of a [`NodeSet`].
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Online {
+    /// By name, whether the node is online.
+    ByName(BTreeMap<String, Presence>),
+    /// Those that are.
+    Set(NodeSet),
 }
 
 /// A text whose bytes are not to be trusted to be UTF-8.

@@ -18,6 +18,9 @@ mod inputs;
 mod matrix;
 mod roll_up;
 
-pub use inputs::{AggregateArgs, Config, KvTexts, Member, RawText, Section, StatusArgs};
+pub use inputs::{
+    AggregateArgs, Config, KnownExpectations, KvTexts, Online, Presence, RawText, Section,
+    StatusArgs,
+};
 pub use matrix::{ApplyError, Cell, Cells, Lun, Matrix, Status};
 pub use roll_up::{aggregate, status};

@@ -1,20 +1,19 @@
 //! From the nodes' reports to the matrix. The rules are those of the [module above](super).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::inputs::{AggregateArgs, KvTexts, StatusArgs};
+use super::inputs::{AggregateArgs, KnownExpectations, KvTexts, StatusArgs};
 use super::matrix::{ApplyError, Cell, Matrix, Row, Status};
 use crate::broadcast::{ApplyStatus, BadBroadcast, Broadcast, Entry, Freshness};
-use crate::expectations::Expectations;
+use crate::scalar::Scalar;
 use crate::{Alias, CellState, NodeName, NodeSet, Reason, Wwid};
 
 /// Answers a request for the cluster's status.
 pub fn status(args: &StatusArgs<'_>) -> Status {
     let members = args.members.as_ref().filter(|members| !members.is_empty());
     let is_online = |node: &str| match members {
-        Some(members) => {
-            matches!(members.get(node), Some(Some(member)) if member.online.is_true())
-        }
+        Some(members) => members.get(node).is_some_and(|presence| presence.0),
         None => true,
     };
     let now = args.now.as_int().unwrap_or(0);
@@ -29,14 +28,15 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
         }
     }
 
-    let none = Expectations::default();
+    let none = KnownExpectations::default();
     let expectations = args.expectations.as_ref().unwrap_or(&none);
     let expected_on = |wwid: &Wwid| {
         let own = expectations
             .wwid_nodes
-            .get(wwid.as_str())
-            .filter(|nodes| !nodes.is_empty());
-        own.unwrap_or(&expectations.nodes)
+            .as_ref()
+            .and_then(|own| own.get(wwid.as_str()));
+        own.filter(|nodes| !nodes.is_empty())
+            .unwrap_or(&expectations.nodes)
     };
     let allow_list = args.config.iter().flat_map(|config| config.allow_list());
     let allow_list = allow_list.map(|(wwid, alias)| {
@@ -47,7 +47,7 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
         &reporters,
         &is_online,
         allow_list.collect(),
-        &expectations.consumers,
+        expectations.consumers.as_ref(),
     );
     Status {
         luns,
@@ -58,8 +58,7 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
 /// Rolls reports up, where the caller knows who is online and which reports are too old.
 pub fn aggregate(args: &AggregateArgs<'_>) -> Matrix {
     let none = NodeSet::default();
-    let online = args.online.as_ref().unwrap_or(&none);
-    let is_online = |node: &str| online.0.contains(node);
+    let is_online = |node: &str| args.is_online(node);
     let mut reporters = reporters(args.kv.as_ref(), Broadcast::decode_lenient);
     for (name, reporter) in &mut reporters {
         if !is_online(name.as_str()) {
@@ -77,7 +76,7 @@ pub fn aggregate(args: &AggregateArgs<'_>) -> Matrix {
         &reporters,
         &is_online,
         allow_list.collect(),
-        &args.used_by(),
+        args.used_by.as_ref(),
     )
 }
 
@@ -154,7 +153,7 @@ fn roll_up(
     reporters: &BTreeMap<NodeName, Reporter<'_>>,
     is_online: &dyn Fn(&str) -> bool,
     allow_list: Vec<Allowed<'_>>,
-    used_by: &BTreeMap<String, String>,
+    used_by: Option<&BTreeMap<String, Scalar<'_>>>,
 ) -> Matrix {
     // Rule 2: a live reporter whose text cannot be read does not report.
     let live: NodeSet = reporters
@@ -209,7 +208,8 @@ fn roll_up(
         // Rule 7. Nodes that do not count have `unknown` cells, the least severe state.
         let worst = row.cells.iter().map(|(_, cell)| cell.state).max();
         row.state = worst.unwrap_or(CellState::Unknown);
-        row.used_by = used_by.get(row.wwid.as_str()).cloned();
+        let storage = used_by.and_then(|used_by| used_by.get(row.wwid.as_str()));
+        row.used_by = storage.and_then(Scalar::as_text).map(Cow::into_owned);
     }
     rows.sort_unstable_by(|a, b| a.wwid.cmp(&b.wwid));
     Matrix { nodes, rows }
@@ -330,8 +330,8 @@ impl Row {
 fn live_cell(entry: &Entry) -> Cell {
     let reasons = match entry.state {
         CellState::Optimal => Vec::new(),
-        _ if !entry.reasons.is_empty() => entry.reasons.clone(),
-        _ => derived_reason(entry).into_iter().collect(),
+        _ if entry.reasons.is_empty() => derived_reason(entry).into_iter().collect(),
+        _ => entry.reasons.clone(),
     };
     Cell {
         state: entry.state,
@@ -342,19 +342,24 @@ fn live_cell(entry: &Entry) -> Cell {
     }
 }
 
-/// What the numbers tell where a peer gives no reasons, as older versions do.
+/// What follows from the state and the numbers where a peer gives no reasons, as older versions do.
+/// Numbers that contradict the state are not repeated.
 fn derived_reason(entry: &Entry) -> Option<Reason> {
-    match (entry.state, entry.paths_active, entry.paths_total) {
-        (CellState::Unknown, ..) => Some(Reason::UnknownState),
-        (CellState::Missing, ..) => Some(Reason::NotAssembled),
-        (CellState::Failed, _, Some(0)) => Some(Reason::NoPaths),
-        (CellState::Failed, None | Some(0), Some(count)) => Some(Reason::AllPathsFailed { count }),
-        (CellState::Degraded, Some(active), Some(total)) if active < total => {
-            Some(Reason::PathFailed {
-                count: total.saturating_sub(active),
-                devs: Vec::new(),
-            })
-        }
+    let count = match (entry.paths_active, entry.paths_total) {
+        (Some(active), Some(total)) => Some(total.saturating_sub(active)),
         _ => None,
-    }
+    };
+    Some(match entry.state {
+        CellState::Optimal => return None,
+        CellState::Unknown => Reason::UnknownState,
+        CellState::Missing => Reason::NotAssembled,
+        CellState::Failed if entry.paths_total == Some(0) => Reason::NoPaths,
+        CellState::Failed => Reason::AllPathsFailed {
+            count: count.filter(|_| entry.paths_active == Some(0)),
+        },
+        CellState::Degraded => Reason::PathFailed {
+            count: count.filter(|count| *count > 0),
+            devs: Vec::new(),
+        },
+    })
 }

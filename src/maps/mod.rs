@@ -194,17 +194,17 @@ impl<'a> Map<'a> {
     }
 
     fn health_reasons(&self) -> Vec<Reason> {
-        let saturated = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let count = |number: usize| u32::try_from(number).ok();
         let reason = match self.health {
             Health::Optimal => return Vec::new(),
             Health::Failed if self.paths_total == 0 => Reason::NoPaths,
             Health::Failed => Reason::AllPathsFailed {
-                count: saturated(self.paths_total),
+                count: count(self.paths_total),
             },
             Health::Degraded => {
                 let failed = self.paths().filter(|path| !path.is_active());
                 Reason::PathFailed {
-                    count: saturated(self.paths_total.saturating_sub(self.paths_active)),
+                    count: count(self.paths_total.saturating_sub(self.paths_active)),
                     devs: failed
                         .filter_map(|p| Device::new(&p.dev))
                         .take(MAX_DEVICES)

@@ -135,6 +135,7 @@ my $reason_texts = {
     'path-failed' => sub($reason, $facts) {
         my @devs = map { text($_) } ($reason->{devs} // [])->@*;
         my $count = is_count($reason->{count}) ? $reason->{count} : scalar(@devs);
+        return 'some path failed' . of_paths($facts) if !$count;
         return plural($count, 'path') . ' failed' . of_paths($facts) if !@devs;
 
         my $more = $count - @devs;
