@@ -1,0 +1,139 @@
+package BenchData;
+
+# Inputs for `make bench`: a daemon's reply and a cluster's broadcasts of any size, always the same.
+
+use v5.36;
+
+use JSON::XS ();
+
+sub wwid($number) {
+    return sprintf('36001405%024x', 0xabc0000 + $number);
+}
+
+my sub sd_name($number) {
+    my $name = '';
+    for ($number++; $number > 0; $number = int(($number - 1) / 26)) {
+        $name = chr(ord('a') + ($number - 1) % 26) . $name;
+    }
+    return "sd$name";
+}
+
+my sub path_text($number, $map, $state) {
+    my ($hba, $port) = ($number % 2, $number % 4);
+    my $check = $state eq 'active' ? 'ready' : 'faulty';
+    my $dev = sd_name($number);
+    my $dev_t = sprintf('%d:%d', 65 + int($number / 16) % 7, 16 * ($number % 16));
+    my $lun = sprintf('0x%04x000000000000', $map);
+    return <<"END" =~ s/\n\z//r;
+            "dev" : "$dev",
+            "dev_t" : "$dev_t",
+            "dm_st" : "$state",
+            "dev_st" : "running",
+            "chk_st" : "$check",
+            "checker" : "tur",
+            "pri" : 50,
+            "host_wwnn" : "0x20000024ff00000$hba",
+            "target_wwnn" : "0x50000973000000ff",
+            "host_wwpn" : "0x21000024ff00000$hba",
+            "target_wwpn" : "0x500009730000000$port",
+            "host_adapter" : "0000:3b:00.$hba",
+            "lun_hex" : "$lun",
+            "marginal_st" : "normal"
+END
+}
+
+# What `multipathd show maps json` prints. Each 20th map has a failed path, each 500th no other.
+sub maps_json($maps, $paths_per_map) {
+    my @texts;
+    for my $map (0 .. $maps - 1) {
+        my $wwid = wwid($map);
+        my $text = <<"END";
+      "name" : "$wwid",
+      "uuid" : "$wwid",
+      "sysfs" : "dm-$map",
+      "failback" : "immediate",
+      "queueing" : "on",
+      "paths" : $paths_per_map,
+      "write_prot" : "rw",
+      "dm_st" : "active",
+      "features" : "1 queue_if_no_path",
+      "hwhandler" : "1 alua",
+      "action" : "",
+      "path_faults" : 0,
+      "vend" : "PURE    ",
+      "prod" : "FlashArray      ",
+      "rev" : "8888",
+      "switch_grp" : 0,
+      "map_loads" : 1,
+      "total_q_time" : 0,
+      "q_timeouts" : 0,
+      "path_groups": [{
+         "selector" : "service-time 0",
+         "pri" : 50,
+         "dm_st" : "active",
+         "marginal_st" : "normal",
+         "group" : 1,
+         "paths": [{
+END
+        my @paths;
+        for my $path (0 .. $paths_per_map - 1) {
+            my $failed = $map % 500 == 499 || ($map % 20 == 19 && $path == 0);
+            push @paths, path_text($map * $paths_per_map + $path, $map, $failed ? 'failed' : 'active');
+        }
+        push @texts, $text . join("\n         },{\n", @paths) . "\n         }]\n      }]\n";
+    }
+    return "{\n   \"major_version\": 0,\n   \"minor_version\": 1,\n   \"maps\": [{\n"
+        . join("   },{\n", @texts)
+        . "   }]\n}\n";
+}
+
+# Arguments of cluster_status. One node is offline, the last report of another is old, some maps are
+# degraded, failed or missing, and one node could not apply the configuration.
+sub cluster($nodes, $luns) {
+    my $now = 1_780_000_000;
+    my $json = JSON::XS->new->utf8->canonical;
+
+    my @wwids = map { wwid($_) } 0 .. $luns - 1;
+    my (%kv, %members);
+    for my $number (1 .. $nodes) {
+        my $node = "pve$number";
+        my %maps;
+        for my $lun (0 .. $luns - 1) {
+            my $kind = ($lun * 31 + $number * 17) % 400;
+            next if $kind == 3;
+            my ($state, $active) =
+                $kind == 0 ? ('failed', 0) : $kind < 3 ? ('degraded', 3) : ('optimal', 4);
+            $maps{ $wwids[$lun] } = {
+                state => $state,
+                'paths-active' => $active,
+                'paths-total' => 4,
+                transport => 'fc',
+                size => 1_099_511_627_776,
+            };
+        }
+        my $age = $number == 2 ? 1000 : $number % 60;
+        $kv{$node} = $json->encode({ maps => \%maps, time => $now - $age });
+        $members{$node} = { id => $number, online => $number == 3 ? 0 : 1, ip => "192.0.2.$number" };
+    }
+
+    my %all_nodes = map { $_ => 1 } keys %members;
+    my %ids = map { $wwids[$_] => { type => 'wwid', alias => "san-lun$_" } } 0 .. $luns - 1;
+    my %consumers = map { $wwids[$_] => "vg$_" } grep { $_ % 2 == 0 } 0 .. $luns - 1;
+    my %order;
+    @order{@wwids} = 1 .. $luns;
+
+    return {
+        kv => \%kv,
+        'apply-kv' => { pve1 => $json->encode({ error => 'cannot write drop-in', time => $now - 5 }) },
+        members => \%members,
+        now => $now,
+        expectations => {
+            consumers => \%consumers,
+            'wwid-nodes' => { map { $_ => {%all_nodes} } keys %consumers },
+            nodes => \%all_nodes,
+        },
+        config => { ids => \%ids, order => \%order, digest => '0' x 40 },
+    };
+}
+
+1;
