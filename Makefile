@@ -1,0 +1,379 @@
+# pve-multipath: build, tests and packaging. `make help` lists the targets.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.ONESHELL:
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' '$(ROOT)/Cargo.toml' | head -n 1)
+
+# Where the crate perlmod comes from: stand-in, git, registry or path. See README.md.
+PERLMOD ?= stand-in
+PERLMOD_GIT ?= https://git.proxmox.com/git/perlmod.git
+PERLMOD_PATH ?=
+CARGO_REGISTRY_DIR ?= /usr/share/cargo/registry
+
+# What `make` does about missing Debian packages: install (needs root) or check (only say so).
+DEPS ?= install
+
+DESTDIR ?=
+PREFIX ?= /usr
+
+# The paths below count on cargo's own layout.
+unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR
+
+LIB := libpve_multipath_perl.so
+BINDING_TARGET := $(ROOT)/target/binding/$(PERLMOD)
+PERL_LIB := $(ROOT)/target/perl/auto/$(LIB)
+RUN_PERL := PERL5LIB='$(ROOT)/target/perl:$(ROOT)/perl'"$${PERL5LIB:+:$$PERL5LIB}"
+
+perlmod_file = --config '$(ROOT)/perl/perlmod-sources/$(1).toml'
+perlmod_config.stand-in := $(call perlmod_file,stand-in)
+perlmod_config.git := $(call perlmod_file,git) --config 'patch.crates-io.perlmod.git="$(PERLMOD_GIT)"'
+perlmod_config.registry := $(call perlmod_file,registry) \
+	--config 'source.perlmod-registry.directory="$(abspath $(CARGO_REGISTRY_DIR))"'
+perlmod_config.path := --config 'patch.crates-io.perlmod.path="$(abspath $(PERLMOD_PATH))"'
+PERLMOD_CONFIG := $(perlmod_config.$(PERLMOD))
+ifeq ($(strip $(PERLMOD_CONFIG)),)
+$(error PERLMOD=$(PERLMOD): not one of stand-in, git, registry, path)
+endif
+ifeq ($(PERLMOD)$(PERLMOD_PATH),path)
+$(error PERLMOD=path needs PERLMOD_PATH, the folder of the crate perlmod)
+endif
+perlmod_expected.git := $(PERLMOD_GIT)
+perlmod_expected.registry := $(abspath $(CARGO_REGISTRY_DIR))
+perlmod_expected.path := $(abspath $(PERLMOD_PATH))
+
+CORE_ARGS := --manifest-path '$(ROOT)/Cargo.toml' --target-dir '$(ROOT)/target' --locked
+BINDING_ARGS := --manifest-path '$(ROOT)/perl/binding/Cargo.toml' --target-dir '$(BINDING_TARGET)' $(PERLMOD_CONFIG)
+RUN_STAND_IN := RUST_BACKTRACE=0 PERLMOD_TEST_LIBRARY='$(ROOT)/target/binding/stand-in/debug/libperlmod_standin_tests.so'
+STAND_IN_ARGS := --manifest-path '$(ROOT)/perl/stand-in/Cargo.toml' --target-dir '$(ROOT)/target/binding/stand-in'
+
+.PHONY: help
+help: ## this list
+	@echo 'pve-multipath $(VERSION): make TARGET [VARIABLE=VALUE ...]'
+	echo
+	sed -n 's/^\([a-z][a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' '$(ROOT)/Makefile' | while IFS="$$(printf '\t')" read -r t d; do
+	    printf '  %-14s %s\n' "$$t" "$$d"
+	done
+	echo
+	printf '  %-36s %s\n' \
+	    'PERLMOD=stand-in|git|registry|path' 'where the crate perlmod comes from (default: stand-in)' \
+	    'PERLMOD_GIT=URL' 'the repository for PERLMOD=git' \
+	    'CARGO_REGISTRY_DIR=DIR' 'the crates for PERLMOD=registry (default: /usr/share/cargo/registry)' \
+	    'PERLMOD_PATH=DIR' 'the crate for PERLMOD=path' \
+	    'DEPS=install|check' 'missing Debian packages: install as root (default), or only say so' \
+	    'DESTDIR=DIR' 'root of an installation'
+
+## What has to be on the machine
+
+# need NAME: is it there?   package NAME: what Debian calls it
+define DEPS_SHELL
+need() {
+    case $$1 in
+    perl) perl -e 'use v5.36; use Config; use JSON::PP; use Test::More; use Devel::PPPort' ;;
+    perl-headers) perl -MConfig -e 'exit !-e "$$Config{archlibexp}/CORE/perl.h"' ;;
+    cc) echo '#include <stdlib.h>' | cc -x c -fsyntax-only - ;;
+    rust) cargo --version && rustc_is_new_enough "$$(rustc --version | cut -d' ' -f2)" ;;
+    rustfmt) cargo fmt --version ;;
+    clippy) cargo clippy --version ;;
+    json-xs) perl -MJSON::XS -e1 ;;
+    *) command -v "$$1" ;;
+    esac >/dev/null 2>&1
+}
+rustc_is_new_enough() {
+    perl -e '@v = split /[.+~-]/, $$ARGV[0]; exit !($$v[0] > 1 || $$v[1] >= 85)' "$$1"
+}
+package() {
+    case $$1 in
+    perl-headers) echo perl ;;
+    cc) echo gcc libc6-dev ;;
+    rust) echo cargo ;;
+    clippy) echo rust-clippy ;;
+    json-xs) echo libjson-xs-perl ;;
+    dh) echo debhelper ;;
+    dpkg-buildpackage) echo dpkg-dev ;;
+    *) echo "$$1" ;;
+    esac
+}
+missing_of() {
+    for n; do need "$$n" || printf '%s ' "$$n"; done
+}
+explain() {
+    for n; do
+        case $$n in
+        perl) echo '  perl 5.36 or newer with its core modules' ;;
+        perl-headers) echo '  the headers of perl (CORE/perl.h)' ;;
+        cc) echo '  a C compiler (cc) and the headers of libc' ;;
+        rust) echo "  cargo and rustc 1.85 or newer (found: $$(rustc --version 2>/dev/null || echo none)); on Debian before 13, or without its packages: https://rustup.rs" ;;
+        rustfmt|clippy) echo "  $$n; with rustup: rustup component add $$n" ;;
+        json-xs) echo '  the Perl module JSON::XS' ;;
+        *) echo "  $$n" ;;
+        esac
+    done
+}
+# Packages for what is missing; none for a Rust toolchain that apt cannot improve on.
+packages_of() {
+    for n; do
+        case $$n in
+        rust)
+            candidate=$$(apt-cache policy rustc 2>/dev/null | sed -n 's/.*Candidate: //p')
+            case $$candidate in [0-9]*) rustc_is_new_enough "$$candidate" || continue ;; esac ;;
+        rustfmt|clippy)
+            case $$(command -v cargo) in /usr/bin/cargo|'') ;; *) continue ;; esac ;;
+        esac
+        package "$$n"
+    done | tr ' ' '\n' | sort -u | tr '\n' ' '
+}
+deps() {
+    missing=$$(missing_of "$$@")
+    [ -n "$$missing" ] || return 0
+    packages=$$(packages_of $$missing)
+    if [ '$(DEPS)' = install ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        if [ -n "$$packages" ]; then
+            echo "installing Debian packages: $$packages"
+            export DEBIAN_FRONTEND=noninteractive
+            get="apt-get install -qq -y --no-install-recommends $$packages"
+            $$get >/dev/null 2>&1 || { apt-get update -qq && $$get >/dev/null; } || true
+        fi
+        for n in $$missing; do
+            case $$n in rustfmt|clippy)
+                need "$$n" || ! command -v rustup >/dev/null || timeout 120 rustup component add "$$n" || true ;;
+            esac
+        done
+        missing=$$(missing_of $$missing)
+        [ -n "$$missing" ] || return 0
+        packages=$$(packages_of $$missing)
+    fi
+    echo 'missing on this machine:'
+    explain $$missing
+    [ -z "$$packages" ] || echo "On Debian, as root: apt-get install $$packages"
+    # Without these two the rest of the tests still says something; `make test` names what it skipped.
+    for n in $$missing; do
+        case $$n in rustfmt|clippy) ;; *) return 1 ;; esac
+    done
+}
+deps
+endef
+export DEPS_SHELL
+
+NEEDS.build := perl perl-headers cc rust
+NEEDS.test := $(NEEDS.build) prove rustfmt clippy
+NEEDS.bench := $(NEEDS.build) json-xs
+NEEDS.valgrind := $(NEEDS.build) prove valgrind
+NEEDS.deb := $(NEEDS.build) prove dpkg-buildpackage dh lintian
+NEEDS.debian13 := debootstrap
+
+.PHONY: deps
+deps: deps-test ## check what build and tests need, and install or name what is missing
+
+deps-%:
+	@eval "$$DEPS_SHELL" $(NEEDS.$*) >&2
+
+## Building
+
+# perlmod's version and source stand in Cargo.lock, so each source gets its own, derived from
+# the root's: the crates that both use have the same versions. A directory registry
+# has one version of each crate, which cargo must be free to take.
+.PHONY: binding-lock
+binding-lock:
+	@want="$$(printf '%s\n' "$(subst ",,$(PERLMOD_CONFIG))"; cksum <'$(ROOT)/Cargo.lock' 2>/dev/null || true)"
+	have=$$(cat '$(ROOT)/target/binding/lock-stamp' 2>/dev/null || true)
+	lock='$(ROOT)/perl/binding/Cargo.lock'
+	[ -e "$$lock" ] && [ "$$want" = "$$have" ] && exit 0
+	rm -f "$$lock"
+	[ '$(PERLMOD)' = registry ] || [ ! -e '$(ROOT)/Cargo.lock' ] || cp '$(ROOT)/Cargo.lock' "$$lock"
+	mkdir -p '$(ROOT)/target/binding'
+	echo "$$want" >'$(ROOT)/target/binding/lock-stamp'
+
+# The stand-in has no other sources of crates: one seed is enough.
+.PHONY: stand-in-lock
+stand-in-lock:
+	@lock='$(ROOT)/perl/stand-in/Cargo.lock'
+	[ -e "$$lock" ] || [ ! -e '$(ROOT)/Cargo.lock' ] || cp '$(ROOT)/Cargo.lock' "$$lock"
+
+.PHONY: perlmod-source
+perlmod-source: deps-build binding-lock
+	@cargo metadata --format-version 1 --manifest-path '$(ROOT)/perl/binding/Cargo.toml' $(PERLMOD_CONFIG) \
+	    | '$(ROOT)/perl/perlmod-sources/which' '$(PERLMOD)' '$(ROOT)' '$(perlmod_expected.$(PERLMOD))'
+
+.PHONY: build
+build: perlmod-source ## the core, the binding and its shared library
+	@cargo build --release $(BINDING_ARGS)
+	mkdir -p '$(dir $(PERL_LIB))'
+	# A rename, since a running perl may have the present one mapped.
+	if ! cmp -s '$(BINDING_TARGET)/release/$(LIB)' '$(PERL_LIB)'; then
+	    install -m644 '$(BINDING_TARGET)/release/$(LIB)' '$(PERL_LIB).new'
+	    mv '$(PERL_LIB).new' '$(PERL_LIB)'
+	fi
+	echo '$(PERLMOD)' >'$(ROOT)/target/perl/perlmod'
+
+.PHONY: env
+env: ## shell lines for trying it: eval "$(make -s env)"
+	@$(MAKE) -f '$(ROOT)/Makefile' -s build >&2
+	printf 'export PERL5LIB="%s:%s$${PERL5LIB:+:$$PERL5LIB}"\n' '$(ROOT)/target/perl' '$(ROOT)/perl'
+	printf 'export PATH="%s:$$PATH"\n' '$(ROOT)/perl/bin'
+
+.PHONY: demo
+demo: ## the status matrix of a recorded cluster
+	@$(MAKE) -f '$(ROOT)/Makefile' -s build >&2
+	rc=0
+	$(RUN_PERL) '$(ROOT)/perl/bin/pvemultipath' status --replay '$(ROOT)/fixtures/replay/three-nodes' || rc=$$?
+	# 1 and 2 are its answers for a degraded and a failed cluster.
+	[ "$$rc" -le 2 ]
+
+## Tests
+
+TEST_STEPS := versions format clippy test-core test-binding test-stand-in build perl-syntax perl-tests doc
+
+.PHONY: test
+test: deps-test ## everything: format, clippy, Rust tests, build, Perl tests, documentation
+	@start=$$(date +%s) i=0
+	mkdir -p '$(ROOT)/target'
+	: >'$(ROOT)/target/skipped'
+	for step in $(TEST_STEPS); do
+	    i=$$((i + 1))
+	    printf '\n=== [%s/%s] %s\n' $$i $(words $(TEST_STEPS)) "$$step"
+	    $(MAKE) -f '$(ROOT)/Makefile' DEPS=check "$$step" || { printf '\n=== FAILED: %s (repeat it with: make %s)\n' "$$step" "$$step"; exit 1; }
+	done
+	printf '\n=== all %s steps passed in %s s, %s\n' $$i $$(($$(date +%s) - start)) 'perlmod: $(PERLMOD)'
+	sed 's/^/    skipped: /' '$(ROOT)/target/skipped'
+
+skip = { echo 'skipped: $(1)'; mkdir -p '$(ROOT)/target'; echo '$(1)' >>'$(ROOT)/target/skipped'; exit 0; }
+
+.PHONY: versions
+versions:
+	@cd '$(ROOT)'
+	for file in Cargo.toml perl/binding/Cargo.toml; do
+	    grep -q '^version = "$(VERSION)"$$' "$$file" || { echo "$$file: version is not $(VERSION)"; exit 1; }
+	done
+	head -n 1 debian/changelog | grep -q '^pve-multipath ($(VERSION)-' \
+	    || { echo 'debian/changelog: version is not $(VERSION)'; exit 1; }
+	echo 'all of version $(VERSION)'
+
+.PHONY: format
+format:
+	@cargo fmt --version >/dev/null 2>&1 || $(call skip,format (this Rust toolchain has no rustfmt))
+	(cd '$(ROOT)' && cargo fmt --check)
+	(cd '$(ROOT)/perl/binding' && cargo fmt --check)
+	(cd '$(ROOT)/perl/stand-in' && cargo fmt --all --check)
+
+.PHONY: clippy
+clippy: binding-lock stand-in-lock
+	@cargo clippy --version >/dev/null 2>&1 || $(call skip,clippy (this Rust toolchain has none))
+	cargo clippy --all-targets $(CORE_ARGS) -- -D warnings
+	cargo clippy --all-targets $(BINDING_ARGS) -- -D warnings
+	cargo clippy --workspace --all-targets $(STAND_IN_ARGS) -- -D warnings
+
+.PHONY: test-rust
+test-rust: deps-build test-core test-binding test-stand-in ## the Rust tests alone
+
+.PHONY: test-core
+test-core:
+	@cargo test $(CORE_ARGS)
+
+.PHONY: test-binding
+test-binding: binding-lock
+	@cargo test $(BINDING_ARGS)
+
+# Its library has packages of its own, through which Perl drives it.
+.PHONY: stand-in-library
+stand-in-library: stand-in-lock
+	@cargo build --package perlmod-standin-tests $(STAND_IN_ARGS)
+
+.PHONY: test-stand-in
+test-stand-in: stand-in-library
+	@cargo test --workspace $(STAND_IN_ARGS)
+	cd '$(ROOT)' && $(RUN_STAND_IN) prove -r perl/stand-in/tests/t
+
+.PHONY: perl-syntax
+perl-syntax:
+	@cd '$(ROOT)'
+	mkdir -p target
+	find perl tests -name target -prune -o -name '*.p[lm]' ! -path 'perl/bench/*' -print >target/perl-files
+	echo perl/bin/pvemultipath >>target/perl-files
+	# These need JSON::XS, which nothing else does.
+	! perl -MJSON::XS -e1 2>/dev/null || printf '%s\n' perl/bench/run perl/bench/lib/*.pm >>target/perl-files
+	while read -r file; do
+	    $(RUN_PERL) perl -Iperl/bench/lib -wc "$$file" 2>target/perl-syntax || { cat target/perl-syntax; exit 1; }
+	    grep -v ' syntax OK$$' target/perl-syntax || true
+	done <target/perl-files
+	echo "$$(wc -l <target/perl-files) files compile"
+
+.PHONY: perl-tests
+perl-tests:
+	@cd '$(ROOT)' && $(RUN_PERL) prove $(or $(TESTS),-r tests/perl)
+
+.PHONY: test-perl
+test-perl: build perl-tests ## build, and the Perl tests alone
+
+.PHONY: doc
+doc: binding-lock
+	@export RUSTDOCFLAGS='-D warnings'
+	cargo doc --no-deps $(CORE_ARGS)
+	cargo doc --no-deps $(BINDING_ARGS)
+
+# perl itself leaves memory to the kernel at exit, so only invalid accesses count. Tests that measure
+# the growth of the process are left out: under valgrind it says nothing.
+.PHONY: test-valgrind
+test-valgrind: deps-valgrind build stand-in-library ## the Perl tests of binding and stand-in under valgrind
+	@cd '$(ROOT)'
+	export PERL_DESTRUCT_LEVEL=0
+	# perl's own Cwd copies a path onto itself (seen with 5.36).
+	printf '{\n  cwd\n  Memcheck:Overlap\n  fun:__memcpy_chk\n  obj:*/auto/Cwd/Cwd.so\n}\n' >target/valgrind.supp
+	valgrind='valgrind --quiet --error-exitcode=99 --leak-check=no --suppressions=$(ROOT)/target/valgrind.supp perl'
+	echo '=== the binding'
+	$(RUN_PERL) prove --timer --exec "$$valgrind" $(or $(TESTS),-r tests/perl)
+	[ -z '$(TESTS)' ] || exit 0
+	echo '=== the stand-in for perlmod'
+	$(RUN_STAND_IN) prove --timer --exec "$$valgrind" \
+	    $$(grep -L 'growth(' perl/stand-in/tests/t/*.t)
+
+.PHONY: test-debian13
+test-debian13: deps-debian13 ## test and demo in a fresh Debian 13 (chroot; needs root and a mirror)
+	@'$(ROOT)/tests/debian13/run'
+
+.PHONY: bench
+bench: deps-bench build ## compare with plain Perl on JSON::XS
+	@$(RUN_PERL) perl -I'$(ROOT)/perl/bench/lib' '$(ROOT)/perl/bench/run' $(BENCH_ARGS)
+
+## Installation and packages
+
+.PHONY: install
+install: build ## into DESTDIR, where Debian's perl looks for vendor modules
+	@cd '$(ROOT)'
+	arch=$$(perl -MConfig -e 'print $$Config{installvendorarch}')
+	lib=$$(perl -MConfig -e 'print $$Config{installvendorlib}')
+	install -d '$(DESTDIR)'"$$arch/auto" '$(DESTDIR)'"$$lib" '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
+	install -m644 '$(PERL_LIB)' '$(DESTDIR)'"$$arch/auto/$(LIB)"
+	(cd perl && find PVE -name '*.pm') | while read -r module; do
+	    install -Dm644 "perl/$$module" '$(DESTDIR)'"$$lib/$$module"
+	done
+	install -m755 perl/bin/pvemultipath '$(DESTDIR)$(PREFIX)/bin/pvemultipath'
+	pod2man --section=1 --release='pve-multipath $(VERSION)' --center='Proxmox VE' \
+	    perl/bin/pvemultipath '$(DESTDIR)$(PREFIX)/share/man/man1/pvemultipath.1'
+
+# The build happens in a copy: dpkg's helpers write into the tree they build.
+.PHONY: deb
+deb: deps-deb ## Debian package, in target/deb
+	@cd '$(ROOT)'
+	copy='target/deb/pve-multipath-$(VERSION)'
+	rm -rf target/deb
+	mkdir -p "$$copy"
+	{ git ls-files -z --cached --others --exclude-standard 2>/dev/null || find . -path ./target -prune -o -type f -print0; } \
+	    | tar -c --null --ignore-failed-read -T - | tar -x -C "$$copy"
+	# debhelper replaces HOME, where rustup and cargo keep their things.
+	export CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}"
+	# -d: cargo may be rustup's; `make deps` has looked at what is there.
+	(cd "$$copy" && PERLMOD='$(PERLMOD)' dpkg-buildpackage -b -us -uc -d)
+	rm -rf "$$copy"
+	lintian --allow-root --fail-on error --info target/deb/*.changes
+	ls target/deb
+
+.PHONY: clean
+clean: ## remove what was built
+	@cd '$(ROOT)' && rm -rf target perl/binding/Cargo.lock perl/stand-in/Cargo.lock
