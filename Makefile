@@ -51,7 +51,7 @@ perlmod_expected.path := $(abspath $(PERLMOD_PATH))
 CORE_ARGS := --manifest-path '$(ROOT)/Cargo.toml' --target-dir '$(ROOT)/target' --locked
 BINDING_ARGS := --manifest-path '$(ROOT)/perl/binding/Cargo.toml' --target-dir '$(BINDING_TARGET)' $(PERLMOD_CONFIG)
 RUN_STAND_IN := RUST_BACKTRACE=0 PERLMOD_TEST_LIBRARY='$(ROOT)/target/binding/stand-in/debug/libperlmod_standin_tests.so'
-STAND_IN_ARGS := --manifest-path '$(ROOT)/perl/stand-in/Cargo.toml' --target-dir '$(ROOT)/target/binding/stand-in'
+STAND_IN_ARGS := --manifest-path '$(ROOT)/perl/stand-in/Cargo.toml' --target-dir '$(ROOT)/target/binding/stand-in' --locked
 
 .PHONY: help
 help: ## this list
@@ -71,96 +71,6 @@ help: ## this list
 
 ## What has to be on the machine
 
-# need NAME: is it there?   package NAME: what Debian calls it
-define DEPS_SHELL
-need() {
-    case $$1 in
-    perl) perl -e 'use v5.36; use Config; use JSON::PP; use Test::More; use Devel::PPPort' ;;
-    perl-headers) perl -MConfig -e 'exit !-e "$$Config{archlibexp}/CORE/perl.h"' ;;
-    cc) echo '#include <stdlib.h>' | cc -x c -fsyntax-only - ;;
-    rust) cargo --version && rustc_is_new_enough "$$(rustc --version | cut -d' ' -f2)" ;;
-    rustfmt) cargo fmt --version ;;
-    clippy) cargo clippy --version ;;
-    json-xs) perl -MJSON::XS -e1 ;;
-    *) command -v "$$1" ;;
-    esac >/dev/null 2>&1
-}
-rustc_is_new_enough() {
-    perl -e '@v = split /[.+~-]/, $$ARGV[0]; exit !($$v[0] > 1 || $$v[1] >= 85)' "$$1"
-}
-package() {
-    case $$1 in
-    perl-headers) echo perl ;;
-    cc) echo gcc libc6-dev ;;
-    rust) echo cargo ;;
-    clippy) echo rust-clippy ;;
-    json-xs) echo libjson-xs-perl ;;
-    dh) echo debhelper ;;
-    dpkg-buildpackage) echo dpkg-dev ;;
-    *) echo "$$1" ;;
-    esac
-}
-missing_of() {
-    for n; do need "$$n" || printf '%s ' "$$n"; done
-}
-explain() {
-    for n; do
-        case $$n in
-        perl) echo '  perl 5.36 or newer with its core modules' ;;
-        perl-headers) echo '  the headers of perl (CORE/perl.h)' ;;
-        cc) echo '  a C compiler (cc) and the headers of libc' ;;
-        rust) echo "  cargo and rustc 1.85 or newer (found: $$(rustc --version 2>/dev/null || echo none)); on Debian before 13, or without its packages: https://rustup.rs" ;;
-        rustfmt|clippy) echo "  $$n; with rustup: rustup component add $$n" ;;
-        json-xs) echo '  the Perl module JSON::XS' ;;
-        *) echo "  $$n" ;;
-        esac
-    done
-}
-# Packages for what is missing; none for a Rust toolchain that apt cannot improve on.
-packages_of() {
-    for n; do
-        case $$n in
-        rust)
-            candidate=$$(apt-cache policy rustc 2>/dev/null | sed -n 's/.*Candidate: //p')
-            case $$candidate in [0-9]*) rustc_is_new_enough "$$candidate" || continue ;; esac ;;
-        rustfmt|clippy)
-            case $$(command -v cargo) in /usr/bin/cargo|'') ;; *) continue ;; esac ;;
-        esac
-        package "$$n"
-    done | tr ' ' '\n' | sort -u | tr '\n' ' '
-}
-deps() {
-    missing=$$(missing_of "$$@")
-    [ -n "$$missing" ] || return 0
-    packages=$$(packages_of $$missing)
-    if [ '$(DEPS)' = install ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        if [ -n "$$packages" ]; then
-            echo "installing Debian packages: $$packages"
-            export DEBIAN_FRONTEND=noninteractive
-            get="apt-get install -qq -y --no-install-recommends $$packages"
-            $$get >/dev/null 2>&1 || { apt-get update -qq && $$get >/dev/null; } || true
-        fi
-        for n in $$missing; do
-            case $$n in rustfmt|clippy)
-                need "$$n" || ! command -v rustup >/dev/null || timeout 120 rustup component add "$$n" || true ;;
-            esac
-        done
-        missing=$$(missing_of $$missing)
-        [ -n "$$missing" ] || return 0
-        packages=$$(packages_of $$missing)
-    fi
-    echo 'missing on this machine:'
-    explain $$missing
-    [ -z "$$packages" ] || echo "On Debian, as root: apt-get install $$packages"
-    # Without these two the rest of the tests still says something; `make test` names what it skipped.
-    for n in $$missing; do
-        case $$n in rustfmt|clippy) ;; *) return 1 ;; esac
-    done
-}
-deps
-endef
-export DEPS_SHELL
-
 NEEDS.build := perl perl-headers cc rust
 NEEDS.test := $(NEEDS.build) prove rustfmt clippy
 NEEDS.bench := $(NEEDS.build) json-xs
@@ -172,7 +82,7 @@ NEEDS.debian13 := debootstrap
 deps: deps-test ## check what build and tests need, and install or name what is missing
 
 deps-%:
-	@eval "$$DEPS_SHELL" $(NEEDS.$*) >&2
+	@'$(ROOT)/tests/tools/check-deps' '$(DEPS)' $(NEEDS.$*) >&2
 
 ## Building
 
@@ -189,12 +99,6 @@ binding-lock:
 	[ '$(PERLMOD)' = registry ] || [ ! -e '$(ROOT)/Cargo.lock' ] || cp '$(ROOT)/Cargo.lock' "$$lock"
 	mkdir -p '$(ROOT)/target/binding'
 	echo "$$want" >'$(ROOT)/target/binding/lock-stamp'
-
-# The stand-in has no other sources of crates: one seed is enough.
-.PHONY: stand-in-lock
-stand-in-lock:
-	@lock='$(ROOT)/perl/stand-in/Cargo.lock'
-	[ -e "$$lock" ] || [ ! -e '$(ROOT)/Cargo.lock' ] || cp '$(ROOT)/Cargo.lock' "$$lock"
 
 .PHONY: perlmod-source
 perlmod-source: deps-build binding-lock
@@ -263,7 +167,7 @@ format:
 	(cd '$(ROOT)/perl/stand-in' && cargo fmt --all --check)
 
 .PHONY: clippy
-clippy: binding-lock stand-in-lock
+clippy: binding-lock
 	@cargo clippy --version >/dev/null 2>&1 || $(call skip,clippy (this Rust toolchain has none))
 	cargo clippy --all-targets $(CORE_ARGS) -- -D warnings
 	cargo clippy --all-targets $(BINDING_ARGS) -- -D warnings
@@ -282,13 +186,12 @@ test-binding: binding-lock
 
 # Its library has packages of its own, through which Perl drives it.
 .PHONY: stand-in-library
-stand-in-library: stand-in-lock
+stand-in-library:
 	@cargo build --package perlmod-standin-tests $(STAND_IN_ARGS)
 
 .PHONY: test-stand-in
-test-stand-in: stand-in-library
+test-stand-in:
 	@cargo test --workspace $(STAND_IN_ARGS)
-	cd '$(ROOT)' && $(RUN_STAND_IN) prove -r perl/stand-in/tests/t
 
 .PHONY: perl-syntax
 perl-syntax:
@@ -326,12 +229,20 @@ test-valgrind: deps-valgrind build stand-in-library ## the Perl tests of binding
 	# perl's own Cwd copies a path onto itself (seen with 5.36).
 	printf '{\n  cwd\n  Memcheck:Overlap\n  fun:__memcpy_chk\n  obj:*/auto/Cwd/Cwd.so\n}\n' >target/valgrind.supp
 	valgrind='valgrind --quiet --error-exitcode=99 --leak-check=no --suppressions=$(ROOT)/target/valgrind.supp perl'
+	# prove --exec does not see the -T in a test's first line, and with it perl ignores PERL5LIB.
+	prove_all() {
+	    tainted=$$(grep -lE '^#!.* -[a-z]*T' "$$@" || true)
+	    plain=$$(grep -LE '^#!.* -[a-z]*T' "$$@" || true)
+	    [ -z "$$tainted" ] || prove --timer --exec "$$valgrind -T -Itarget/perl -Iperl" $$tainted
+	    [ -z "$$plain" ] || prove --timer --exec "$$valgrind" $$plain
+	}
 	echo '=== the binding'
-	$(RUN_PERL) prove --timer --exec "$$valgrind" $(or $(TESTS),-r tests/perl)
+	export $(RUN_PERL)
+	prove_all $(or $(TESTS),tests/perl/*.t)
 	[ -z '$(TESTS)' ] || exit 0
 	echo '=== the stand-in for perlmod'
-	$(RUN_STAND_IN) prove --timer --exec "$$valgrind" \
-	    $$(grep -L 'growth(' perl/stand-in/tests/t/*.t)
+	export $(RUN_STAND_IN)
+	prove_all $$(grep -L 'growth(' perl/stand-in/tests/t/*.t)
 
 .PHONY: test-debian13
 test-debian13: deps-debian13 ## test and demo in a fresh Debian 13 (chroot; needs root and a mirror)
