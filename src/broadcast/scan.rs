@@ -113,7 +113,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn maps(&mut self) -> Option<Vec<(Cow<'a, str>, Entry)>> {
-        let mut maps = Vec::new();
+        // An entry has about this many bytes; too little room only costs a copy.
+        let mut maps = Vec::with_capacity(self.text.len() / 128);
         self.object(|scanner, wwid| {
             let mut fields = Fields::default();
             let mut reasons = Vec::new();

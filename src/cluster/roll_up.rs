@@ -1,7 +1,7 @@
 //! From the nodes' reports to the matrix. The rules are those of the [module above](super).
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::inputs::{AggregateArgs, KnownExpectations, KvTexts, StatusArgs};
 use super::matrix::{ApplyError, Cell, Matrix, Row, Status};
@@ -162,9 +162,11 @@ fn roll_up(
         .map(|(name, _)| name.clone())
         .collect();
 
+    // The same few names again and again: sort them only once they are told apart.
     let expected = allow_list.iter().flat_map(|(_, _, nodes)| &nodes.0);
-    let names: BTreeSet<&NodeName> = reporters.keys().chain(expected).collect();
-    let nodes: Vec<NodeName> = names.into_iter().cloned().collect();
+    let names: HashSet<&NodeName> = reporters.keys().chain(expected).collect();
+    let mut nodes: Vec<NodeName> = names.into_iter().cloned().collect();
+    nodes.sort_unstable();
     let positions: HashMap<&str, usize> = nodes.iter().map(NodeName::as_str).zip(0..).collect();
 
     let mut rows = Rows {

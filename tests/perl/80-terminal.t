@@ -190,6 +190,7 @@ unlike($_, qr/\e/, 'no colour where there is no terminal')
 SKIP: {
     my $script = qx{script --version 2>/dev/null} // '';
     skip "no 'script'", 8 if $script !~ m/util-linux/;
+    skip 'no pseudo terminal', 8 if system("script -qec true /dev/null >/dev/null 2>&1 </dev/null");
 
     my $terminal = sub($command, $env) {
         my $log = stub();
