@@ -29,7 +29,7 @@ pub struct MapHealth<'a> {
     #[serde(borrow)]
     size: Scalar<'a>,
     #[serde(borrow)]
-    reasons: Vec<WireReason<'a>>,
+    reasons: Option<Vec<WireReason<'a>>>,
 }
 
 /// Health of one map as it is broadcast.
@@ -87,7 +87,12 @@ impl MapHealth<'_> {
                 .as_text()
                 .and_then(|name| Transport::from_name(&name)),
             size: self.size.as_int().and_then(|size| u64::try_from(size).ok()),
-            reasons: self.reasons.iter().filter_map(WireReason::reason).collect(),
+            reasons: self
+                .reasons
+                .iter()
+                .flatten()
+                .filter_map(WireReason::reason)
+                .collect(),
         };
         Some((wwid, summary))
     }
@@ -126,7 +131,7 @@ mod tests {
             r#"[{"wwid": "3600a", "health": "degraded", "paths-active": "1", "paths-total": 2,
                  "transport": "fc", "size": "512",
                  "reasons": [{"code": "path-failed", "count": 1, "devs": ["sdb"]}]},
-                {"wwid": "../a", "health": "optimal"}, {}]"#,
+                {"wwid": "../a", "health": "optimal", "reasons": null}, {}]"#,
         );
         let summaries = summarize(maps.iter().filter_map(MapHealth::summary));
         let wanted = r#"{"3600a":{"state":"degraded","paths-active":1,"paths-total":2,"transport":"fc","size":512,"reasons":[{"code":"path-failed","count":1,"devs":["sdb"]}]}}"#;
