@@ -101,7 +101,7 @@ is_deeply(
     $status->{nodes},
     {
         pve2 => {
-            'apply-error' => "writing '/etc/multipath/conf.d/pve-managed.conf' failed:"
+            'apply-error' => "writing '/etc/multipath/conf.d/pve-defaults.conf' failed:"
                 . ' No space left on device',
             'apply-time' => $args->{now} - 45,
         },

@@ -168,7 +168,7 @@ is_deeply(
         'pve3: san-a, san-b, 35000c50000000c01, san-d, 35000c50000000e01, sas-f unknown:'
             . ' the last report is 10 min old',
         "pve2: applying the configuration failed 45 s ago: writing"
-            . " '/etc/multipath/conf.d/pve-managed.conf' failed: No space left on device",
+            . " '/etc/multipath/conf.d/pve-defaults.conf' failed: No space left on device",
     ],
     'the reasons, and what could not be applied',
 );
