@@ -169,18 +169,14 @@ fn roll_up(
     nodes.sort_unstable();
     let positions: HashMap<&str, usize> = nodes.iter().map(NodeName::as_str).zip(0..).collect();
 
-    let mut rows = Rows {
-        cells_each: nodes.len(),
-        ..Rows::default()
-    };
-    let mut expected_by_row = Vec::with_capacity(allow_list.len());
+    let mut rows = Rows::default();
+    let mut expected_by_wwid = Vec::with_capacity(allow_list.len());
     for (wwid, alias, expected) in allow_list {
-        let row = rows.position(wwid.as_str());
-        let expected = if expected.is_empty() { &live } else { expected };
-        if let Some(row) = rows.list.get_mut(row) {
+        if let Some(row) = rows.row(wwid.as_str(), nodes.len()) {
             row.alias = alias;
         }
-        expected_by_row.push((row, expected));
+        let expected = if expected.is_empty() { &live } else { expected };
+        expected_by_wwid.push((wwid, expected));
     }
 
     for (name, reporter) in reporters {
@@ -189,20 +185,19 @@ fn roll_up(
             continue;
         };
         for (wwid, entry) in &broadcast.entries {
-            let row = rows.position(wwid);
-            if let Some(row) = rows.list.get_mut(row) {
+            // No room in advance: what else a peer names may be anything, and a lot of it.
+            if let Some(row) = rows.row(wwid, 0) {
                 row.report(node, reporter.standing, entry);
             }
         }
     }
 
-    for (row, expected) in expected_by_row {
-        let Some(row) = rows.list.get_mut(row) else {
-            continue;
-        };
-        row.expect(expected, &positions, |name| {
-            absent(reporters.get(name), is_online(name))
-        });
+    for (wwid, expected) in &expected_by_wwid {
+        if let Some(row) = rows.row(wwid.as_str(), 0) {
+            row.expect(expected, &positions, |name| {
+                absent(reporters.get(name), is_online(name))
+            });
+        }
     }
 
     let mut rows = rows.list;
@@ -246,47 +241,49 @@ fn absent(reporter: Option<&Reporter<'_>>, online: bool) -> Cell {
 struct Rows {
     list: Vec<Row>,
     by_wwid: HashMap<Wwid, usize>,
-    /// Room for cells that a row is made with.
-    cells_each: usize,
-    /// The row asked for last. Nodes name the same LUNs in the same order, so that the next one is
-    /// mostly right and spares the search.
-    last: usize,
+    /// The position to look at first. Nodes name the same LUNs in the same order, so that the row
+    /// after the last one is mostly right and spares the search.
+    next: usize,
 }
 
 impl Rows {
-    /// The position of a WWID's row, which is made if there is none. The WWID was checked.
-    fn position(&mut self, wwid: &str) -> usize {
-        let next = self.last + 1;
-        if self
-            .list
-            .get(next)
-            .is_some_and(|row| row.wwid.as_str() == wwid)
-        {
-            self.last = next;
-            return next;
-        }
-        self.last = match (self.by_wwid.get(wwid), Wwid::new(wwid)) {
-            (Some(&position), _) => position,
-            (None, Ok(wwid)) => {
-                let position = self.list.len();
-                self.list.push(Row {
-                    wwid: wwid.clone(),
-                    alias: None,
-                    used_by: None,
-                    size: None,
-                    state: CellState::Unknown,
-                    cells: Vec::with_capacity(self.cells_each),
-                });
-                self.by_wwid.insert(wwid, position);
-                position
-            }
-            (None, Err(_)) => usize::MAX,
+    /// The position of a WWID's row, which is made with room for `cells` if there is none. None if
+    /// the text is no WWID.
+    fn position(&mut self, wwid: &str, cells: usize) -> Option<usize> {
+        let guess = self.list.get(self.next);
+        let position = if guess.is_some_and(|row| row.wwid.as_str() == wwid) {
+            self.next
+        } else if let Some(&position) = self.by_wwid.get(wwid) {
+            position
+        } else {
+            let wwid = Wwid::new(wwid).ok()?;
+            self.list.push(Row::new(wwid.clone(), cells));
+            self.by_wwid.insert(wwid, self.list.len() - 1);
+            self.list.len() - 1
         };
-        self.last
+        self.next = position + 1;
+        Some(position)
+    }
+
+    /// The row of a WWID, which is made with room for `cells` if there is none.
+    fn row(&mut self, wwid: &str, cells: usize) -> Option<&mut Row> {
+        let position = self.position(wwid, cells)?;
+        self.list.get_mut(position)
     }
 }
 
 impl Row {
+    fn new(wwid: Wwid, cells: usize) -> Self {
+        Self {
+            wwid,
+            alias: None,
+            used_by: None,
+            size: None,
+            state: CellState::Unknown,
+            cells: Vec::with_capacity(cells),
+        }
+    }
+
     /// Rules 3 and 4: a node named the LUN.
     fn report(&mut self, node: usize, standing: Standing, entry: &Entry) {
         // A name that occurs twice in one report: the later one counts.
