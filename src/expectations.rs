@@ -106,7 +106,7 @@ mod tests {
 
     fn expectations(storages: &str) -> String {
         let storages = serde_json::from_str(storages).unwrap_or_else(|err| unreachable!("{err}"));
-        let nodes = NodeSet::from_text("a,b,c");
+        let nodes = NodeSet::from_names(["a", "b", "c"]);
         serde_json::to_string(&storage_expectations(&storages, &nodes)).unwrap_or_default()
     }
 

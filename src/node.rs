@@ -1,6 +1,6 @@
 //! Names of the cluster's nodes.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -77,11 +77,6 @@ impl NodeSet {
             .collect()
     }
 
-    /// The nodes that a text names, separated by comma, semicolon or blanks.
-    pub fn from_text(text: &str) -> Self {
-        Self::from_names(text.split([',', ';', ' ', '\t', '\n', '\r']))
-    }
-
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -107,59 +102,73 @@ impl Serialize for NodeSet {
 
 impl<'de> Deserialize<'de> for NodeSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeSetVisitor)
+        let names = NodeNames::deserialize(deserializer)?;
+        Ok(Self::from_names(names.0.iter().map(AsRef::as_ref)))
     }
 }
 
-struct NodeSetVisitor;
+/// Texts that should be node names, in one of the forms of a [`NodeSet`], not looked at yet.
+///
+/// A request for the cluster's status names the same few nodes again for each of a thousand LUNs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeNames<'a>(pub Vec<Cow<'a, str>>);
 
-impl<'de> Visitor<'de> for NodeSetVisitor {
-    type Value = NodeSet;
+impl<'de: 'a, 'a> Deserialize<'de> for NodeNames<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeNamesVisitor).map(Self)
+    }
+}
+
+struct NodeNamesVisitor;
+
+impl<'de> Visitor<'de> for NodeNamesVisitor {
+    type Value = Vec<Cow<'de, str>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("nodes as a hash, a list or a text")
     }
 
-    fn visit_unit<E>(self) -> Result<NodeSet, E> {
-        Ok(NodeSet::default())
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
     }
 
-    fn visit_none<E>(self) -> Result<NodeSet, E> {
-        Ok(NodeSet::default())
+    fn visit_none<E>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<NodeSet, D::Error> {
-        Deserialize::deserialize(deserializer)
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<NodeSet, E> {
-        Ok(NodeSet::from_text(text))
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        let names = text.split([',', ';', ' ', '\t', '\n', '\r']);
+        Ok(names.map(|name| Cow::Owned(name.to_owned())).collect())
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<NodeSet, E> {
-        Ok(NodeSet::from_text(&number.to_string()))
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(vec![Cow::Owned(number.to_string())])
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<NodeSet, E> {
-        Ok(NodeSet::from_text(&number.to_string()))
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(vec![Cow::Owned(number.to_string())])
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<NodeSet, A::Error> {
-        let mut nodes = BTreeSet::new();
-        while let Some(name) = seq.next_element::<Scalar<'_>>()? {
-            nodes.extend(name.as_text().and_then(|name| NodeName::new(&name).ok()));
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = seq.next_element::<Scalar<'de>>()? {
+            names.extend(name.into_text());
         }
-        Ok(NodeSet(nodes))
+        Ok(names)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeSet, A::Error> {
-        let mut nodes = BTreeSet::new();
-        while let Some((name, value)) = map.next_entry::<Scalar<'_>, Scalar<'_>>()? {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::with_capacity(map.size_hint().unwrap_or(0).min(1024));
+        while let Some((name, value)) = map.next_entry::<Scalar<'de>, Scalar<'de>>()? {
             if value == Scalar::Null || value.is_true() {
-                nodes.extend(name.as_text().and_then(|name| NodeName::new(&name).ok()));
+                names.extend(name.into_text());
             }
         }
-        Ok(NodeSet(nodes))
+        Ok(names)
     }
 }
 

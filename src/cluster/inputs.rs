@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+use crate::node::NodeNames;
 use crate::scalar::Scalar;
 use crate::{Alias, NodeSet, Wwid, wwid};
 
@@ -73,9 +74,11 @@ pub struct KnownExpectations<'a> {
     #[serde(borrow)]
     pub consumers: Option<BTreeMap<String, Scalar<'a>>>,
     /// By WWID, the nodes that should carry the LUN because a storage there uses it.
-    pub wwid_nodes: Option<BTreeMap<String, NodeSet>>,
+    #[serde(borrow)]
+    pub wwid_nodes: Option<BTreeMap<String, NodeNames<'a>>>,
     /// The nodes that should carry every allow-listed LUN of which no more is known.
-    pub nodes: NodeSet,
+    #[serde(borrow)]
+    pub nodes: NodeNames<'a>,
 }
 
 /// The parsed configuration, as far as it matters here.
@@ -136,7 +139,8 @@ pub struct AggregateArgs<'a> {
     /// The nodes that are online.
     pub online: Option<Online>,
     /// By WWID, the nodes that should carry the LUN.
-    pub expected: Option<BTreeMap<String, NodeSet>>,
+    #[serde(borrow)]
+    pub expected: Option<BTreeMap<String, NodeNames<'a>>>,
 }
 
 impl AggregateArgs<'_> {

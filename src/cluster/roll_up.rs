@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::inputs::{AggregateArgs, KnownExpectations, KvTexts, StatusArgs};
 use super::matrix::{ApplyError, Cell, Matrix, Row, Status};
 use crate::broadcast::{ApplyStatus, BadBroadcast, Broadcast, Entry, Freshness};
+use crate::node::NodeNames;
 use crate::scalar::Scalar;
-use crate::{Alias, CellState, NodeName, NodeSet, Reason, Wwid};
+use crate::{Alias, CellState, NodeName, Reason, Wwid};
 
 /// Answers a request for the cluster's status.
 pub fn status(args: &StatusArgs<'_>) -> Status {
@@ -35,7 +36,7 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
             .wwid_nodes
             .as_ref()
             .and_then(|own| own.get(wwid.as_str()));
-        own.filter(|nodes| !nodes.is_empty())
+        own.filter(|nodes| !nodes.0.is_empty())
             .unwrap_or(&expectations.nodes)
     };
     let allow_list = args.config.iter().flat_map(|config| config.allow_list());
@@ -57,7 +58,7 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
 
 /// Rolls reports up, where the caller knows who is online and which reports are too old.
 pub fn aggregate(args: &AggregateArgs<'_>) -> Matrix {
-    let none = NodeSet::default();
+    let none = NodeNames::default();
     let is_online = |node: &str| args.is_online(node);
     let mut reporters = reporters(args.kv.as_ref(), Broadcast::decode_lenient);
     for (name, reporter) in &mut reporters {
@@ -147,7 +148,7 @@ fn apply_errors(
 }
 
 /// An allow-listed LUN: its identifier, its alias, and the nodes that should carry it.
-type Allowed<'e> = (Wwid, Option<Alias>, &'e NodeSet);
+type Allowed<'e> = (Wwid, Option<Alias>, &'e NodeNames<'e>);
 
 fn roll_up(
     reporters: &BTreeMap<NodeName, Reporter<'_>>,
@@ -156,17 +157,21 @@ fn roll_up(
     used_by: Option<&BTreeMap<String, Scalar<'_>>>,
 ) -> Matrix {
     // Rule 2: a live reporter whose text cannot be read does not report.
-    let live: NodeSet = reporters
+    let live = reporters
         .iter()
         .filter(|(_, reporter)| reporter.standing == Standing::Live && reporter.broadcast.is_ok())
-        .map(|(name, _)| name.clone())
-        .collect();
+        .map(|(name, _)| Cow::Borrowed(name.as_str()));
+    let live = NodeNames(live.collect());
 
-    // The same few names again and again: sort them only once they are told apart.
-    let expected = allow_list.iter().flat_map(|(_, _, nodes)| &nodes.0);
-    let names: HashSet<&NodeName> = reporters.keys().chain(expected).collect();
-    let mut nodes: Vec<NodeName> = names.into_iter().cloned().collect();
+    // The same few names again and again: they are looked at only once they are told apart.
+    let expected = allow_list.iter().flat_map(|(_, _, names)| &names.0);
+    let expected: HashSet<&str> = expected.map(AsRef::as_ref).collect();
+    let expected = expected
+        .into_iter()
+        .filter_map(|name| NodeName::new(name).ok());
+    let mut nodes: Vec<NodeName> = reporters.keys().cloned().chain(expected).collect();
     nodes.sort_unstable();
+    nodes.dedup();
     let positions: HashMap<&str, usize> = nodes.iter().map(NodeName::as_str).zip(0..).collect();
 
     let mut rows = Rows::default();
@@ -175,7 +180,12 @@ fn roll_up(
         if let Some(row) = rows.row(wwid.as_str(), nodes.len()) {
             row.alias = alias;
         }
-        let expected = if expected.is_empty() { &live } else { expected };
+        let some_node = |name: &Cow<'_, str>| positions.contains_key(name.as_ref());
+        let expected = if expected.0.iter().any(some_node) {
+            expected
+        } else {
+            &live
+        };
         expected_by_wwid.push((wwid, expected));
     }
 
@@ -302,13 +312,16 @@ impl Row {
     /// Rule 5: these nodes should carry the LUN.
     fn expect(
         &mut self,
-        expected: &NodeSet,
+        expected: &NodeNames<'_>,
         positions: &HashMap<&str, usize>,
         absent: impl Fn(&str) -> Cell,
     ) {
         let reported = self.cells.len();
+        if reported == positions.len() {
+            return;
+        }
         for name in &expected.0 {
-            let Some(&node) = positions.get(name.as_str()) else {
+            let Some(&node) = positions.get(name.as_ref()) else {
                 continue;
             };
             let known = self.cells.get(..reported).unwrap_or_default();
@@ -316,11 +329,13 @@ impl Row {
                 .binary_search_by_key(&node, |(node, _)| *node)
                 .is_err()
             {
-                self.cells.push((node, absent(name.as_str())));
+                self.cells.push((node, absent(name)));
             }
         }
         if self.cells.len() > reported {
             self.cells.sort_unstable_by_key(|(node, _)| *node);
+            // A list may name a node twice.
+            self.cells.dedup_by_key(|(node, _)| *node);
         }
     }
 }
