@@ -8,6 +8,9 @@ use thiserror::Error;
 /// Longest alias in bytes. device-mapper would take 127; 64 keeps tables and file names readable.
 pub const MAX_LEN: usize = 64;
 
+/// Regular expression that a whole alias matches.
+pub const PATTERN: &str = "[a-zA-Z0-9][a-zA-Z0-9._-]*";
+
 /// Alias of a LUN, `[a-zA-Z0-9][a-zA-Z0-9._-]*`, at most [`MAX_LEN`] bytes.
 ///
 /// These characters reach `/dev/mapper` unchanged: device-mapper mangles most others, which makes
@@ -44,10 +47,7 @@ impl Alias {
         if text.len() > MAX_LEN {
             return Err(InvalidAlias::TooLong(text.len()));
         }
-        let allowed = |offset: usize, c: char| {
-            c.is_ascii_alphanumeric() || (offset > 0 && matches!(c, '.' | '_' | '-'))
-        };
-        match text.char_indices().find(|&(offset, c)| !allowed(offset, c)) {
+        match find_invalid(text) {
             Some((offset, character)) => Err(InvalidAlias::Character {
                 character,
                 position: offset + 1,
@@ -56,10 +56,72 @@ impl Alias {
         }
     }
 
+    /// Whether `text` matches [`PATTERN`], however long it is.
+    pub fn has_allowed_characters(text: &str) -> bool {
+        !text.is_empty() && find_invalid(text).is_none()
+    }
+
+    /// Why this name would be taken for something else, if so.
+    pub fn reserved(&self) -> Option<Reserved> {
+        let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        // As many letters as the kernel and multipathd get to: 'vdisk' is a fine alias.
+        let letters = |text: &str, most: usize| {
+            (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase())
+        };
+        // sdb, sdb1
+        let disk = |rest: &str, most: usize| {
+            letters(rest.trim_end_matches(|c: char| c.is_ascii_digit()), most)
+        };
+        // 0n1, 0n1p2
+        let nvme = |rest: &str| {
+            let mut parts = rest.split(['n', 'p']);
+            parts.next().is_some_and(number) && parts.next().is_some_and(number)
+        };
+
+        let name = self.as_str();
+        if name == "control" {
+            return Some(Reserved::Control);
+        }
+        let after = |prefix| name.strip_prefix(prefix);
+        let device = after("dm-").is_some_and(number)
+            || [("sd", 3), ("hd", 1), ("vd", 2), ("xvd", 2), ("dasd", 3)]
+                .iter()
+                .any(|&(prefix, most)| after(prefix).is_some_and(|rest| disk(rest, most)))
+            || after("nvme").is_some_and(nvme);
+        if device {
+            return Some(Reserved::Device);
+        }
+        after("mpath")
+            .is_some_and(|rest| letters(rest, 4))
+            .then_some(Reserved::FriendlyName)
+    }
+
     /// The alias as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Why an alias would be taken for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Reserved {
+    /// `control`, device-mapper's own node in /dev/mapper.
+    #[error("is device-mapper's own name")]
+    Control,
+    /// Like `dm-3` or `sdb`, which multipath's commands take for a device.
+    #[error("looks like the name of a device")]
+    Device,
+    /// Like `mpatha`, which multipathd gives to other LUNs by itself.
+    #[error("looks like a name that multipathd gives by itself")]
+    FriendlyName,
+}
+
+fn find_invalid(text: &str) -> Option<(usize, char)> {
+    let allowed = |offset: usize, c: char| {
+        c.is_ascii_alphanumeric() || (offset > 0 && matches!(c, '.' | '_' | '-'))
+    };
+    text.char_indices().find(|&(offset, c)| !allowed(offset, c))
 }
 
 impl fmt::Display for Alias {
@@ -104,6 +166,48 @@ mod tests {
             &"x".repeat(65),
         ] {
             assert!(Alias::new(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_mean_something_else() {
+        let reserved = |text| Alias::new(text).ok().and_then(|alias| alias.reserved());
+        assert_eq!(reserved("control"), Some(Reserved::Control));
+        for text in [
+            "dm-3",
+            "sdb",
+            "sdaa",
+            "sdb1",
+            "hda",
+            "vda",
+            "xvdb2",
+            "dasda",
+            "nvme0n1",
+            "nvme0n1p1",
+        ] {
+            assert_eq!(reserved(text), Some(Reserved::Device), "{text}");
+        }
+        for text in ["mpatha", "mpathaz"] {
+            assert_eq!(reserved(text), Some(Reserved::FriendlyName), "{text}");
+        }
+        for text in [
+            "san-a-lun0",
+            "dm-",
+            "dm-x",
+            "sd",
+            "SDB",
+            "sdb-data",
+            "mpath",
+            "mpath-a",
+            "mpatha1",
+            "nvme0",
+            "controls",
+            "sd1",
+            "vdisk",
+            "hdfs",
+            "mpathology",
+        ] {
+            assert_eq!(reserved(text), None, "{text}");
         }
     }
 }

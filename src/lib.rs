@@ -30,15 +30,19 @@
 pub mod alias;
 pub mod allowlist;
 pub mod broadcast;
+pub mod byte_string;
 pub mod cluster;
 pub mod expectations;
 pub mod health;
+pub mod knobs;
 pub mod maps;
 pub mod node;
+pub mod number;
 mod object;
 pub mod reason;
 pub mod scalar;
 pub mod sections;
+pub mod tools_version;
 pub mod transport;
 pub mod wwid;
 

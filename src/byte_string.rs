@@ -1,0 +1,159 @@
+//! Texts of bytes, as Perl has them.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::{Serialize, Serializer};
+
+/// A text in which each character stands for one byte, U+0000 to U+00FF.
+///
+/// So Perl sees the contents of a file that it has not decoded: each byte is a character, compared,
+/// counted and matched as such. A text that came from Perl may hold characters beyond that;
+/// [`is_bytes`](Self::is_bytes) tells, and nothing of that kind is written to a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ByteString<'a>(Cow<'a, str>);
+
+impl<'a> ByteString<'a> {
+    /// The text of these bytes.
+    pub fn from_bytes(bytes: &'a [u8]) -> Self {
+        // ASCII is its own text; what is not cannot be UTF-8 by intent, only by chance
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.is_ascii() => Self(Cow::Borrowed(text)),
+            _ => Self(Cow::Owned(bytes.iter().map(|&b| char::from(b)).collect())),
+        }
+    }
+
+    /// The characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The bytes, or nothing if a character is beyond U+00FF.
+    pub fn to_bytes(&self) -> Option<Cow<'_, [u8]>> {
+        if self.0.is_ascii() {
+            return Some(Cow::Borrowed(self.0.as_bytes()));
+        }
+        let bytes = self.0.chars().map(|c| u8::try_from(u32::from(c)).ok());
+        bytes.collect::<Option<Vec<u8>>>().map(Cow::Owned)
+    }
+
+    /// Whether each character is a byte.
+    pub fn is_bytes(&self) -> bool {
+        self.0.is_ascii() || self.0.chars().all(|c| u32::from(c) <= 0xff)
+    }
+
+    /// The characters, without a copy.
+    pub fn into_str(self) -> Cow<'a, str> {
+        self.0
+    }
+
+    /// The same text, which borrows from nobody.
+    pub fn into_owned(self) -> ByteString<'static> {
+        ByteString(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+impl<'a> From<&'a str> for ByteString<'a> {
+    /// Takes each character as it is.
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for ByteString<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self(text)
+    }
+}
+
+impl From<String> for ByteString<'_> {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
+
+impl Borrow<str> for ByteString<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<str> for ByteString<'_> {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == *other
+    }
+}
+
+impl fmt::Display for ByteString<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for ByteString<'_> {
+    /// As bytes where it cannot be a plain text, so that Perl gets back what it gave.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.to_bytes() {
+            Some(Cow::Owned(bytes)) => serializer.serialize_bytes(&bytes),
+            _ => serializer.serialize_str(&self.0),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for ByteString<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = ByteString<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(ByteString::from(text))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(ByteString::from(text.to_owned()))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(ByteString::from(number.to_string()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(ByteString::from(number.to_string()))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// Perl's white space (`\s`) among one-byte characters. It is fewer than Unicode's.
+pub(crate) fn is_space(c: char) -> bool {
+    matches!(c, '\t'..='\r' | ' ')
+}
+
+/// [`is_space`] for a byte.
+pub(crate) fn is_space_byte(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_byte_is_one_character() {
+        let text = ByteString::from_bytes(b"a\xc3\xa4\xff\0");
+        assert_eq!(text.as_str(), "a\u{c3}\u{a4}\u{ff}\0");
+        assert_eq!(text.to_bytes().as_deref(), Some(&b"a\xc3\xa4\xff\0"[..]));
+        assert!(text.is_bytes());
+        assert_eq!(ByteString::from("\u{20ac}").to_bytes(), None);
+        assert!(!ByteString::from("\u{20ac}").is_bytes());
+    }
+}

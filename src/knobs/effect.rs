@@ -1,0 +1,206 @@
+//! What multipathd and the kernel make of a value that the schema allows.
+
+use thiserror::Error;
+
+use super::{Kind, Knob};
+use crate::alias::{Alias, Reserved};
+use crate::number::Number;
+
+/// Why a value that the schema allows is not given to multipathd.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Effect {
+    /// The kernel refuses the map's table: multipathd then removes every map that is not in use.
+    #[error("the kernel cannot use it, and unused maps would be removed: {0}")]
+    Selector(#[from] InvalidSelector),
+    /// multipathd cannot live with it, or reads another number.
+    #[error("at most {most} is possible")]
+    TooLarge {
+        /// The greatest number that multipathd takes as it is.
+        most: u64,
+    },
+    /// multipathd takes it for "not set".
+    #[error("multipathd takes it for 'not set'; {instead}")]
+    Unset {
+        /// What to write instead.
+        instead: &'static str,
+    },
+    /// The alias would be taken for something else.
+    #[error("the alias {0}")]
+    Reserved(Reserved),
+}
+
+/// A text that is no path selector of the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidSelector {
+    /// Not a name, a number and words, with one blank between them.
+    #[error(
+        "write a name and the number of its arguments with one blank between, 'service-time 0'"
+    )]
+    Form,
+    /// No selector of this name.
+    #[error("there is no path selector {0:?}, known are: {known}", known = known_selectors())]
+    Name(String),
+    /// Other than the number of words that follow.
+    #[error("it announces {announced} arguments, and {given} follow")]
+    Count {
+        /// The number.
+        announced: String,
+        /// How many there are.
+        given: usize,
+    },
+    /// More arguments than the selector takes.
+    #[error("'{name}' takes at most {most} arguments")]
+    TooMany {
+        /// The selector.
+        name: &'static str,
+        /// How many it takes.
+        most: usize,
+    },
+    /// An argument that is no number, or too large a one.
+    #[error("argument {0:?} is not a number that the selector takes")]
+    Argument(String),
+}
+
+/// The kernel's path selectors (drivers/md/dm-ps-*.c, dm-round-robin.c), and how many arguments each
+/// takes. The others ignore theirs, which would be a mistake of whoever wrote them.
+const SELECTORS: [(&str, usize); 5] = [
+    ("historical-service-time", 2),
+    ("io-affinity", 0),
+    ("queue-length", 0),
+    ("round-robin", 0),
+    ("service-time", 0),
+];
+
+/// Greatest base weight of historical-service-time (HST_FIXED_1 in dm-ps-historical-service-time.c).
+const GREATEST_BASE_WEIGHT: u32 = 1024;
+
+fn known_selectors() -> String {
+    SELECTORS.map(|(name, _)| name).join(", ")
+}
+
+impl Knob {
+    /// Whether multipathd takes a value, which [`check`](Self::check) has accepted, as it is meant.
+    pub fn assess(&self, value: &str) -> Result<(), Effect> {
+        match self.kind {
+            Kind::PathSelector { .. } => Ok(check_selector(value)?),
+            Kind::Alias => match Alias::new(value).ok().and_then(|alias| alias.reserved()) {
+                Some(reserved) => Err(Effect::Reserved(reserved)),
+                None => Ok(()),
+            },
+            Kind::Integer { .. } | Kind::WordOrDigits(_) => {
+                let Some(number) = Number::from_digits(value.strip_prefix('+').unwrap_or(value))
+                else {
+                    return Ok(()); // a word
+                };
+                if let (Number::Integer(0), Some(instead)) = (number, self.instead_of_zero()) {
+                    return Err(Effect::Unset { instead });
+                }
+                let most = self.most();
+                match number {
+                    Number::Integer(number) if number <= most => Ok(()),
+                    _ => Err(Effect::TooLarge { most }),
+                }
+            }
+            Kind::Choice(_) => Ok(()),
+        }
+    }
+}
+
+impl Knob {
+    /// The greatest number that every supported version of multipathd takes as it is.
+    fn most(&self) -> u64 {
+        match self.name {
+            "polling-interval" => 536_870_911,
+            _ => 2_147_483_647,
+        }
+    }
+
+    /// What to write where 0 would mean "not set".
+    fn instead_of_zero(&self) -> Option<&'static str> {
+        match self.name {
+            "failback" => Some("write 'immediate' to return at once"),
+            _ => None,
+        }
+    }
+}
+
+/// Checks a path selector with its arguments.
+pub(crate) fn check_selector(text: &str) -> Result<(), InvalidSelector> {
+    let mut words = text.split(' ');
+    let (Some(name), Some(announced)) = (words.next(), words.next()) else {
+        return Err(InvalidSelector::Form);
+    };
+    let arguments: Vec<&str> = words.collect();
+    let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    if !word(name) || !word(announced) || !arguments.iter().all(|argument| word(argument)) {
+        return Err(InvalidSelector::Form);
+    }
+    let Some((name, most)) = SELECTORS.into_iter().find(|(known, _)| *known == name) else {
+        return Err(InvalidSelector::Name(name.to_owned()));
+    };
+    if announced != arguments.len().to_string() {
+        return Err(InvalidSelector::Count {
+            announced: announced.to_owned(),
+            given: arguments.len(),
+        });
+    }
+    if arguments.len() > most {
+        return Err(InvalidSelector::TooMany { name, most });
+    }
+    for (position, argument) in arguments.iter().enumerate() {
+        let limit = if position == 0 {
+            GREATEST_BASE_WEIGHT
+        } else {
+            u32::MAX
+        };
+        let digits = argument.bytes().all(|b| b.is_ascii_digit());
+        match argument.parse::<u32>() {
+            Ok(number) if digits && number <= limit => {}
+            _ => return Err(InvalidSelector::Argument((*argument).to_owned())),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors() {
+        for text in [
+            "service-time 0",
+            "round-robin 0",
+            "queue-length 0",
+            "io-affinity 0",
+            "historical-service-time 0",
+            "historical-service-time 1 512",
+            "historical-service-time 2 1024 4294967295",
+        ] {
+            assert_eq!(check_selector(text), Ok(()), "{text:?}");
+        }
+        for text in [
+            "",
+            "service-time",
+            "service-time 1",
+            "service-time 00",
+            "service-time  0",
+            "service-time\t0",
+            "service-time 0 ",
+            " service-time 0",
+            "service-time 0 1",
+            "service-time 1 1",
+            "nonsense 0",
+            "Service-time 0",
+            "historical-service-time 1 1025",
+            "historical-service-time 1 +1",
+            "historical-service-time 3 1 1 1",
+            "service-time \u{ff10}",
+            "service-time 0\0",
+        ] {
+            assert!(check_selector(text).is_err(), "{text:?}");
+        }
+    }
+}
