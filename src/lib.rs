@@ -32,6 +32,7 @@ pub mod allowlist;
 pub mod broadcast;
 pub mod byte_string;
 pub mod cluster;
+pub mod config;
 pub mod expectations;
 pub mod health;
 pub mod knobs;

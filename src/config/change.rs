@@ -1,0 +1,353 @@
+//! Changes: a configuration in, a configuration or an error out.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use super::problems::lun_called;
+use super::{Config, DEFAULTS_ID, Section, Value};
+use crate::Wwid;
+use crate::byte_string::{ByteString, is_space};
+use crate::knobs::{Knob, SectionType};
+use crate::number::Number;
+use crate::settings::{InvalidSetting, Setting};
+use crate::wwid::InvalidWwid;
+
+/// A change to make. Settings are those of the API's call: undefined values are not given.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Change<'a> {
+    /// Puts a LUN on the allow-list. One that is there already stays as it is.
+    AddWwid {
+        /// The LUN.
+        wwid: Cow<'a, str>,
+        /// Its alias and knobs.
+        update: Update<'a>,
+    },
+    /// Takes a LUN off the allow-list.
+    RemoveWwid {
+        /// The LUN.
+        wwid: Cow<'a, str>,
+    },
+    /// Sets and deletes a LUN's alias and knobs.
+    UpdateWwid {
+        /// The LUN.
+        wwid: Cow<'a, str>,
+        /// What to set and what to delete.
+        update: Update<'a>,
+    },
+    /// Gives a LUN an alias.
+    SetAlias {
+        /// The LUN.
+        wwid: Cow<'a, str>,
+        /// The alias.
+        alias: Value<'a>,
+    },
+    /// Takes a LUN's alias away.
+    RemoveAlias {
+        /// The LUN.
+        wwid: Cow<'a, str>,
+    },
+    /// Sets and deletes global knobs.
+    UpdateDefaults {
+        /// What to set and what to delete.
+        update: Update<'a>,
+    },
+}
+
+/// Knobs to set and to delete; others stay as they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Update<'a> {
+    /// New values by knob.
+    pub set: Vec<(ByteString<'a>, Value<'a>)>,
+    /// Names of knobs, separated by comma, semicolon or blanks.
+    pub delete: ByteString<'a>,
+}
+
+/// Why a change is not made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The configuration is not the one that the caller has seen.
+    #[error("detected modified configuration - file changed by other user? Try again.")]
+    Modified,
+    /// No WWID.
+    #[error(transparent)]
+    Wwid(#[from] InvalidWwid),
+    /// `defaults`, which names the global knobs.
+    #[error("'{DEFAULTS_ID}' cannot be a WWID")]
+    WwidDefaults,
+    /// The LUN is not on the allow-list.
+    #[error("WWID '{0}' is not configured")]
+    NotConfigured(String),
+    /// The section is of another type.
+    #[error("section '{id}' is not of type '{kind}'; correct /etc/pve/multipath.cfg by hand")]
+    OtherType {
+        /// ID of the section.
+        id: String,
+        /// The type it should be of.
+        kind: &'static str,
+    },
+    /// The WWID is somebody's alias.
+    #[error("'{wwid}' is the alias of WWID '{owner}'")]
+    WwidIsAlias {
+        /// The LUN.
+        wwid: String,
+        /// The LUN that is called like it.
+        owner: String,
+    },
+    /// No knob of such a section.
+    #[error("property '{0}' cannot be set here")]
+    NotSettable(String),
+    /// Nothing that could be deleted there.
+    #[error("property '{0}' cannot be deleted")]
+    NotDeletable(String),
+    /// The same knob is set and deleted.
+    #[error("cannot set and delete property '{0}' at the same time")]
+    SetAndDelete(String),
+    /// A value that is none of the knob's.
+    #[error("{reason}")]
+    Value {
+        /// Name of the knob.
+        property: &'static str,
+        /// What is wrong with the value.
+        reason: InvalidSetting,
+    },
+    /// The alias is missing.
+    #[error("an alias is needed; to take the present one away, remove it")]
+    NoAlias,
+    /// The alias stands for another LUN.
+    #[error("alias '{alias}' is already assigned to WWID '{owner}'")]
+    AliasTaken {
+        /// The alias.
+        alias: String,
+        /// The LUN that has it.
+        owner: String,
+    },
+    /// The alias is the WWID of another LUN.
+    #[error("'{0}' is the WWID of another LUN")]
+    AliasIsWwid(String),
+}
+
+impl ChangeError {
+    /// The parameter of the call that is wrong, if it is one.
+    pub fn parameter(&self) -> Option<&str> {
+        Some(match self {
+            Self::Modified | Self::NotConfigured(_) | Self::OtherType { .. } => return None,
+            Self::Wwid(_) | Self::WwidDefaults | Self::WwidIsAlias { .. } => "wwid",
+            Self::NotSettable(name) | Self::SetAndDelete(name) => name,
+            Self::NotDeletable(_) => "delete",
+            Self::Value { property, .. } => property,
+            Self::NoAlias | Self::AliasTaken { .. } | Self::AliasIsWwid(_) => "alias",
+        })
+    }
+}
+
+impl<'a> Config<'a> {
+    /// Makes a change. `digest`, where given, has to be the configuration's.
+    ///
+    /// What would harm is refused, whatever the file already holds. Knobs that are set or deleted
+    /// also lose their lines that were not understood: the caller has said what is meant.
+    pub fn change(mut self, change: Change<'a>, digest: Option<&str>) -> Result<Self, ChangeError> {
+        if digest.is_some_and(|digest| self.digest.to_text().as_deref() != Some(digest)) {
+            return Err(ChangeError::Modified);
+        }
+        match change {
+            Change::AddWwid { wwid, update } => self.add_wwid(wwid, update)?,
+            Change::RemoveWwid { wwid } => {
+                // also what is no WWID, if it is there: this is how to get rid of it
+                self.check_listed(&wwid)?;
+                self.ids.remove(wwid.as_ref());
+                self.order.remove(wwid.as_ref());
+                self.kept.lines.remove(wwid.as_ref());
+                self.kept.replaced.remove(wwid.as_ref());
+            }
+            Change::UpdateWwid { wwid, update } => {
+                self.check_lun(&wwid)?;
+                self.update(&wwid, SectionType::Wwid, update)?;
+            }
+            Change::SetAlias { wwid, alias } => {
+                self.check_lun(&wwid)?;
+                if alias.to_text().is_none_or(|alias| alias.is_empty()) {
+                    return Err(ChangeError::NoAlias);
+                }
+                let set = vec![("alias".into(), alias)];
+                self.update(
+                    &wwid,
+                    SectionType::Wwid,
+                    Update {
+                        set,
+                        ..Update::default()
+                    },
+                )?;
+            }
+            Change::RemoveAlias { wwid } => {
+                self.check_lun(&wwid)?;
+                let delete = "alias".into();
+                self.update(
+                    &wwid,
+                    SectionType::Wwid,
+                    Update {
+                        delete,
+                        ..Update::default()
+                    },
+                )?;
+            }
+            Change::UpdateDefaults { update } => {
+                let entry = self.ids.entry(DEFAULTS_ID.into());
+                let section = entry.or_insert_with(|| Section::new(SectionType::Defaults));
+                check_type(DEFAULTS_ID, section, SectionType::Defaults)?;
+                self.update(DEFAULTS_ID, SectionType::Defaults, update)?;
+            }
+        }
+        Ok(self)
+    }
+
+    fn add_wwid(&mut self, wwid: Cow<'a, str>, update: Update<'a>) -> Result<(), ChangeError> {
+        if wwid == DEFAULTS_ID {
+            return Err(ChangeError::WwidDefaults);
+        }
+        Wwid::new(&wwid)?;
+        if let Some(section) = self.ids.get(wwid.as_ref()) {
+            return check_type(&wwid, section, SectionType::Wwid);
+        }
+        if let Some(owner) = self.owner_of(&wwid, &wwid) {
+            let wwid = wwid.into_owned();
+            return Err(ChangeError::WwidIsAlias { wwid, owner });
+        }
+        // a program may have left these behind
+        self.order.remove(wwid.as_ref());
+        self.kept.lines.remove(wwid.as_ref());
+        let section = Section::new(SectionType::Wwid);
+        self.ids.insert(ByteString::from(wwid.clone()), section);
+        self.update(&wwid, SectionType::Wwid, update)
+    }
+
+    fn check_lun(&self, wwid: &str) -> Result<(), ChangeError> {
+        self.check_listed(wwid)?;
+        Wwid::new(wwid)?;
+        Ok(())
+    }
+
+    fn check_listed(&self, wwid: &str) -> Result<(), ChangeError> {
+        if wwid == DEFAULTS_ID {
+            return Err(ChangeError::WwidDefaults);
+        }
+        match self.ids.get(wwid) {
+            Some(section) => check_type(wwid, section, SectionType::Wwid),
+            None => {
+                Wwid::new(wwid)?;
+                Err(ChangeError::NotConfigured(wwid.to_owned()))
+            }
+        }
+    }
+
+    fn update(
+        &mut self,
+        id: &str,
+        kind: SectionType,
+        update: Update<'a>,
+    ) -> Result<(), ChangeError> {
+        let knob_of = |name: &str| Knob::find(name).filter(|knob| knob.is_for(kind));
+
+        let mut deleted = BTreeSet::new();
+        let separator = |c: char| matches!(c, ',' | ';' | '\0') || is_space(c);
+        for name in update
+            .delete
+            .as_str()
+            .split(separator)
+            .filter(|name| !name.is_empty())
+        {
+            let knob = knob_of(name).ok_or_else(|| ChangeError::NotDeletable(name.to_owned()))?;
+            deleted.insert(knob.name);
+        }
+
+        let mut settings = Vec::new();
+        for (name, value) in &update.set {
+            let name = name.as_str();
+            if value.is_undefined() {
+                continue;
+            }
+            let knob = knob_of(name).ok_or_else(|| ChangeError::NotSettable(name.to_owned()))?;
+            if deleted.contains(knob.name) {
+                return Err(ChangeError::SetAndDelete(name.to_owned()));
+            }
+            let text = value.to_text().unwrap_or_default();
+            let setting = Setting::new(knob, &text).map_err(|reason| ChangeError::Value {
+                property: knob.name,
+                reason,
+            })?;
+            if knob.name == "alias" {
+                self.check_alias(id, &setting.to_text())?;
+            }
+            settings.push(setting);
+        }
+
+        let Some(section) = self.ids.get_mut(id) else {
+            return Err(ChangeError::NotConfigured(id.to_owned()));
+        };
+        for name in &deleted {
+            section.0.remove(*name);
+        }
+        for setting in &settings {
+            section
+                .0
+                .insert(setting.knob().name.into(), stored(setting));
+        }
+
+        let is_meant = |name: &str| {
+            deleted.contains(name) || settings.iter().any(|setting| setting.knob().name == name)
+        };
+        if let Some(lines) = self.kept.lines.get_mut(id) {
+            lines.retain(|line| !line.key.as_ref().is_some_and(|key| is_meant(key.as_str())));
+            if lines.is_empty() {
+                self.kept.lines.remove(id);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_alias(&self, wwid: &str, alias: &str) -> Result<(), ChangeError> {
+        if lun_called(self, wwid, alias).is_some() {
+            return Err(ChangeError::AliasIsWwid(alias.to_owned()));
+        }
+        match self.owner_of(alias, wwid) {
+            Some(owner) => Err(ChangeError::AliasTaken {
+                alias: alias.to_owned(),
+                owner,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The LUN other than `wwid` that is called `alias`.
+    fn owner_of(&self, alias: &str, wwid: &str) -> Option<String> {
+        let has_it = |section: &Section<'_>| {
+            let name = section.get("alias").and_then(Value::to_text);
+            section.kind() == Some(SectionType::Wwid) && name.as_deref() == Some(alias)
+        };
+        self.ids
+            .iter()
+            .find(|(id, section)| id.as_str() != wwid && has_it(section))
+            .map(|(id, _)| id.to_string())
+    }
+}
+
+fn check_type(id: &str, section: &Section<'_>, kind: SectionType) -> Result<(), ChangeError> {
+    if section.kind() == Some(kind) {
+        return Ok(());
+    }
+    Err(ChangeError::OtherType {
+        id: id.to_owned(),
+        kind: kind.as_str(),
+    })
+}
+
+/// A setting as [`parse`](super::parse) would read it back.
+fn stored(setting: &Setting) -> Value<'static> {
+    match setting.number() {
+        Some(number) => Value::Number(Number::Integer(number)),
+        None => Value::Text(setting.to_text().into()),
+    }
+}

@@ -1,0 +1,77 @@
+//! What is in force, and where it comes from.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::luns::cluster_defaults;
+use super::{Config, luns, managed_defaults};
+use crate::knobs::SectionType;
+use crate::settings::{Setting, Settings};
+use crate::{Alias, Wwid};
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// The managed defaults.
+    Default,
+    /// The section `defaults` of the cluster's configuration.
+    Cluster,
+    /// The LUN's own section.
+    Lun,
+}
+
+/// A value with its origin.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EffectiveValue {
+    /// The value.
+    pub value: Setting,
+    /// Where it comes from.
+    pub from: Origin,
+}
+
+/// A LUN's alias and knobs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EffectiveLun {
+    /// Its alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<Alias>,
+    /// Its knobs by name; what nobody sets is not among them.
+    pub knobs: BTreeMap<&'static str, EffectiveValue>,
+}
+
+/// All values that are in force.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Effective {
+    /// The global knobs by name.
+    pub defaults: BTreeMap<&'static str, EffectiveValue>,
+    /// The LUNs.
+    pub luns: BTreeMap<Wwid, EffectiveLun>,
+}
+
+/// What is in force for each LUN, and where each value comes from: a LUN's own section comes before
+/// the section `defaults`, and that before the managed defaults.
+pub fn effective(config: &Config<'_>) -> Effective {
+    let mut defaults = values(managed_defaults(), Origin::Default);
+    defaults.extend(values(cluster_defaults(config), Origin::Cluster));
+
+    let luns = luns(config).into_iter().map(|(wwid, mut own)| {
+        let alias = own
+            .remove("alias")
+            .and_then(|alias| Alias::new(&alias.to_text()).ok());
+        let mut knobs = defaults.clone();
+        knobs.retain(|_, value| value.value.knob().is_for(SectionType::Wwid));
+        knobs.extend(values(own, Origin::Lun));
+        (wwid, EffectiveLun { alias, knobs })
+    });
+    Effective {
+        luns: luns.collect(),
+        defaults,
+    }
+}
+
+fn values(settings: Settings, from: Origin) -> BTreeMap<&'static str, EffectiveValue> {
+    let value = |value: Setting| (value.knob().name, EffectiveValue { value, from });
+    settings.into_iter().map(value).collect()
+}

@@ -1,0 +1,154 @@
+//! The cluster's configuration, `multipath.cfg`.
+//!
+//! A section configuration as Proxmox VE has them: a section `defaults` with the global knobs and a
+//! section of type `wwid` for each allow-listed LUN. [`parse`] and [`write`] behave as
+//! PVE::SectionConfig does with the schema of [`knobs`](crate::knobs), byte for byte, so that a node
+//! may use either; beyond that, nothing is lost that was not understood ([`Kept`]), and nothing is
+//! written that would be read back as something else.
+//!
+//! What PVE::SectionConfig accepts may still harm: an ID that is no WWID, an alias that looks like a
+//! device, a path selector that the kernel does not have. Such things are parsed, listed by
+//! [`problems`], refused by every [`Change`], and hidden from consumers, which get [`luns`] and
+//! [`effective_defaults`].
+
+mod change;
+mod effective;
+mod luns;
+mod parse;
+mod problems;
+mod value;
+mod write;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use change::{Change, ChangeError, Update};
+pub use effective::{Effective, EffectiveLun, EffectiveValue, Origin, effective};
+pub use luns::{AllowListed, allow_list, effective_defaults, luns, managed_defaults};
+pub use parse::{Parsed, ValueError, parse};
+pub use problems::{Problem, ProblemCode, Severity, problems};
+pub use value::Value;
+pub use write::{WriteError, WriteErrorKind, Written, write};
+
+use crate::byte_string::ByteString;
+use crate::knobs::SectionType;
+
+/// ID of the section with the global knobs.
+pub const DEFAULTS_ID: &str = "defaults";
+
+/// The configuration as Perl's callers know it, `{ ids, order, digest, ... }`.
+///
+/// It holds whatever PVE::SectionConfig would accept, and what a Perl program put into it: check it
+/// with [`problems`], and take what is fit for use from [`luns`] and [`effective_defaults`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Config<'a> {
+    /// The sections by their IDs.
+    #[serde(borrow)]
+    pub ids: BTreeMap<ByteString<'a>, Section<'a>>,
+    /// Position of each section in the file. One without is new and goes to the end.
+    #[serde(borrow, default, deserialize_with = "value::map_or_undefined")]
+    pub order: BTreeMap<ByteString<'a>, Value<'a>>,
+    /// SHA-1 of the file's bytes in hexadecimal, lower case.
+    #[serde(borrow, default)]
+    pub digest: Value<'a>,
+    /// The values that were refused.
+    #[serde(default, skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ValueError>,
+    /// What was not understood.
+    #[serde(borrow, default, skip_serializing_if = "Kept::is_empty")]
+    pub kept: Kept<'a>,
+}
+
+/// A section: its properties by name, `type` among them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Section<'a>(pub BTreeMap<ByteString<'a>, Value<'a>>);
+
+/// What was not understood, and is given back by [`write`] where it stood.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Kept<'a> {
+    /// Sections of unknown types, and lines outside of sections that are no header.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<Block<'a>>,
+    /// By section, lines of it that are no property of it, or whose value was refused.
+    #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lines: BTreeMap<ByteString<'a>, Vec<Line<'a>>>,
+    /// How many earlier sections had the ID of a later one, which replaced them. They are not given
+    /// back: PVE::SectionConfig drops them as well.
+    #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replaced: BTreeMap<ByteString<'a>, u64>,
+}
+
+/// Lines between two sections that were understood.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Block<'a> {
+    /// Position in the file of the section before it, 0 if there is none.
+    pub after: u64,
+    /// The lines, without line feeds.
+    #[serde(borrow)]
+    pub lines: Vec<ByteString<'a>>,
+}
+
+/// A line of a section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line<'a> {
+    /// The property it would set; none if it has not the form of one.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ByteString<'a>>,
+    /// The line, without its line feed.
+    #[serde(borrow)]
+    pub text: ByteString<'a>,
+}
+
+impl Kept<'_> {
+    /// Whether everything was understood.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.lines.is_empty() && self.replaced.is_empty()
+    }
+}
+
+impl<'a> Section<'a> {
+    /// A section of this type without properties.
+    pub fn new(kind: SectionType) -> Self {
+        let kind = Value::Text(kind.as_str().into());
+        Self(BTreeMap::from([(ByteString::from("type"), kind)]))
+    }
+
+    /// Its type, if that is a known one.
+    pub fn kind(&self) -> Option<SectionType> {
+        SectionType::from_name(&self.get("type")?.to_text()?)
+    }
+
+    /// A property that is set.
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.0.get(name).filter(|value| !value.is_undefined())
+    }
+}
+
+impl Config<'_> {
+    /// The position of a section in the file; none if it is new.
+    fn position(&self, id: &str) -> Option<f64> {
+        self.order.get(id)?.as_f64()
+    }
+
+    /// The sections by their position, new ones last and by ID.
+    fn in_order(&self) -> Vec<(&ByteString<'_>, &Section<'_>)> {
+        let mut sections: Vec<_> = self
+            .ids
+            .iter()
+            .map(|(id, section)| {
+                (
+                    self.position(id.as_str()).unwrap_or(f64::INFINITY),
+                    id,
+                    section,
+                )
+            })
+            .collect();
+        sections.sort_by(|a, b| a.0.total_cmp(&b.0)); // stable, and the map is sorted by ID
+        sections
+            .into_iter()
+            .map(|(_, id, section)| (id, section))
+            .collect()
+    }
+}

@@ -1,0 +1,214 @@
+//! What parsed, and is of no use or dangerous.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Config, DEFAULTS_ID, Section};
+use crate::alias::Alias;
+use crate::knobs::{Effect, SectionType};
+use crate::settings::{InvalidSetting, Setting};
+use crate::tools_version::ToolsVersion;
+use crate::wwid;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// It would harm, and is therefore left out.
+    Error,
+    /// It is of no use.
+    Warning,
+}
+
+/// What kind of problem it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ProblemCode {
+    /// The ID of a LUN's section is no WWID.
+    InvalidWwid,
+    /// A LUN's section is called `defaults`.
+    WwidDefaults,
+    /// A section of type `defaults` has another name.
+    DefaultsName,
+    /// Sections with the same ID stood before.
+    DuplicateSection,
+    /// The alias stands for another LUN already.
+    DuplicateAlias,
+    /// The alias is the WWID of another LUN.
+    AliasIsWwid,
+    /// The alias would be taken for something else.
+    ReservedAlias,
+    /// The kernel does not have the path selector.
+    PathSelector,
+    /// multipathd cannot live with the number, or reads another one.
+    OutOfRange,
+    /// multipathd takes the value for "not set".
+    Unset,
+    /// The value cannot stand in multipathd's files.
+    InvalidValue,
+    /// This version of multipath-tools ignores the knob.
+    IgnoredKnob,
+}
+
+/// Something in the configuration that parsed, and is of no use or dangerous.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What kind of problem it is.
+    pub code: ProblemCode,
+    /// ID of the section, as bytes are characters.
+    pub section: String,
+    /// The knob, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub property: Option<&'static str>,
+    /// What is wrong and what to do, in a sentence.
+    pub message: String,
+}
+
+/// Lists what parsed, and is of no use or dangerous, by the sections' place in the file.
+///
+/// `version` is the installed version of multipath-tools, if it is known.
+pub fn problems(config: &Config<'_>, version: Option<ToolsVersion>) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut aliases: BTreeMap<String, String> = BTreeMap::new();
+
+    for (id, section) in config.in_order() {
+        let id = id.as_str();
+        let mut add = |severity, code, property, message: String| {
+            found.push(Problem {
+                severity,
+                code,
+                section: id.to_owned(),
+                property,
+                message,
+            });
+        };
+        if let Some(count) = config.kept.replaced.get(id) {
+            let message = format!(
+                "the file has {} sections with this ID, of which only the last counts; \
+                merge them into one",
+                count.saturating_add(1)
+            );
+            add(
+                Severity::Warning,
+                ProblemCode::DuplicateSection,
+                None,
+                message,
+            );
+        }
+        let Some(kind) = section.kind() else { continue };
+        if let Some((code, message)) = id_problem(id, kind) {
+            add(Severity::Error, code, None, message);
+            continue; // nothing of it is used
+        }
+        for (property, value) in values(section, kind) {
+            if let Err(reason) = Setting::new(property, &value) {
+                let (severity, code) = classify(&reason);
+                add(
+                    severity,
+                    code,
+                    Some(property.name),
+                    format!("'{value}': {reason}"),
+                );
+            }
+            if let Some(version) = version.filter(|version| property.is_ignored_by(*version)) {
+                let message = format!("multipath-tools {version} ignores it; remove it");
+                add(
+                    Severity::Warning,
+                    ProblemCode::IgnoredKnob,
+                    Some(property.name),
+                    message,
+                );
+            }
+        }
+        if kind == SectionType::Wwid {
+            if let Some((code, message)) = alias_problem(config, id, section, &mut aliases) {
+                add(Severity::Error, code, Some("alias"), message);
+            }
+        }
+    }
+    found
+}
+
+fn id_problem(id: &str, kind: SectionType) -> Option<(ProblemCode, String)> {
+    match kind {
+        SectionType::Defaults if id == DEFAULTS_ID => None,
+        SectionType::Defaults => Some((
+            ProblemCode::DefaultsName,
+            "nothing reads it, since it is not called 'defaults'; move its lines to the section \
+            'defaults: defaults'"
+                .to_owned(),
+        )),
+        SectionType::Wwid if id == DEFAULTS_ID => Some((
+            ProblemCode::WwidDefaults,
+            "it allow-lists a LUN called 'defaults', and hides the global knobs; was 'defaults: \
+            defaults' meant?"
+                .to_owned(),
+        )),
+        SectionType::Wwid => wwid::check(id).err().map(|reason| {
+            let message = format!("{reason}; 'multipath -v3' and 'lsblk -o NAME,WWN' show WWIDs");
+            (ProblemCode::InvalidWwid, message)
+        }),
+    }
+}
+
+fn values(
+    section: &Section<'_>,
+    kind: SectionType,
+) -> impl Iterator<Item = (&'static crate::knobs::Knob, String)> {
+    kind.knobs().filter_map(|knob| {
+        let value = section.get(knob.name)?.to_text()?;
+        (!value.is_empty()).then(|| (knob, value.into_owned()))
+    })
+}
+
+fn classify(reason: &InvalidSetting) -> (Severity, ProblemCode) {
+    match reason {
+        InvalidSetting::Effect(Effect::Unset { .. }) => (Severity::Warning, ProblemCode::Unset),
+        InvalidSetting::Effect(Effect::Selector(_)) => (Severity::Error, ProblemCode::PathSelector),
+        InvalidSetting::Effect(Effect::TooLarge { .. }) => {
+            (Severity::Error, ProblemCode::OutOfRange)
+        }
+        InvalidSetting::Effect(Effect::Reserved(_)) => {
+            (Severity::Error, ProblemCode::ReservedAlias)
+        }
+        _ => (Severity::Error, ProblemCode::InvalidValue),
+    }
+}
+
+/// What is wrong with an alias beside others. `given` has the WWIDs by the aliases so far.
+fn alias_problem(
+    config: &Config<'_>,
+    id: &str,
+    section: &Section<'_>,
+    given: &mut BTreeMap<String, String>,
+) -> Option<(ProblemCode, String)> {
+    let alias = section.get("alias")?.to_text()?;
+    if Alias::new(&alias).ok()?.reserved().is_some() {
+        return None; // is told of already
+    }
+    if let Some(other) = lun_called(config, id, &alias) {
+        let message =
+            format!("'{alias}' is the WWID of another LUN, '{other}'; choose another alias");
+        return Some((ProblemCode::AliasIsWwid, message));
+    }
+    if let Some(owner) = given.get(alias.as_ref()) {
+        let message = format!(
+            "alias '{alias}' is already assigned to WWID '{owner}', which stands first and keeps \
+            it; choose another alias"
+        );
+        return Some((ProblemCode::DuplicateAlias, message));
+    }
+    given.insert(alias.into_owned(), id.to_owned());
+    None
+}
+
+/// The ID of a LUN other than `id` whose WWID is this alias.
+pub(super) fn lun_called<'c>(config: &'c Config<'_>, id: &str, alias: &str) -> Option<&'c str> {
+    let (other, section) = config.ids.get_key_value(alias)?;
+    let is_lun = section.kind() == Some(SectionType::Wwid) && other.as_str() != id;
+    is_lun.then_some(other.as_str())
+}

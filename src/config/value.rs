@@ -1,0 +1,153 @@
+//! The value of a property, from a file or from Perl.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+
+use super::Section;
+use crate::byte_string::ByteString;
+use crate::number::Number;
+use crate::scalar::Scalar;
+
+/// The value of a property.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Value<'a> {
+    /// Not set; Perl's undef.
+    #[default]
+    Undefined,
+    /// A number.
+    Number(Number),
+    /// A text.
+    Text(ByteString<'a>),
+    /// A list or hash, which no property takes.
+    Nested,
+}
+
+impl<'a> Value<'a> {
+    /// Whether there is no value.
+    pub fn is_undefined(&self) -> bool {
+        *self == Self::Undefined
+    }
+
+    /// The value as text, as Perl would print it; nothing if there is none or it is a list.
+    pub fn to_text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Number(number) => Some(Cow::Owned(number.to_string())),
+            Self::Text(text) => Some(Cow::Borrowed(text.as_str())),
+            Self::Undefined | Self::Nested => None,
+        }
+    }
+
+    /// [`to_text`](Self::to_text), without a copy.
+    pub fn into_text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Number(number) => Some(Cow::Owned(number.to_string())),
+            Self::Text(text) => Some(text.into_str()),
+            Self::Undefined | Self::Nested => None,
+        }
+    }
+
+    /// The value as a number, 0 for a text that is none; nothing if it is undefined.
+    pub(super) fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Undefined => None,
+            Self::Number(number) => Some(number.as_f64()),
+            Self::Text(text) => {
+                let number = text.as_str().parse().unwrap_or(0.0);
+                Some(if f64::is_nan(number) { 0.0 } else { number })
+            }
+            Self::Nested => Some(0.0),
+        }
+    }
+
+    /// Whether Perl would take it for true.
+    pub(super) fn is_true(&self) -> bool {
+        match self.to_text() {
+            Some(text) => !matches!(text.as_ref(), "" | "0"),
+            None => *self == Self::Nested,
+        }
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Undefined => serializer.serialize_none(),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Text(text) => text.serialize(serializer),
+            Self::Nested => Err(S::Error::custom("a property may not hold a list or a hash")),
+        }
+    }
+}
+
+impl<'a> From<Scalar<'a>> for Value<'a> {
+    fn from(scalar: Scalar<'a>) -> Self {
+        match scalar {
+            Scalar::Null => Self::Undefined,
+            Scalar::Bool(true) => Self::Number(Number::Integer(1)),
+            Scalar::Bool(false) => Self::Number(Number::Integer(0)),
+            Scalar::Int(number) => match u64::try_from(number) {
+                Ok(number) => Self::Number(Number::Integer(number)),
+                Err(_) => Self::Text(number.to_string().into()),
+            },
+            Scalar::Big(number) => Self::Number(Number::Integer(number)),
+            Scalar::Float(number) => match scalar.as_int().and_then(|n| u64::try_from(n).ok()) {
+                Some(number) => Self::Number(Number::Integer(number)),
+                None => Self::Number(Number::Float(number)),
+            },
+            Scalar::Text(text) => Self::Text(text.into()),
+            Scalar::Nested => Self::Nested,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Scalar::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Section<'a> {
+    /// An undefined section is one without a type.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        map_or_undefined(deserializer).map(Section)
+    }
+}
+
+/// A hash of values, empty where it is undefined.
+pub(super) fn map_or_undefined<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<ByteString<'a>, Value<'a>>, D::Error> {
+    struct MapVisitor;
+
+    impl<'de> Visitor<'de> for MapVisitor {
+        type Value = BTreeMap<ByteString<'de>, Value<'de>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a hash")
+        }
+
+        fn visit_none<E>(self) -> Result<Self::Value, E> {
+            Ok(BTreeMap::new())
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(BTreeMap::new())
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut values = BTreeMap::new();
+            while let Some((key, value)) = map.next_entry()? {
+                values.insert(key, value);
+            }
+            Ok(values)
+        }
+    }
+
+    // not deserialize_map, which does not tell undef from an error
+    deserializer.deserialize_any(MapVisitor)
+}

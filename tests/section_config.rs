@@ -1,0 +1,260 @@
+//! The real PVE::SectionConfig's answers, recorded, are ours.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::collections::BTreeMap;
+
+use pve_multipath::byte_string::ByteString;
+use pve_multipath::config::{self, Config, Value};
+use pve_multipath::number::Number;
+use serde_json::{Value as Json, json};
+
+/// The lines of a recording, by the case's name. A character stands for a byte.
+fn recorded(name: &str) -> Vec<(String, Json)> {
+    let path = format!(
+        "{}/fixtures/sectionconfig/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Json>(line).unwrap());
+    lines
+        .map(|case| (case["name"].as_str().unwrap().to_owned(), case))
+        .collect()
+}
+
+fn cases(kind: &str) -> Vec<(String, Json, Json)> {
+    let input = recorded(&format!("{kind}.input.jsonl"));
+    let expected: BTreeMap<_, _> = recorded(&format!("{kind}.expected.jsonl"))
+        .into_iter()
+        .collect();
+    assert_eq!(input.len(), expected.len());
+    let with_expected = |(name, input): (String, Json)| {
+        let expected = expected[&name].clone();
+        (name, input, expected)
+    };
+    input.into_iter().map(with_expected).collect()
+}
+
+fn bytes(text: &str) -> Vec<u8> {
+    ByteString::from(text).to_bytes().unwrap().into_owned()
+}
+
+fn value(value: &Value<'_>) -> Json {
+    match value {
+        Value::Number(Number::Integer(number)) if i64::try_from(*number).is_ok() => json!(number),
+        // as it comes out of dclone
+        Value::Number(Number::Integer(number)) => json!(number.to_string()),
+        // JSON has no infinity
+        Value::Number(Number::Float(number)) if number.is_infinite() => json!("Inf"),
+        // Perl prints 15 digits
+        Value::Number(number) => number.to_string().parse::<f64>().unwrap().into(),
+        Value::Text(text) => json!(text.as_str()),
+        Value::Undefined | Value::Nested => Json::Null,
+    }
+}
+
+fn ids(config: &Config<'_>) -> Json {
+    let section = |section: &config::Section<'_>| -> Json {
+        section
+            .0
+            .iter()
+            .map(|(key, val)| (key.to_string(), value(val)))
+            .collect()
+    };
+    config
+        .ids
+        .iter()
+        .map(|(id, properties)| (id.to_string(), section(properties)))
+        .collect()
+}
+
+fn order(config: &Config<'_>) -> Json {
+    config
+        .order
+        .iter()
+        .map(|(id, position)| (id.to_string(), value(position)))
+        .collect()
+}
+
+/// Perl's own warnings about the program are not part of the behaviour.
+fn is_about_perl(warning: &Json) -> bool {
+    warning
+        .as_str()
+        .unwrap()
+        .starts_with("Use of uninitialized value")
+}
+
+#[test]
+fn reading() {
+    for (name, input, mut expected) in cases("parse") {
+        let raw = bytes(input["raw"].as_str().unwrap_or(""));
+        let parsed = config::parse("multipath.cfg", &raw);
+        expected["warnings"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|warning| !is_about_perl(warning));
+
+        let texts =
+            |texts: &[ByteString<'_>]| -> Json { texts.iter().map(ByteString::as_str).collect() };
+        let errors: Json = parsed
+            .config
+            .errors
+            .iter()
+            .map(|error| {
+                json!({
+                    "context": error.context, "section": error.section.as_str(),
+                    "key": error.key.as_str(), "err": error.err.as_str(),
+                })
+            })
+            .collect();
+        let ours = json!({
+            "name": name, "digest": value(&parsed.config.digest), "errors": errors,
+            "ids": ids(&parsed.config), "order": order(&parsed.config),
+            "warnings": texts(&parsed.warnings), "written": expected["written"],
+        });
+        assert_eq!(ours, expected);
+    }
+}
+
+/// What it wrote of what it had read. It loses what it did not understand, which is all that ours
+/// adds.
+#[test]
+fn writing_what_was_read() {
+    for (name, input, expected) in cases("parse") {
+        let raw = bytes(input["raw"].as_str().unwrap_or(""));
+        let mut config = config::parse("multipath.cfg", &raw).config;
+        let complete = config::write(&config).unwrap().text;
+        let kept = std::mem::take(&mut config.kept);
+
+        let written = config::write(&config).unwrap();
+        assert_eq!(
+            written.text,
+            bytes(expected["written"].as_str().unwrap()),
+            "{name}"
+        );
+        assert!(written.order.is_empty(), "{name}");
+
+        let blocks = kept.blocks.iter().flat_map(|block| &block.lines);
+        // a type that is named twice means nothing once it is not
+        let lines = kept
+            .lines
+            .values()
+            .flatten()
+            .filter(|line| line.text.as_str().trim() != "type wwid");
+        let given_back: Vec<_> = blocks.chain(lines.map(|line| &line.text)).collect();
+        let complete = ByteString::from_bytes(&complete);
+        let complete: Vec<_> = complete.as_str().split('\n').collect();
+        for line in &given_back {
+            assert!(complete.contains(&line.as_str()), "{name}: {line}");
+        }
+        if given_back.is_empty() {
+            assert_eq!(complete.join("\n"), expected["written"], "{name}");
+        }
+    }
+}
+
+/// What it wrote, or why not, of what a program may hand in. Where ours refuses what it wrote, the
+/// text could not be read back as what was meant.
+#[test]
+fn writing() {
+    let stricter: BTreeMap<_, _> = [
+        // would break the file
+        ("W17 LF in id", "section 'a\nb': an ID may not be empty"),
+        ("W18 blank in id", "section 'a b': an ID may not be empty"),
+        ("W19 empty id", "section '': an ID may not be empty"),
+        // the schema refuses it when it is read
+        (
+            "W24 value 0",
+            "section 'a': property 'rr-min-io-rq': value must have a minimum value of 1",
+        ),
+        (
+            "W25 invalid values are not checked",
+            "section 'a': property 'alias': value does not match",
+        ),
+        (
+            "W34 float",
+            "section 'a': property 'rr-min-io-rq': type check ('integer') failed",
+        ),
+        (
+            "W36 array value",
+            "section 'a': property 'alias' is not a plain value",
+        ),
+        // not the value that would be read
+        (
+            "W27 leading/trailing blanks kept",
+            "section 'a': property 'path-selector' has blanks",
+        ),
+        (
+            "W28 blank value",
+            "section 'a': property 'path-selector' has blanks",
+        ),
+        (
+            "W38 wide",
+            "section 'a': property 'path-selector' has blanks around its value, or",
+        ),
+        // unknown when it is read
+        (
+            "W29 comment",
+            "section 'a': property 'comment' cannot be stored",
+        ),
+        (
+            "W32 disable",
+            "section 'a': property 'disable' cannot be stored",
+        ),
+    ]
+    .into();
+    // in the sequence of Perl's hashes; ours goes by ID
+    let by_id: BTreeMap<_, _> = [(
+        "W03 two new (hash order!)",
+        (
+            "wwid: b\n\nwwid: n1\n\nwwid: n2\n\n",
+            json!({"b": 1, "n1": 2, "n2": 3}),
+        ),
+    )]
+    .into();
+
+    for (name, input, expected) in cases("write") {
+        let text = input.to_string();
+        let config: Config<'_> = serde_json::from_str(&text).unwrap();
+        let written = config::write(&config);
+
+        if let Some(start) = stricter.get(name.as_str()) {
+            assert!(
+                expected["written"].is_string(),
+                "{name}: it refuses as well"
+            );
+            let error = written.unwrap_err().to_string();
+            assert!(error.starts_with(start), "{name}: {error}");
+            continue;
+        }
+        if let Some(died) = expected["die"].as_str() {
+            // ours names the section as well
+            let error = written.unwrap_err().to_string();
+            assert!(error.ends_with(died.trim_end()), "{name}: {error}");
+            continue;
+        }
+        let written = written.unwrap_or_else(|err| panic!("{name}: {err}"));
+        let mut positions = input["order"].clone();
+        for (id, position) in &written.order {
+            positions[id.as_str()] = json!(position);
+        }
+        let (text, order) = match by_id.get(name.as_str()) {
+            Some((text, order)) => (*text, order.clone()),
+            None => (
+                expected["written"].as_str().unwrap(),
+                expected["order"].clone(),
+            ),
+        };
+        assert_eq!(written.text, bytes(text), "{name}");
+        if !order.is_null() {
+            assert_eq!(positions, order, "{name}");
+        }
+    }
+}
