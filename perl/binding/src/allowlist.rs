@@ -3,7 +3,7 @@ pub mod pve_rs_multipath_allowlist {
     //! The allow-list of a node.
 
     use anyhow::{Error, bail};
-    use pve_multipath::{allowlist, scalar::Scalar, wwid};
+    use pve_multipath::{Wwid, allowlist, scalar::Scalar, wwid};
 
     use crate::types::Bytes;
 
@@ -14,6 +14,17 @@ pub mod pve_rs_multipath_allowlist {
             .into_iter()
             .map(Bytes::from)
             .collect()
+    }
+
+    /// The file's text with these entries.
+    #[export]
+    pub fn format_wwids(wwids: Vec<Scalar>) -> Result<String, Error> {
+        let wwid = |wwid: &Scalar| match wwid.as_text() {
+            Some(text) => Ok(Wwid::new(&text)?),
+            None => bail!("a WWID must be a text"),
+        };
+        let wwids = wwids.iter().map(wwid).collect::<Result<_, Error>>()?;
+        Ok(allowlist::format_wwids(&wwids))
     }
 
     /// Fails unless the value is a WWID.

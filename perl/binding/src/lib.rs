@@ -7,7 +7,9 @@
 mod allowlist;
 mod broadcast;
 mod cluster;
+mod config;
 mod maps;
+mod render;
 mod sections;
 mod types;
 

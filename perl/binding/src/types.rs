@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
+use pve_multipath::config::Value;
 use pve_multipath::scalar::Scalar;
+use pve_multipath::tools_version::{InvalidToolsVersion, ToolsVersion};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Bytes, which Perl gets as a string of bytes.
@@ -58,4 +60,9 @@ impl<'a> From<Reply<'a>> for pve_multipath::maps::Reply<'a> {
             timed_out: reply.timed_out.is_true(),
         }
     }
+}
+
+/// The version of multipath-tools, if the caller knows it.
+pub fn tools_version(value: &Value) -> Result<Option<ToolsVersion>, InvalidToolsVersion> {
+    value.to_text().map(|text| text.parse()).transpose()
 }

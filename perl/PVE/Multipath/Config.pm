@@ -1,0 +1,240 @@
+package PVE::Multipath::Config;
+
+=head1 NAME
+
+PVE::Multipath::Config - the cluster's multipath configuration
+
+=head1 SYNOPSIS
+
+    my $cfg = PVE::Multipath::Config->parse_config('multipath.cfg', $raw);
+    $cfg = PVE::Multipath::Config::add_wwid($cfg, $wwid, { alias => 'san-a-lun0' });
+    my $text = PVE::Multipath::Config->write_config('multipath.cfg', $cfg);
+
+=head1 DESCRIPTION
+
+Pure: nothing is read or written here. A configuration is a plain hash
+
+    {
+        ids => { ID => { type => ..., PROPERTY => VALUE, ... }, ... },
+        order => { ID => POSITION, ... },
+        digest => SHA-1 of the file, in hexadecimal,
+        errors => [{ context, section, key, err }, ...],   # values that were refused, if any
+        kept => { ... },                                   # what was not understood, if anything
+    }
+
+as PVE::SectionConfig makes it, but for C<kept>, which belongs to the library and is given back when
+the configuration is written.
+
+=head2 Reading and writing
+
+=over
+
+=item PVE::Multipath::Config->parse_config($filename, $raw)
+
+Reads as PVE::SectionConfig does, warnings included. C<$raw> are bytes, undef is an empty file.
+
+=item PVE::Multipath::Config->write_config($filename, $cfg)
+
+The text of the file, as bytes. New sections go to the end, sorted; their positions are noted in
+C<< $cfg->{order} >>. Dies, naming section and property, for what could not be read back.
+
+=back
+
+=head2 Asking
+
+These leave out what would harm: see problems().
+
+=over
+
+=item managed_defaults(), effective_defaults($cfg)
+
+The global knobs, C<< { KNOB => VALUE } >>: where nobody says otherwise, and as configured.
+
+=item wwid_list($cfg), aliases($cfg), wwid_opts($cfg)
+
+The allow-listed WWIDs, sorted; C<< { WWID => ALIAS } >>; C<< { WWID => { alias, KNOB => VALUE } } >>
+of the LUNs that have any.
+
+=item effective($cfg)
+
+What is in force and where it comes from: C<< { defaults => { KNOB => { value, from } }, luns => {
+WWID => { alias, knobs => { KNOB => { value, from } } } } } >> with C<from> one of C<default>,
+C<cluster>, C<lun>.
+
+=item problems($cfg, $version)
+
+What parsed, and is of no use or dangerous: a list of C<< { severity, code, section, property,
+message } >>. C<$version> of multipath-tools is optional.
+
+=back
+
+=head2 Changing
+
+    add_wwid($cfg, $wwid, $set, $digest)
+    remove_wwid($cfg, $wwid, $digest)
+    update_wwid($cfg, $wwid, $set, $delete, $digest)
+    set_alias($cfg, $wwid, $alias, $digest)
+    remove_alias($cfg, $wwid, $digest)
+    update_defaults($cfg, $set, $delete, $digest)
+
+Each gives a new configuration and leaves the old one alone, or dies. C<$set> is C<< { PROPERTY =>
+VALUE } >>, without the undefined ones; C<$delete> a list of properties, separated by comma,
+semicolon or blanks. With a C<$digest>, the change is refused if it is not the configuration's. What is
+wrong with a parameter is a parameter exception of Proxmox VE where PVE::Exception is installed.
+
+=head2 Rendering
+
+    generate_managed_conf($defaults, $version)
+    build_multipaths_block($wwid_opts, $version)
+    generate_aliases_conf($wwid_opts, $version)
+    parse_wwids($text)
+    format_wwids($wwids)
+
+The text of F<pve-defaults.conf>; the section C<multipaths> and the text of F<pve-aliases.conf> around
+it, both '' if there is nothing to say; entries of F</etc/multipath/wwids> and back. Knobs that
+C<$version> of multipath-tools ignores are left out; without one, none.
+
+=head2 Schema
+
+    defaults_api_schema()
+    wwid_api_schema()
+
+The properties as parameters for the API.
+
+=cut
+
+use v5.36;
+
+use PVE::RS::Multipath::Allowlist;
+use PVE::RS::Multipath::Config;
+use PVE::RS::Multipath::Render;
+
+# --- reading and writing ---
+
+# A character beyond a byte means that the caller has decoded the file; PVE::SectionConfig dies then.
+my sub bytes($text, $what) {
+    utf8::downgrade($text, 1) or die "Wide character in $what: it has to be bytes\n";
+    return $text;
+}
+
+sub parse_config($class, $filename, $raw, @) {
+    my $res = PVE::RS::Multipath::Config::parse($filename // '', bytes($raw // '', 'configuration'));
+    warn $_ for $res->{warnings}->@*;
+    return $res->{config};
+}
+
+sub write_config($class, $filename, $cfg, @) {
+    my $res = PVE::RS::Multipath::Config::write($cfg);
+    $cfg->{order}->{$_} = $res->{order}->{$_} for keys $res->{order}->%*;
+    return $res->{text};
+}
+
+# --- asking ---
+
+sub managed_defaults() {
+    return PVE::RS::Multipath::Config::managed_defaults();
+}
+
+sub effective_defaults($cfg) {
+    return PVE::RS::Multipath::Config::effective_defaults($cfg);
+}
+
+sub effective($cfg) {
+    return PVE::RS::Multipath::Config::effective($cfg);
+}
+
+sub wwid_list($cfg) {
+    return PVE::RS::Multipath::Config::wwid_list($cfg);
+}
+
+sub aliases($cfg) {
+    return PVE::RS::Multipath::Config::aliases($cfg);
+}
+
+sub wwid_opts($cfg) {
+    return PVE::RS::Multipath::Config::wwid_opts($cfg);
+}
+
+sub problems($cfg, $version = undef) {
+    return PVE::RS::Multipath::Config::problems($cfg, $version);
+}
+
+# --- changing ---
+
+my sub raise($error, $parameter) {
+    if (defined($parameter) && eval { require PVE::Exception; 1 }) {
+        PVE::Exception::raise_param_exc({ $parameter => $error });
+    }
+    die defined($parameter) ? "$parameter: $error\n" : "$error\n";
+}
+
+# Whatever else a caller keeps in the hash stays there.
+my sub change($cfg, $change, $args) {
+    my $res = PVE::RS::Multipath::Config::change({ %$args, config => $cfg, change => $change });
+    raise($res->{error}, $res->{parameter}) if defined($res->{error});
+
+    my $changed = { %$cfg };
+    $changed->{$_} = $res->{config}->{$_} for qw(ids order);
+    delete $changed->{kept};
+    $changed->{kept} = $res->{config}->{kept} if defined($res->{config}->{kept});
+    return $changed;
+}
+
+sub add_wwid($cfg, $wwid, $set = undef, $digest = undef) {
+    return change($cfg, 'add-wwid', { wwid => $wwid, set => $set, digest => $digest });
+}
+
+sub remove_wwid($cfg, $wwid, $digest = undef) {
+    return change($cfg, 'remove-wwid', { wwid => $wwid, digest => $digest });
+}
+
+sub update_wwid($cfg, $wwid, $set, $delete = undef, $digest = undef) {
+    my $args = { wwid => $wwid, set => $set, delete => $delete, digest => $digest };
+    return change($cfg, 'update-wwid', $args);
+}
+
+sub set_alias($cfg, $wwid, $alias, $digest = undef) {
+    return change($cfg, 'set-alias', { wwid => $wwid, alias => $alias, digest => $digest });
+}
+
+sub remove_alias($cfg, $wwid, $digest = undef) {
+    return change($cfg, 'remove-alias', { wwid => $wwid, digest => $digest });
+}
+
+sub update_defaults($cfg, $set, $delete = undef, $digest = undef) {
+    return change($cfg, 'update-defaults', { set => $set, delete => $delete, digest => $digest });
+}
+
+# --- rendering ---
+
+sub generate_managed_conf($defaults, $version = undef) {
+    return PVE::RS::Multipath::Render::defaults($defaults // {}, $version);
+}
+
+sub build_multipaths_block($wwid_opts, $version = undef) {
+    return PVE::RS::Multipath::Render::multipaths($wwid_opts // {}, $version) // '';
+}
+
+sub generate_aliases_conf($wwid_opts, $version = undef) {
+    return PVE::RS::Multipath::Render::aliases($wwid_opts // {}, $version) // '';
+}
+
+sub parse_wwids($text) {
+    return PVE::RS::Multipath::Allowlist::parse_wwids(bytes($text // '', 'list of WWIDs'));
+}
+
+sub format_wwids($wwids) {
+    return PVE::RS::Multipath::Allowlist::format_wwids($wwids // []);
+}
+
+# --- schema ---
+
+sub defaults_api_schema() {
+    return PVE::RS::Multipath::Config::defaults_schema();
+}
+
+sub wwid_api_schema() {
+    return PVE::RS::Multipath::Config::wwid_schema();
+}
+
+1;
