@@ -43,10 +43,10 @@ impl Knob {
                 value: value.to_owned(),
                 allowed,
             }),
-            Kind::WordOrDigits(words) if !words.contains(&value) && !is_digits(value) => {
+            Kind::WordOrDigits { words, .. } if !words.contains(&value) && !is_digits(value) => {
                 Err(Refused::Pattern)
             }
-            Kind::Integer { minimum } => integer(value, minimum).map(Some),
+            Kind::Integer { minimum, .. } => integer(value, minimum).map(Some),
             Kind::Alias => match Alias::new(value) {
                 Ok(_) => Ok(None),
                 Err(InvalidAlias::TooLong(_)) if Alias::has_allowed_characters(value) => {
@@ -57,7 +57,7 @@ impl Knob {
             Kind::PathSelector { max_len } if value.chars().count() > max_len => {
                 Err(Refused::TooLong(max_len))
             }
-            Kind::Choice(_) | Kind::WordOrDigits(_) | Kind::PathSelector { .. } => Ok(None),
+            Kind::Choice(_) | Kind::WordOrDigits { .. } | Kind::PathSelector { .. } => Ok(None),
         }
     }
 }

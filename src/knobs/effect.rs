@@ -20,9 +20,9 @@ pub enum Effect {
         most: u64,
     },
     /// multipathd takes it for "not set".
-    #[error("multipathd takes it for 'not set'; {instead}")]
+    #[error("multipathd takes it for 'not set'; was '{instead}' meant?")]
     Unset {
-        /// What to write instead.
+        /// What may have been meant.
         instead: &'static str,
     },
     /// The alias would be taken for something else.
@@ -89,40 +89,28 @@ impl Knob {
                 Some(reserved) => Err(Effect::Reserved(reserved)),
                 None => Ok(()),
             },
-            Kind::Integer { .. } | Kind::WordOrDigits(_) => {
-                let Some(number) = Number::from_digits(value.strip_prefix('+').unwrap_or(value))
-                else {
-                    return Ok(()); // a word
-                };
-                if let (Number::Integer(0), Some(instead)) = (number, self.instead_of_zero()) {
-                    return Err(Effect::Unset { instead });
-                }
-                let most = self.most();
-                match number {
-                    Number::Integer(number) if number <= most => Ok(()),
-                    _ => Err(Effect::TooLarge { most }),
-                }
-            }
+            Kind::Integer { most, .. } => check_number(value, most, None),
+            Kind::WordOrDigits {
+                most,
+                instead_of_zero,
+                ..
+            } => check_number(value, most, instead_of_zero),
             Kind::Choice(_) => Ok(()),
         }
     }
 }
 
-impl Knob {
-    /// The greatest number that every supported version of multipathd takes as it is.
-    fn most(&self) -> u64 {
-        match self.name {
-            "polling-interval" => 536_870_911,
-            _ => 2_147_483_647,
-        }
-    }
-
-    /// What to write where 0 would mean "not set".
-    fn instead_of_zero(&self) -> Option<&'static str> {
-        match self.name {
-            "failback" => Some("write 'immediate' to return at once"),
-            _ => None,
-        }
+fn check_number(
+    value: &str,
+    most: u64,
+    instead_of_zero: Option<&'static str>,
+) -> Result<(), Effect> {
+    let digits = value.strip_prefix('+').unwrap_or(value);
+    match (Number::from_digits(digits), instead_of_zero) {
+        (Some(Number::Integer(0)), Some(instead)) => Err(Effect::Unset { instead }),
+        (Some(Number::Integer(number)), _) if number <= most => Ok(()),
+        (Some(_), _) => Err(Effect::TooLarge { most }),
+        (None, _) => Ok(()), // a word
     }
 }
 
@@ -167,6 +155,36 @@ pub(crate) fn check_selector(text: &str) -> Result<(), InvalidSelector> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_that_multipathd_takes_as_they_are() {
+        let assess = |knob, value| Knob::find(knob).map(|knob| knob.assess(value));
+        for (knob, value) in [
+            ("no-path-retry", "0"),
+            ("no-path-retry", "018"),
+            ("no-path-retry", "queue"),
+            ("no-path-retry", "2147483647"),
+            ("failback", "1"),
+            ("failback", "immediate"),
+            ("polling-interval", "1073741822"),
+            ("rr-min-io-rq", "2147483647"),
+        ] {
+            assert_eq!(assess(knob, value), Some(Ok(())), "{knob} {value}");
+        }
+        for (knob, value) in [
+            ("no-path-retry", "2147483648"),
+            ("failback", "0"),
+            ("failback", "000"),
+            ("failback", "99999999999999999999999"),
+            ("polling-interval", "1073741823"),
+            ("rr-min-io-rq", "2147483648"),
+        ] {
+            assert!(
+                matches!(assess(knob, value), Some(Err(_))),
+                "{knob} {value}"
+            );
+        }
+    }
 
     #[test]
     fn selectors() {

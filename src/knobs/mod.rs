@@ -88,11 +88,20 @@ pub enum Kind {
     /// One of these words.
     Choice(&'static [&'static str]),
     /// One of these words, or digits.
-    WordOrDigits(&'static [&'static str]),
+    WordOrDigits {
+        /// The words.
+        words: &'static [&'static str],
+        /// The greatest number that every supported version of multipath-tools takes as it is.
+        most: u64,
+        /// What to write instead of 0, where multipathd takes that for "not set".
+        instead_of_zero: Option<&'static str>,
+    },
     /// A whole number.
     Integer {
         /// The least one.
         minimum: u64,
+        /// The greatest one that every supported version of multipath-tools takes as it is.
+        most: u64,
     },
     /// The alias of a LUN, see [`Alias`](crate::Alias).
     Alias,
@@ -102,6 +111,14 @@ pub enum Kind {
         max_len: usize,
     },
 }
+
+/// The greatest number that multipathd does not cap (libmultipath/dict.c, as tried with 0.9.4, 0.11.1
+/// and 0.15.1).
+const GREATEST: u64 = 2_147_483_647;
+
+/// The greatest `polling_interval`: multipathd multiplies it by four, and from 0.11.1 on it spins
+/// without an end when that does not fit into 32 bits (tried with 0.11.1 and 0.15.1).
+const GREATEST_POLLING_INTERVAL: u64 = 1_073_741_822;
 
 /// Of `path_grouping_policy`, what every supported version of multipath-tools knows.
 const GROUPING_POLICIES: &[&str] = &[
@@ -126,7 +143,10 @@ pub static KNOBS: [Knob; 11] = [
     Knob {
         name: "expected-paths",
         place: Place::Both,
-        kind: Kind::Integer { minimum: 1 },
+        kind: Kind::Integer {
+            minimum: 1,
+            most: GREATEST,
+        },
         managed: None,
         keyword: None,
         ignored_since: None,
@@ -136,7 +156,11 @@ pub static KNOBS: [Knob; 11] = [
     Knob {
         name: "failback",
         place: Place::Both,
-        kind: Kind::WordOrDigits(&["manual", "immediate", "followover"]),
+        kind: Kind::WordOrDigits {
+            words: &["manual", "immediate", "followover"],
+            most: GREATEST,
+            instead_of_zero: Some("immediate"),
+        },
         managed: None,
         keyword: Some("failback"),
         ignored_since: None,
@@ -156,7 +180,11 @@ pub static KNOBS: [Knob; 11] = [
     Knob {
         name: "no-path-retry",
         place: Place::Both,
-        kind: Kind::WordOrDigits(&["queue", "fail"]),
+        kind: Kind::WordOrDigits {
+            words: &["queue", "fail"],
+            most: GREATEST,
+            instead_of_zero: None,
+        },
         managed: None,
         keyword: Some("no_path_retry"),
         ignored_since: None,
@@ -185,7 +213,10 @@ pub static KNOBS: [Knob; 11] = [
     Knob {
         name: "polling-interval",
         place: Place::Defaults,
-        kind: Kind::Integer { minimum: 1 },
+        kind: Kind::Integer {
+            minimum: 1,
+            most: GREATEST_POLLING_INTERVAL,
+        },
         managed: Some("5"),
         keyword: Some("polling_interval"),
         ignored_since: None,
@@ -194,7 +225,10 @@ pub static KNOBS: [Knob; 11] = [
     Knob {
         name: "rr-min-io-rq",
         place: Place::Wwid,
-        kind: Kind::Integer { minimum: 1 },
+        kind: Kind::Integer {
+            minimum: 1,
+            most: GREATEST,
+        },
         managed: None,
         keyword: Some("rr_min_io_rq"),
         ignored_since: Some(ToolsVersion::new(0, 15, 0)),
@@ -248,7 +282,7 @@ impl Kind {
         match self {
             Self::Alias => Some(alias::MAX_LEN),
             Self::PathSelector { max_len } => Some(max_len),
-            Self::Choice(_) | Self::WordOrDigits(_) | Self::Integer { .. } => None,
+            Self::Choice(_) | Self::WordOrDigits { .. } | Self::Integer { .. } => None,
         }
     }
 }

@@ -48,11 +48,11 @@ impl Knob {
         };
         match self.kind {
             Kind::Choice(words) => schema.choice = Some(words),
-            Kind::WordOrDigits(words) => {
+            Kind::WordOrDigits { words, .. } => {
                 schema.pattern = Some(format!(r"(?:{}|\d+)", words.join("|")));
                 schema.typetext = Some(self.kind.typetext());
             }
-            Kind::Integer { minimum } => {
+            Kind::Integer { minimum, .. } => {
                 schema.r#type = "integer";
                 schema.minimum = Some(minimum);
             }
@@ -71,8 +71,8 @@ impl Kind {
     pub fn typetext(self) -> String {
         match self {
             Self::Choice(words) => format!("<{}>", words.join(" | ")),
-            Self::WordOrDigits(words) => format!("<{} | number>", words.join(" | ")),
-            Self::Integer { minimum } => format!("<integer> ({minimum} - N)"),
+            Self::WordOrDigits { words, .. } => format!("<{} | number>", words.join(" | ")),
+            Self::Integer { minimum, .. } => format!("<integer> ({minimum} - N)"),
             Self::Alias => "<alias>".to_owned(),
             Self::PathSelector { .. } => "<name number [argument ...]>".to_owned(),
         }
