@@ -132,7 +132,7 @@ demo: ## the status matrix of a recorded cluster
 
 ## Tests
 
-TEST_STEPS := versions format clippy test-core test-binding test-stand-in build perl-syntax perl-tests doc
+TEST_STEPS := versions format clippy test-core test-oracle test-binding test-stand-in build perl-syntax perl-tests doc
 
 .PHONY: test
 test: deps-test ## everything: format, clippy, Rust tests, build, Perl tests, documentation
@@ -147,6 +147,7 @@ test: deps-test ## everything: format, clippy, Rust tests, build, Perl tests, do
 	printf '\n=== all %s steps passed in %s s, %s\n' $$i $$(($$(date +%s) - start)) 'perlmod: $(PERLMOD)'
 	sed 's/^/    skipped: /' '$(ROOT)/target/skipped'
 
+, := ,
 skip = { echo 'skipped: $(1)'; mkdir -p '$(ROOT)/target'; echo '$(1)' >>'$(ROOT)/target/skipped'; exit 0; }
 
 .PHONY: versions
@@ -179,6 +180,18 @@ test-rust: deps-build test-core test-binding test-stand-in ## the Rust tests alo
 .PHONY: test-core
 test-core:
 	@cargo test $(CORE_ARGS)
+
+# The real multipath of Debian 12, 13 and sid, from their packages, as trees to chroot into.
+.PHONY: oracle
+oracle:
+	@'$(ROOT)/tests/tools/multipath-tools' '$(ROOT)/target/multipath-tools'
+
+.PHONY: test-oracle
+test-oracle: ## what is rendered, judged by the real multipath of several Debian releases (root)
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	    || $(call skip,test-oracle (it needs root$(,) and the packages of a Debian mirror))
+	$(MAKE) -f '$(ROOT)/Makefile' oracle
+	cargo test $(CORE_ARGS) --test multipath_tools -- --ignored
 
 .PHONY: test-binding
 test-binding: binding-lock
