@@ -78,6 +78,8 @@ enum Open<'a> {
         kept: Vec<Line<'a>>,
     },
     Unknown(Block<'a>),
+    /// Not a section: lines between two.
+    Outside(Block<'a>),
 }
 
 impl<'a> Parser<'_, 'a> {
@@ -95,7 +97,7 @@ impl<'a> Parser<'_, 'a> {
             return;
         }
         match &mut self.open {
-            Open::Nothing => self.outside(number, line),
+            Open::Nothing | Open::Outside(_) => self.outside(number, line),
             Open::Unknown(block) => block.lines.push(ByteString::from_bytes(line)),
             Open::Known { .. } => self.inside(number, line),
         }
@@ -109,6 +111,7 @@ impl<'a> Parser<'_, 'a> {
             self.keep_outside(line);
             return;
         };
+        self.close();
         let (kind, id) = (ByteString::from_bytes(kind), ByteString::from_bytes(id));
         if let Some(kind) = SectionType::from_name(kind.as_str()) {
             self.open = Open::Known {
@@ -192,7 +195,7 @@ impl<'a> Parser<'_, 'a> {
         let config = &mut self.parsed.config;
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Unknown(block) => config.kept.blocks.push(block),
+            Open::Unknown(block) | Open::Outside(block) => config.kept.blocks.push(block),
             Open::Known {
                 id, section, kept, ..
             } => {
@@ -216,19 +219,19 @@ impl<'a> Parser<'_, 'a> {
         }
     }
 
-    /// Keeps a line that belongs to no section, together with its neighbours.
+    /// Keeps a line that belongs to no section, together with those right before it.
     fn keep_outside(&mut self, line: ByteString<'a>) {
         if line.as_str().chars().all(crate::byte_string::is_space) {
             return;
         }
-        let after = self.sections;
-        let blocks = &mut self.parsed.config.kept.blocks;
-        match blocks.last_mut() {
-            Some(block) if block.after == after && !block.is_section() => block.lines.push(line),
-            _ => blocks.push(Block {
-                after,
-                lines: vec![line],
-            }),
+        match &mut self.open {
+            Open::Outside(block) => block.lines.push(line),
+            _ => {
+                self.open = Open::Outside(Block {
+                    after: self.sections,
+                    lines: vec![line],
+                });
+            }
         }
     }
 
@@ -238,14 +241,6 @@ impl<'a> Parser<'_, 'a> {
 
     fn warn(&mut self, text: String) {
         self.parsed.warnings.push(text.into());
-    }
-}
-
-impl Block<'_> {
-    /// Whether it is a section rather than lines outside of one.
-    fn is_section(&self) -> bool {
-        let first = self.lines.first().and_then(ByteString::to_bytes);
-        first.is_some_and(|line| header(&line).is_some())
     }
 }
 

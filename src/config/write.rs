@@ -258,13 +258,15 @@ fn check_id(id: &ByteString<'_>, kind: SectionType, is_new: bool) -> Result<(), 
 fn stays_refused(line: &Line<'_>, kind: SectionType, section: &Section<'_>) -> bool {
     match property_of(line.text.as_str()) {
         Some((key, value)) => {
-            let is_set = section.get(key).is_some_and(|value| !is_empty(value)) && key != "type";
+            let is_set = key != "type" && section.get(key).is_some_and(is_read_back);
             accept(kind, key, is_set, value).is_err()
         }
         None => true,
     }
 }
 
-fn is_empty(value: &Value<'_>) -> bool {
-    value.to_text().is_some_and(|text| text.is_empty())
+/// Whether what is written of a value sets it when it is read.
+fn is_read_back(value: &Value<'_>) -> bool {
+    let is_large = matches!(value, Value::Number(Number::Float(_)));
+    !is_large && value.to_text().is_some_and(|text| !text.is_empty())
 }
