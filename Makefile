@@ -227,6 +227,10 @@ perl-tests:
 .PHONY: test-perl
 test-perl: build perl-tests ## build, and the Perl tests alone
 
+.PHONY: knobs-page
+knobs-page: ## docs/knobs.md from the table of knobs
+	@WRITE_KNOBS_PAGE=1 cargo test --quiet $(CORE_ARGS) --test knobs_page
+
 .PHONY: doc
 doc: binding-lock
 	@export RUSTDOCFLAGS='-D warnings'

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+use crate::config::{AllowListed, allow_list};
 use crate::node::NodeNames;
 use crate::scalar::Scalar;
 use crate::{Alias, NodeSet, Wwid, wwid};
@@ -88,6 +89,9 @@ pub struct Config<'a> {
     /// The sections by their IDs.
     #[serde(borrow)]
     pub ids: Option<BTreeMap<String, Option<Section<'a>>>>,
+    /// Their positions in the file: of several LUNs with one alias, the first has it.
+    #[serde(borrow)]
+    pub order: Option<BTreeMap<String, Scalar<'a>>>,
 }
 
 /// A section of the configuration.
@@ -103,21 +107,18 @@ pub struct Section<'a> {
 }
 
 impl Config<'_> {
-    /// The allow-listed WWIDs with their aliases. A section whose ID is no WWID is none of them.
-    pub(super) fn allow_list(&self) -> impl Iterator<Item = (Wwid, Option<Alias>)> {
-        self.ids.iter().flatten().filter_map(|(id, section)| {
+    /// The allow-listed WWIDs with their aliases.
+    pub(super) fn allow_list(&self) -> AllowListed {
+        let position = |id: &str| self.order.as_ref()?.get(id)?.as_int();
+        let luns = self.ids.iter().flatten().filter_map(|(id, section)| {
             let section = section.as_ref()?;
-            let listed = section.kind.as_str() == Some("wwid") && id != "defaults";
-            Some((
-                Wwid::new(id).ok().filter(|_| listed)?,
-                alias(&section.alias),
-            ))
-        })
+            let alias = section.alias.as_text().map(Cow::into_owned);
+            (section.kind.as_str() == Some("wwid")).then_some((id.as_str(), alias))
+        });
+        let mut luns: Vec<_> = luns.collect();
+        luns.sort_by_key(|(id, _)| position(id).unwrap_or(i64::MAX)); // stable
+        allow_list(luns)
     }
-}
-
-fn alias(scalar: &Scalar<'_>) -> Option<Alias> {
-    Alias::new(&scalar.as_text()?).ok()
 }
 
 /// Arguments of [`aggregate`](super::aggregate).
@@ -157,7 +158,7 @@ impl AggregateArgs<'_> {
                 .aliases
                 .as_ref()
                 .and_then(|aliases| aliases.get(wwid.as_str()));
-            let alias = given.and_then(alias);
+            let alias = given.and_then(|alias| Alias::new(&alias.as_text()?).ok());
             (wwid, alias)
         })
     }

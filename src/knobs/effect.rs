@@ -76,8 +76,13 @@ const SELECTORS: [(&str, usize); 5] = [
 /// Greatest base weight of historical-service-time (HST_FIXED_1 in dm-ps-historical-service-time.c).
 const GREATEST_BASE_WEIGHT: u32 = 1024;
 
+/// The names of the kernel's path selectors.
+pub fn path_selectors() -> impl Iterator<Item = &'static str> {
+    SELECTORS.iter().map(|(name, _)| *name)
+}
+
 fn known_selectors() -> String {
-    SELECTORS.map(|(name, _)| name).join(", ")
+    path_selectors().collect::<Vec<_>>().join(", ")
 }
 
 impl Knob {
