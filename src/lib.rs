@@ -40,6 +40,7 @@ pub mod maps;
 pub mod node;
 pub mod number;
 mod object;
+pub mod overrides;
 pub mod reason;
 pub mod render;
 pub mod scalar;

@@ -89,7 +89,7 @@ impl Knob {
     /// Whether multipathd takes a value, which [`check`](Self::check) has accepted, as it is meant.
     pub fn assess(&self, value: &str) -> Result<(), Effect> {
         match self.kind {
-            Kind::PathSelector { .. } => Ok(check_selector(value)?),
+            Kind::PathSelector { .. } => Ok(check_path_selector(value)?),
             Kind::Alias => match Alias::new(value).ok().and_then(|alias| alias.reserved()) {
                 Some(reserved) => Err(Effect::Reserved(reserved)),
                 None => Ok(()),
@@ -120,7 +120,7 @@ fn check_number(
 }
 
 /// Checks a path selector with its arguments.
-pub(crate) fn check_selector(text: &str) -> Result<(), InvalidSelector> {
+pub fn check_path_selector(text: &str) -> Result<(), InvalidSelector> {
     let mut words = text.split(' ');
     let (Some(name), Some(announced)) = (words.next(), words.next()) else {
         return Err(InvalidSelector::Form);
@@ -202,7 +202,7 @@ mod tests {
             "historical-service-time 1 512",
             "historical-service-time 2 1024 4294967295",
         ] {
-            assert_eq!(check_selector(text), Ok(()), "{text:?}");
+            assert_eq!(check_path_selector(text), Ok(()), "{text:?}");
         }
         for text in [
             "",
@@ -223,7 +223,7 @@ mod tests {
             "service-time \u{ff10}",
             "service-time 0\0",
         ] {
-            assert!(check_selector(text).is_err(), "{text:?}");
+            assert!(check_path_selector(text).is_err(), "{text:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ mod effect;
 mod schema;
 
 pub use check::Refused;
-pub use effect::{Effect, InvalidSelector, path_selectors};
+pub use effect::{Effect, InvalidSelector, check_path_selector, path_selectors};
 pub use schema::Schema;
 
 use crate::alias;

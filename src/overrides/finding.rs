@@ -1,0 +1,137 @@
+//! What is found in a text, with its place.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::tools_version::ToolsVersion;
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Position {
+    /// Number of the line, from 1.
+    pub line: usize,
+    /// Byte in the line, from 1.
+    pub column: usize,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The text is refused.
+    Error,
+    /// The text is accepted, and its author should know.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// What kind of finding it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FindingCode {
+    /// The text is too large.
+    TooLong,
+    /// A line that multipathd splits.
+    LongLine,
+    /// A NUL or another control character.
+    ControlCharacter,
+    /// Characters that multipathd takes for blanks.
+    NotAscii,
+    /// Braces that do not balance as multipathd counts them.
+    UnbalancedBraces,
+    /// Text after a brace, which multipathd drops.
+    TextAfterBrace,
+    /// A section without a brace on its line.
+    MissingBrace,
+    /// A section that multipathd does not know.
+    UnknownSection,
+    /// The section that is managed via aliases.
+    MultipathsSection,
+    /// A keyword that no section of multipathd's takes.
+    UnknownKeyword,
+    /// A keyword that other sections take.
+    WrongSection,
+    /// A keyword that this version does not know yet.
+    TooNew,
+    /// A keyword that this version ignores.
+    Ignored,
+    /// A keyword or value that will go away.
+    Deprecated,
+    /// A keyword or section that was there before.
+    Duplicate,
+    /// A keyword without a value.
+    MissingValue,
+    /// Text behind a value, which multipathd drops.
+    ExtraText,
+    /// A quoted text that is not closed.
+    MissingQuote,
+    /// Something that is neither a value nor a section.
+    Unreadable,
+    /// A value that multipathd rejects.
+    InvalidValue,
+    /// A number that multipathd replaces by a smaller or larger one.
+    Capped,
+    /// A value that multipathd reads as another one.
+    ReadAsOther,
+    /// An entry that multipathd drops, since it does not say what it is for.
+    IncompleteEntry,
+    /// A polling interval that kills multipathd or makes it spin.
+    PollingInterval,
+    /// A value that the kernel refuses, which removes maps.
+    KernelRefuses,
+    /// A name that nothing implements.
+    UnknownName,
+    /// A setting that undoes what all nodes are given.
+    UndoesBaseline,
+    /// A blacklist entry that hits allow-listed LUNs, or everything.
+    Blacklisted,
+}
+
+/// Something found in a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What kind of finding it is.
+    pub code: FindingCode,
+    /// Where it is.
+    #[serde(flatten)]
+    pub position: Position,
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// What to write or do instead, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
+    /// The versions of multipath-tools that it is about, if these are not all that were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<ToolsVersion>,
+}
+
+impl fmt::Display for Finding {
+    /// Without the place, which differs by who asks.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(instead) = &self.instead {
+            write!(f, "; {instead}")?;
+        }
+        for (index, version) in self.versions.iter().enumerate() {
+            let before = if index == 0 {
+                " (multipath-tools "
+            } else {
+                ", "
+            };
+            write!(f, "{before}{version}")?;
+        }
+        f.write_str(if self.versions.is_empty() { "" } else { ")" })
+    }
+}

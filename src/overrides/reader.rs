@@ -1,0 +1,534 @@
+//! Sections and keywords, as multipathd takes them (libmpathutil/parser.c, `process_stream`).
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::effective::{Effective, Filter, Values};
+use super::finding::{FindingCode, Position, Severity};
+use super::harm;
+use super::keywords::{KEYWORDS, Keyword, Section, is_section_name};
+use super::lexer::{Line, Token, TokenKind};
+use super::values::{self, Stored};
+use crate::byte_string::ByteString;
+use crate::tools_version::ToolsVersion;
+
+/// What one version of multipath-tools makes of a text.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub effective: Effective,
+    pub notes: Vec<Note>,
+}
+
+/// A finding of one version.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Note {
+    pub severity: Severity,
+    pub code: FindingCode,
+    pub position: Position,
+    pub message: String,
+    pub instead: Option<String>,
+    /// Whether multipathd says something on this line as well.
+    pub complaint: bool,
+}
+
+impl Note {
+    /// A note of something that multipathd complains about as well.
+    pub(super) fn new(
+        severity: Severity,
+        code: FindingCode,
+        position: Position,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity,
+            code,
+            position,
+            message: message.into(),
+            instead: None,
+            complaint: true,
+        }
+    }
+
+    /// With what to write or do instead.
+    pub(super) fn instead(mut self, instead: impl Into<String>) -> Self {
+        self.instead = Some(instead.into());
+        self
+    }
+
+    /// Of something about which multipathd is silent.
+    pub(super) fn silent(mut self) -> Self {
+        self.complaint = false;
+        self
+    }
+}
+
+/// Reads the lines of files as this version does, one file after the other.
+pub(super) fn read(files: &[Vec<Line<'_>>], version: ToolsVersion) -> Reading {
+    let mut reader = Reader {
+        version,
+        reading: Reading::default(),
+        frames: Vec::new(),
+        brace_is_due: None,
+        polling: harm::Polling::default(),
+    };
+    for lines in files {
+        reader.file(lines);
+    }
+    reader.end();
+    reader.reading
+}
+
+struct Reader {
+    version: ToolsVersion,
+    reading: Reading,
+    /// The sections that are open, the outermost first; never empty.
+    frames: Vec<Frame>,
+    /// A section's line without its brace has just gone by.
+    brace_is_due: Option<Section>,
+    polling: harm::Polling,
+}
+
+/// An open section.
+struct Frame {
+    section: Section,
+    opened: Position,
+    /// What stood in it.
+    seen: BTreeSet<Vec<u8>>,
+    /// What was set, of an entry.
+    values: Values,
+}
+
+impl Frame {
+    fn new(section: Section, opened: Position) -> Self {
+        Self {
+            section,
+            opened,
+            seen: BTreeSet::new(),
+            values: Values::new(),
+        }
+    }
+}
+
+fn show(text: &[u8]) -> String {
+    let text = ByteString::from_bytes(text);
+    let short: String = text.as_str().chars().take(40).collect();
+    match short.len() < text.as_str().len() {
+        true => format!("{short}..."),
+        false => short,
+    }
+}
+
+impl Reader {
+    fn section(&self) -> Section {
+        self.frames
+            .last()
+            .map_or(Section::Top, |frame| frame.section)
+    }
+
+    fn add(&mut self, note: Note) {
+        self.reading.notes.push(note);
+    }
+
+    fn warn(&mut self, code: FindingCode, at: Position, message: impl Into<String>) {
+        self.add(Note::new(Severity::Warning, code, at, message));
+    }
+
+    fn line(&mut self, line: &Line<'_>) {
+        let Some(first) = line.tokens.first() else {
+            return;
+        };
+        let brace_is_due = self.brace_is_due.take();
+        let at = line.position(0);
+        match &first.kind {
+            TokenKind::Close => self.close(line),
+            TokenKind::Open => {
+                let message = match brace_is_due {
+                    Some(section) => format!(
+                        "the brace of '{}' has to be at the end of its line, above",
+                        section.name()
+                    ),
+                    None => "a brace without a section is ignored".to_owned(),
+                };
+                self.warn(FindingCode::MissingBrace, at, message);
+            }
+            _ => {
+                if self.is_readable(line) {
+                    self.statement(line);
+                }
+            }
+        }
+    }
+
+    /// Complains as `validate_config_strvec` does. What is unreadable is skipped.
+    fn is_readable(&mut self, line: &Line<'_>) -> bool {
+        let tokens = &line.tokens;
+        let name = tokens.first().map_or(&b""[..], Token::text);
+        let inner = self.section().inner(name);
+        let opens = tokens
+            .get(1)
+            .is_some_and(|token| token.kind == TokenKind::Open);
+
+        if is_section_name(name) {
+            match tokens.get(1) {
+                None => self.missing_brace(line, inner),
+                Some(_) if opens => self.nothing_after(line, 2, true),
+                Some(token) => {
+                    let message = format!(
+                        "'{{' has to follow '{}', not '{}'",
+                        show(name),
+                        show(token.text())
+                    );
+                    let at = line.position(1);
+                    self.warn(FindingCode::MissingBrace, at, message);
+                }
+            }
+            return true;
+        }
+        let Some(second) = tokens.get(1) else {
+            if let Some(section) = inner {
+                let message = format!(
+                    "section '{}' is lost: its brace has to be at the end of its line",
+                    section.name()
+                );
+                let at = line.position(0);
+                let instead = format!("write \"{} {{\"", section.name());
+                let code = FindingCode::MissingBrace;
+                self.add(Note::new(Severity::Error, code, at, message).instead(instead));
+                self.brace_is_due = Some(section);
+                return false;
+            }
+            let message = format!("'{}' has no value, and is ignored", show(name));
+            self.warn(FindingCode::MissingValue, line.position(0), message);
+            return false;
+        };
+        if !second.is_quote() {
+            self.nothing_after(line, 2, opens);
+            return true;
+        }
+        let (third, fourth) = (tokens.get(2), tokens.get(3));
+        match (third, fourth) {
+            (None, _) => self.missing_quote(line),
+            (Some(third), _) if third.is_quote() => self.nothing_after(line, 3, false),
+            (Some(_), None) => self.missing_quote(line),
+            (Some(_), Some(fourth)) if fourth.is_quote() => self.nothing_after(line, 4, false),
+            (Some(_), Some(_)) => {
+                let at = line.position(3);
+                let message = "this cannot be read, and the line is ignored";
+                self.warn(FindingCode::Unreadable, at, message);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn missing_brace(&mut self, line: &Line<'_>, inner: Option<Section>) {
+        let name = line
+            .tokens
+            .first()
+            .map(|token| show(token.text()))
+            .unwrap_or_default();
+        self.brace_is_due = inner;
+        let message = format!("the brace of '{name}' has to be at the end of its line");
+        let at = line.position(0);
+        self.add(
+            Note::new(Severity::Warning, FindingCode::MissingBrace, at, message)
+                .instead(format!("write \"{name} {{\"")),
+        );
+    }
+
+    fn missing_quote(&mut self, line: &Line<'_>) {
+        let message = "the closing quote is missing: everything to the end of the line counts";
+        self.warn(FindingCode::MissingQuote, line.position(1), message);
+    }
+
+    /// Complains about a token that is dropped, with all behind it.
+    fn nothing_after(&mut self, line: &Line<'_>, token: usize, brace: bool) {
+        let Some(dropped) = line.tokens.get(token) else {
+            return;
+        };
+        let (at, text) = (line.position(token), show(dropped.text()));
+        let braces = |token: &Token<'_>| matches!(token.kind, TokenKind::Open | TokenKind::Close);
+        if brace {
+            let message = "text after a brace is ignored, with all that is on the line";
+            self.add(
+                Note::new(Severity::Error, FindingCode::TextAfterBrace, at, message)
+                    .instead("write it on lines of its own"),
+            );
+        } else if line.tokens.iter().skip(token).any(braces) {
+            let message =
+                format!("'{text}' is ignored, with all that follows: a brace does not count here");
+            self.add(
+                Note::new(Severity::Warning, FindingCode::ExtraText, at, message)
+                    .instead("write it on a line of its own"),
+            );
+        } else {
+            let message = format!("'{text}' is ignored, with all that follows on the line");
+            self.add(
+                Note::new(Severity::Warning, FindingCode::ExtraText, at, message)
+                    .instead("a value with blanks needs double quotes"),
+            );
+        }
+    }
+
+    fn close(&mut self, line: &Line<'_>) {
+        let opens = line
+            .tokens
+            .iter()
+            .any(|token| token.kind == TokenKind::Open);
+        self.nothing_after(line, 1, opens);
+        match self.frames.len() {
+            0 | 1 => {
+                let message = "unbalanced braces: no section is open that this could close";
+                let at = line.position(0);
+                self.add(Note::new(
+                    Severity::Error,
+                    FindingCode::UnbalancedBraces,
+                    at,
+                    message,
+                ));
+            }
+            _ => {
+                if let Some(frame) = self.frames.pop() {
+                    self.store(frame);
+                }
+            }
+        }
+    }
+
+    fn statement(&mut self, line: &Line<'_>) {
+        let name = line.tokens.first().map_or(&b""[..], Token::text);
+        let section = self.section();
+        if let Some(inner) = section.inner(name) {
+            self.check_duplicate(line, name, inner.is_repeatable());
+            if inner == Section::Multipaths {
+                let message = "section 'multipaths' is managed via aliases";
+                let at = line.position(0);
+                self.add(
+                    Note::new(Severity::Error, FindingCode::MultipathsSection, at, message)
+                        .instead("set aliases and knobs of LUNs in multipath.cfg")
+                        .silent(),
+                );
+            }
+            self.frames.push(Frame::new(inner, line.position(0)));
+            return;
+        }
+        match Keyword::find(name, section) {
+            Some(keyword) if keyword.is_known_to(self.version) => {
+                self.check_duplicate(line, name, keyword.repeatable);
+                self.set(line, keyword);
+            }
+            Some(keyword) => {
+                let since = keyword
+                    .since
+                    .map(|since| since.to_string())
+                    .unwrap_or_default();
+                let message = format!("'{}' is unknown before {since}, and ignored", keyword.name);
+                self.warn(FindingCode::TooNew, line.position(0), message);
+            }
+            None => self.unknown(line, name),
+        }
+    }
+
+    fn check_duplicate(&mut self, line: &Line<'_>, name: &[u8], repeatable: bool) {
+        let Some(frame) = self.frames.last_mut() else {
+            return;
+        };
+        if repeatable || frame.seen.insert(name.to_vec()) {
+            return;
+        }
+        let message = format!(
+            "'{}' stands here for the second time: the later one wins",
+            show(name)
+        );
+        self.warn(FindingCode::Duplicate, line.position(0), message);
+    }
+
+    fn unknown(&mut self, line: &Line<'_>, name: &[u8]) {
+        let (at, shown, section) = (line.position(0), show(name), self.section());
+        let opens = line
+            .tokens
+            .iter()
+            .any(|token| token.kind == TokenKind::Open);
+        if opens {
+            let (message, instead) = match section {
+                Section::Top => (
+                    format!("unknown top-level section '{shown}': its lines are lost"),
+                    "known are defaults, blacklist, blacklist_exceptions, devices, overrides"
+                        .to_owned(),
+                ),
+                _ => (
+                    format!(
+                        "unknown section '{shown}': its lines count for '{}', which its closing \
+                        brace will end",
+                        section.name()
+                    ),
+                    "check the braces above".to_owned(),
+                ),
+            };
+            self.add(
+                Note::new(Severity::Error, FindingCode::UnknownSection, at, message)
+                    .instead(instead),
+            );
+            return;
+        }
+        let known_in: Vec<&str> = KEYWORDS
+            .iter()
+            .filter(|keyword| keyword.name.as_bytes() == name)
+            .flat_map(|keyword| keyword.sections.iter().map(|section| section.name()))
+            .collect();
+        let place = match section {
+            Section::Top => "outside of all sections".to_owned(),
+            _ => format!("in section '{}'", section.name()),
+        };
+        if known_in.is_empty() {
+            let message = format!("'{shown}' is no keyword {place}, and is ignored");
+            let similar = similar(&shown, section);
+            let mut note = Note::new(Severity::Warning, FindingCode::UnknownKeyword, at, message);
+            note.instead = similar.map(|similar| format!("was '{similar}' meant?"));
+            self.add(note);
+        } else {
+            let message = format!("'{shown}' is ignored {place}");
+            let mut places: Vec<_> = known_in.iter().map(|name| format!("'{name}'")).collect();
+            places.dedup();
+            let instead = format!("it belongs into {}", places.join(", "));
+            let code = FindingCode::WrongSection;
+            self.add(Note::new(Severity::Warning, code, at, message).instead(instead));
+        }
+    }
+
+    fn set(&mut self, line: &Line<'_>, keyword: &'static Keyword) {
+        let value = value_of(line);
+        let value = ByteString::from_bytes(&value);
+        let at = line.position(1);
+        let read = values::read(
+            keyword.name,
+            keyword.kind_in(self.version),
+            value.as_str(),
+            self.version,
+        );
+        for remark in read.remarks {
+            let mut note = Note::new(Severity::Warning, remark.code, at, remark.message);
+            note.instead = remark.instead;
+            note.complaint = remark.complaint;
+            self.add(note);
+        }
+        let section = self.section();
+        let harm = harm::of(section, keyword.name, &read.stored, &mut self.polling, at);
+        self.reading.notes.extend(harm);
+
+        let name = keyword.printed.unwrap_or(keyword.name);
+        let values = match section {
+            Section::Blacklist => return self.filter(name, read.stored, |all| &mut all.blacklist),
+            Section::Exceptions => {
+                return self.filter(name, read.stored, |all| &mut all.blacklist_exceptions);
+            }
+            Section::Defaults => Some(&mut self.reading.effective.defaults),
+            Section::Overrides => Some(&mut self.reading.effective.overrides),
+            _ => self.frames.last_mut().map(|frame| &mut frame.values),
+        };
+        let Some(values) = values else { return };
+        match read.stored {
+            Stored::Value(value) => {
+                values.insert(name.to_owned(), value);
+            }
+            Stored::Unset => {
+                values.remove(name);
+            }
+            Stored::Nothing => {}
+        }
+    }
+
+    fn filter(&mut self, name: &str, stored: Stored, of: fn(&mut Effective) -> &mut Filter) {
+        if let Stored::Value(value) = stored {
+            let filter = of(&mut self.reading.effective);
+            filter
+                .entries
+                .entry(name.to_owned())
+                .or_default()
+                .push(value);
+        }
+    }
+
+    /// Takes over what an entry has set.
+    fn store(&mut self, frame: Frame) {
+        let effective = &mut self.reading.effective;
+        let has = |name: &str| frame.values.contains_key(name);
+        let (entries, complete, needs) = match frame.section {
+            Section::BlacklistDevice => {
+                // one without either is dropped without a word
+                if has("vendor") || has("product") {
+                    effective.blacklist.devices.push(frame.values);
+                }
+                return;
+            }
+            Section::ExceptionsDevice => {
+                if has("vendor") || has("product") {
+                    effective.blacklist_exceptions.devices.push(frame.values);
+                }
+                return;
+            }
+            Section::Device => {
+                let complete = has("vendor") && has("product");
+                (&mut effective.devices, complete, "vendor and product")
+            }
+            Section::Protocol => (&mut effective.protocols, has("type"), "type"),
+            Section::Multipath => (&mut effective.multipaths, has("wwid"), "wwid"),
+            _ => return,
+        };
+        if complete {
+            entries.push(frame.values);
+            return;
+        }
+        let message = format!("this entry is dropped: it needs {needs}");
+        self.warn(FindingCode::IncompleteEntry, frame.opened, message);
+    }
+
+    fn file(&mut self, lines: &[Line<'_>]) {
+        let start = Position { line: 1, column: 1 };
+        self.frames = vec![Frame::new(Section::Top, start)];
+        for line in lines {
+            self.line(line);
+        }
+        if let Some(frame) = self.frames.last().filter(|_| self.frames.len() > 1) {
+            let message = format!(
+                "unbalanced braces: section '{}' is not closed",
+                frame.section.name()
+            );
+            let opened = frame.opened;
+            self.add(Note::new(
+                Severity::Error,
+                FindingCode::UnbalancedBraces,
+                opened,
+                message,
+            ));
+        }
+        while let Some(frame) = self.frames.pop() {
+            self.store(frame);
+        }
+    }
+
+    fn end(&mut self) {
+        let harm = self.polling.end(&mut self.reading.effective.defaults);
+        self.reading.notes.extend(harm);
+        self.reading.effective.merge();
+    }
+}
+
+/// The value on a line, as `set_value` takes it.
+fn value_of<'t>(line: &'t Line<'_>) -> Cow<'t, [u8]> {
+    let token = match line.tokens.get(1) {
+        Some(token) if token.is_quote() => line.tokens.get(2),
+        token => token,
+    };
+    token.map_or(&b""[..], Token::text).into()
+}
+
+/// The keyword of a section that looks most like a name.
+fn similar(name: &str, section: Section) -> Option<&'static str> {
+    let candidates = KEYWORDS
+        .iter()
+        .filter(|keyword| keyword.sections.contains(&section));
+    let distance = |keyword: &&Keyword| strsim::damerau_levenshtein(keyword.name, name);
+    let closest = candidates.min_by_key(distance)?;
+    (distance(&closest) <= 1 + closest.name.len() / 5).then_some(closest.name)
+}

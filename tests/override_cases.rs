@@ -1,0 +1,241 @@
+//! Texts given to the real multipath, recorded: what it made of them, and what it complained about.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::collections::BTreeSet;
+
+use pve_multipath::byte_string::ByteString;
+use pve_multipath::overrides::{self, Effective, FindingCode, Severity, Values};
+use pve_multipath::tools_version::ToolsVersion;
+use serde_json::Value as Json;
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = format!(
+        "{}/fixtures/multipath-config/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    std::fs::read(path).unwrap()
+}
+
+struct Case {
+    name: String,
+    /// In the sequence in which multipath reads them.
+    files: Vec<(String, Vec<u8>)>,
+    versions: Vec<(ToolsVersion, Json)>,
+}
+
+fn cases() -> Vec<Case> {
+    let text = String::from_utf8(fixture("cases.jsonl")).unwrap();
+    let case = |line: &str| {
+        let case: Json = serde_json::from_str(line).unwrap();
+        // a character stands for a byte
+        let bytes = |text: &Json| {
+            ByteString::from(text.as_str().unwrap())
+                .to_bytes()
+                .unwrap()
+                .into_owned()
+        };
+        let mut files: Vec<_> = case["files"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(path, text)| (path.clone(), bytes(text)))
+            .filter(|(path, _)| path.ends_with(".conf"))
+            .collect();
+        files.sort_by_key(|(path, _)| (path != "/etc/multipath.conf", path.clone()));
+        let versions = case["versions"].as_object().unwrap();
+        Case {
+            name: case["name"].as_str().unwrap().to_owned(),
+            files,
+            versions: versions
+                .iter()
+                .map(|(v, r)| (v.parse().unwrap(), r.clone()))
+                .collect(),
+        }
+    };
+    // those without a file are about directories and links
+    text.lines()
+        .map(case)
+        .filter(|case: &Case| !case.files.is_empty())
+        .collect()
+}
+
+/// Lines that multipath would print otherwise than without the files, removed ones and new ones.
+/// Lines without a value are left out.
+fn changed_lines(base: &Effective, effective: &Effective) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut removed, mut added) = (BTreeSet::new(), BTreeSet::new());
+    for (keyword, value) in &effective.defaults {
+        match base.defaults.get(keyword) {
+            Some(before) if before == value => {}
+            before => {
+                added.insert(format!("\t{keyword} {value}"));
+                removed.extend(before.map(|before| format!("\t{keyword} {before}")));
+            }
+        }
+    }
+    let mut entry = |indent: &str, values: &Values| {
+        for (keyword, value) in values {
+            added.insert(format!("{indent}{keyword} {value}"));
+        }
+    };
+    entry("\t", &effective.overrides);
+    let filters = [&effective.blacklist, &effective.blacklist_exceptions];
+    for (keyword, values) in filters.iter().flat_map(|filter| &filter.entries) {
+        for value in values {
+            entry("\t", &Values::from([(keyword.clone(), value.clone())]));
+        }
+    }
+    let devices = filters.iter().flat_map(|filter| &filter.devices);
+    for values in devices
+        .chain(&effective.devices)
+        .chain(&effective.protocols)
+        .chain(&effective.multipaths)
+    {
+        entry("\t\t", values);
+    }
+    (removed, added)
+}
+
+fn recorded_lines(diff: &Json, sign: &str) -> BTreeSet<String> {
+    let lines = diff
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line.as_str().unwrap());
+    lines
+        .filter_map(|line| line.strip_prefix(sign)?.strip_prefix(' '))
+        .filter(|line| line.starts_with('\t') && !line.ends_with('{') && line.trim() != "}")
+        .map(|line| {
+            let (start, value) = line.trim_start().split_once(' ').unwrap();
+            let indent = &line[..line.len() - line.trim_start().len()];
+            let inner = value
+                .strip_prefix('"')
+                .and_then(|value| value.strip_suffix('"'));
+            let value = inner.map_or(value.to_owned(), |value| value.replace("\"\"", "\""));
+            format!("{indent}{start} {value}")
+        })
+        .collect()
+}
+
+#[test]
+fn effective_values_are_the_real_ones() {
+    let mut compared = 0;
+    for case in cases() {
+        for (version, recorded) in &case.versions {
+            // dead or spinning: it printed nothing
+            if recorded["rc"] != 0 {
+                continue;
+            }
+            let base = Effective::from_dump(&fixture(&format!("defaults-{version}.txt"))).unwrap();
+            let texts: Vec<&[u8]> = case.files.iter().map(|(_, text)| &text[..]).collect();
+            // how much that is, the machine says
+            if texts
+                .iter()
+                .any(|text| text.windows(8).any(|word| word == b"max_fds "))
+            {
+                continue;
+            }
+            let (removed, added) = changed_lines(&base, &overrides::effective(&texts, *version));
+            let context = format!("{} {version}", case.name);
+            assert_eq!(added, recorded_lines(&recorded["diff"], "+"), "{context}");
+            assert_eq!(removed, recorded_lines(&recorded["diff"], "-"), "{context}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 800, "{compared}");
+}
+
+/// The line that a complaint names.
+fn line_of(message: &str) -> Option<usize> {
+    let (_, after) = message.split_once("line ")?;
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+#[test]
+fn verdicts_obey_the_rules() {
+    for case in cases() {
+        let [(_, text)] = &case.files[..] else {
+            continue; // about files
+        };
+        let findings = overrides::check(text, &overrides::VERSIONS);
+        let refused: Vec<_> = findings
+            .iter()
+            .filter(|f| f.severity == Severity::Error)
+            .collect();
+        let name = &case.name;
+
+        let mut silent = true;
+        for (version, recorded) in &case.versions {
+            let about = |finding: &&overrides::Finding| {
+                finding.versions.is_empty() || finding.versions.contains(version)
+            };
+            if recorded["rc"] != 0 {
+                silent = false;
+                assert!(
+                    refused.iter().any(|f| about(f)),
+                    "{name} {version}: it dies or spins"
+                );
+            }
+            for message in recorded["messages"].as_array().unwrap() {
+                silent = false;
+                let message = message.as_str().unwrap();
+                let long = refused.iter().any(|f| f.code == FindingCode::LongLine);
+                let told = match line_of(message).filter(|_| !long) {
+                    Some(line) => findings
+                        .iter()
+                        .filter(about)
+                        .any(|f| f.position.line == line),
+                    None => findings.iter().any(|f| about(&f)),
+                };
+                assert!(told, "{name} {version}: {message}");
+            }
+        }
+        let may_be_refused = [
+            FindingCode::MultipathsSection,
+            FindingCode::KernelRefuses,
+            FindingCode::PollingInterval,
+            FindingCode::ControlCharacter,
+            FindingCode::LongLine,
+        ];
+        if silent {
+            let wrongly = refused.iter().find(|f| !may_be_refused.contains(&f.code));
+            assert_eq!(wrongly, None, "{name}");
+        }
+    }
+}
+
+/// A warning where multipath says nothing is about what it does in silence.
+#[test]
+fn what_is_fine_is_not_told_of() {
+    let in_silence = [
+        FindingCode::MultipathsSection,
+        FindingCode::KernelRefuses,
+        FindingCode::PollingInterval,
+        FindingCode::ControlCharacter,
+        FindingCode::LongLine,
+        FindingCode::NotAscii,
+        FindingCode::ReadAsOther,
+        FindingCode::UndoesBaseline,
+        FindingCode::UnknownName,
+        FindingCode::Blacklisted,
+    ];
+    for case in cases() {
+        let [(_, text)] = &case.files[..] else {
+            continue;
+        };
+        for (version, recorded) in &case.versions {
+            if recorded["rc"] != 0 || !recorded["messages"].as_array().unwrap().is_empty() {
+                continue;
+            }
+            let findings = overrides::check(text, &[*version]);
+            let other = findings.iter().find(|f| !in_silence.contains(&f.code));
+            assert_eq!(other, None, "{} {version}", case.name);
+        }
+    }
+}
