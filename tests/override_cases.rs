@@ -112,7 +112,7 @@ fn recorded_lines(diff: &Json, sign: &str) -> BTreeSet<String> {
         .filter(|line| line.starts_with('\t') && !line.ends_with('{') && line.trim() != "}")
         .map(|line| {
             let (start, value) = line.trim_start().split_once(' ').unwrap();
-            let indent = &line[..line.len() - line.trim_start().len()];
+            let indent = "\t".repeat(line.len() - line.trim_start().len());
             let inner = value
                 .strip_prefix('"')
                 .and_then(|value| value.strip_suffix('"'));
@@ -178,7 +178,7 @@ fn verdicts_obey_the_rules() {
             if recorded["rc"] != 0 {
                 silent = false;
                 assert!(
-                    refused.iter().any(|f| about(f)),
+                    refused.iter().any(&about),
                     "{name} {version}: it dies or spins"
                 );
             }

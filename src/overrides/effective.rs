@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::finding::Position;
 use super::keywords::Section;
-use super::lexer::{self, Line, Token, TokenKind};
+use super::lexer::{Line, Lines, Token, TokenKind};
 use crate::byte_string::ByteString;
 
 /// Values by keyword, as multipathd prints them, without quotes.
@@ -58,7 +58,7 @@ impl Effective {
     pub fn from_dump(text: &[u8]) -> Result<Self, InvalidDump> {
         let mut effective = Self::default();
         let mut open: Vec<(Section, Values)> = Vec::new();
-        for line in lexer::lines(text) {
+        for line in Lines::new(text).iter() {
             let invalid = || InvalidDump::Line(line.position(0));
             let section = open.last().map_or(Section::Top, |(section, _)| *section);
             let first = line.tokens.first().ok_or_else(invalid)?;
@@ -144,8 +144,12 @@ impl Effective {
 }
 
 /// The value on a printed line: the text in quotes, or all words.
-fn printed_value(line: &Line<'_>) -> Option<String> {
+fn printed_value(line: &Line<'_, '_>) -> Option<String> {
     let values = line.tokens.get(1..)?;
+    let is_brace = |token: &Token<'_>| matches!(token.kind, TokenKind::Open | TokenKind::Close);
+    if values.iter().any(is_brace) {
+        return None;
+    }
     let text = |token: &Token<'_>| ByteString::from_bytes(token.text()).to_string();
     match values {
         [] => None,

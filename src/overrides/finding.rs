@@ -93,8 +93,10 @@ pub enum FindingCode {
     UnknownName,
     /// A setting that undoes what all nodes are given.
     UndoesBaseline,
-    /// A blacklist entry that hits allow-listed LUNs, or everything.
+    /// A blacklist entry that hits everything.
     Blacklisted,
+    /// There are more findings than are listed.
+    Unlisted,
 }
 
 /// Something found in a text.

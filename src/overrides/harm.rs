@@ -1,7 +1,7 @@
 //! What multipathd takes without a word, and what harms.
 
 use super::effective::Values;
-use super::finding::{FindingCode, Position, Severity};
+use super::finding::{FindingCode, Position};
 use super::keywords::Section;
 use super::reader::Note;
 use super::values::Stored;
@@ -21,10 +21,8 @@ pub(super) fn of(
     let Stored::Value(value) = stored else {
         return None;
     };
-    let warn = |code, message| Some(Note::new(Severity::Warning, code, at, message).silent());
-    let refused = |message| {
-        Some(Note::new(Severity::Error, FindingCode::KernelRefuses, at, message).silent())
-    };
+    let warn = |code, message| Some(Note::warning(code, at, message).silent());
+    let refused = |message| Some(Note::error(FindingCode::KernelRefuses, at, message).silent());
     match keyword {
         "path_selector" => {
             let first = value.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -196,7 +194,7 @@ impl Polling {
     }
 
     fn refuse(&mut self, at: Position, message: &str) {
-        let note = Note::new(Severity::Error, FindingCode::PollingInterval, at, message);
+        let note = Note::error(FindingCode::PollingInterval, at, message);
         let note = note.instead("write a number of seconds, such as 5");
         self.notes.push(note.silent());
     }
@@ -228,7 +226,7 @@ impl Polling {
                 } else if interval > max {
                     let message = format!("max_polling_interval lowers polling_interval to {max}");
                     let code = FindingCode::ReadAsOther;
-                    let note = Note::new(Severity::Warning, code, max_at, message);
+                    let note = Note::warning(code, max_at, message);
                     self.notes.push(note.silent());
                 } else if spins(interval, max) {
                     self.refuse(
@@ -254,7 +252,7 @@ impl Polling {
         if let (Some((0, at)), None) = (self.max, max) {
             let message = "0 means 'not set' to max_polling_interval".to_owned();
             let code = FindingCode::ReadAsOther;
-            let note = Note::new(Severity::Warning, code, at, message);
+            let note = Note::warning(code, at, message);
             self.notes.push(note.silent());
         }
         if let Some((interval, max)) = taken {

@@ -235,9 +235,14 @@ impl Keyword {
 
     /// The keyword of this name in this section, whichever version knows it.
     pub(super) fn find(name: &[u8], section: Section) -> Option<&'static Self> {
-        KEYWORDS
-            .iter()
-            .find(|keyword| keyword.name.as_bytes() == name && keyword.sections.contains(&section))
+        if name.is_empty() {
+            return None; // a quote; comparing nothing with something takes the C library long
+        }
+        let start = KEYWORDS.partition_point(|keyword| keyword.name.as_bytes() < name);
+        let named = KEYWORDS.iter().skip(start);
+        named
+            .take_while(|keyword| keyword.name.as_bytes() == name)
+            .find(|keyword| keyword.sections.contains(&section))
     }
 }
 

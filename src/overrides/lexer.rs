@@ -8,12 +8,21 @@ use crate::byte_string::is_space_byte;
 /// Bytes of a line that multipathd reads at once; the rest is a line of its own to it.
 pub(super) const CHUNK: usize = 1023;
 
+/// The lines of a text that hold more than blanks and comments.
+#[derive(Debug, Default)]
+pub(super) struct Lines<'t> {
+    tokens: Vec<Token<'t>>,
+    /// Number, tokens up to, and `not_ascii` of each line.
+    lines: Vec<(usize, usize, Option<usize>)>,
+}
+
 /// A part of a line with something in it.
-#[derive(Debug, PartialEq)]
-pub(super) struct Line<'t> {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Line<'l, 't> {
     /// Its number in the text, from 1.
     pub number: usize,
-    pub tokens: Vec<Token<'t>>,
+    /// At least one.
+    pub tokens: &'l [Token<'t>],
     /// Where something beyond ASCII is taken for a blank, in bytes from 1.
     pub not_ascii: Option<usize>,
 }
@@ -54,7 +63,7 @@ impl Token<'_> {
     }
 }
 
-impl Line<'_> {
+impl Line<'_, '_> {
     /// Place of a token.
     pub(super) fn position(&self, token: usize) -> Position {
         Position {
@@ -64,28 +73,46 @@ impl Line<'_> {
     }
 }
 
-/// The lines of a text that hold more than blanks and comments.
-pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    let physical = text.split_inclusive(|&byte| byte == b'\n').enumerate();
-    let chunks = physical.flat_map(|(index, line)| {
-        let chunks = line.chunks(CHUNK).enumerate();
-        chunks.map(move |(part, chunk)| (index + 1, part * CHUNK, chunk))
-    });
-    chunks.filter_map(|(number, offset, chunk)| {
+impl<'t> Lines<'t> {
+    /// Takes a text apart.
+    pub(super) fn new(text: &'t [u8]) -> Self {
+        let mut all = Self::default();
+        let physical = text.split_inclusive(|&byte| byte == b'\n');
+        for (index, line) in physical.enumerate() {
+            for (part, chunk) in line.chunks(CHUNK).enumerate() {
+                all.chunk(index + 1, part * CHUNK, chunk);
+            }
+        }
+        all
+    }
+
+    /// The lines.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Line<'_, 't>> {
+        let mut start = 0;
+        self.lines.iter().map(move |&(number, end, not_ascii)| {
+            let tokens = self.tokens.get(start..end).unwrap_or_default();
+            start = end;
+            Line {
+                number,
+                tokens,
+                not_ascii,
+            }
+        })
+    }
+
+    fn chunk(&mut self, number: usize, offset: usize, chunk: &'t [u8]) {
         // a mark of the encoding means nothing, and nobody sees it
-        let mark = if number == 1 {
-            chunk.strip_prefix(b"\xef\xbb\xbf")
-        } else {
-            None
+        let mark = match number {
+            1 => chunk.strip_prefix(b"\xef\xbb\xbf"),
+            _ => None,
         };
         let (chunk, offset) = mark.map_or((chunk, offset), |rest| (rest, offset + 3));
-        let (tokens, not_ascii) = tokens(seen(chunk), offset);
-        (!tokens.is_empty()).then_some(Line {
-            number,
-            tokens,
-            not_ascii,
-        })
-    })
+        let before = self.tokens.len();
+        let not_ascii = push_tokens(seen(chunk), offset, &mut self.tokens);
+        if self.tokens.len() > before {
+            self.lines.push((number, self.tokens.len(), not_ascii));
+        }
+    }
 }
 
 /// What multipathd sees of a line: up to a NUL, and up to a carriage return or line feed behind
@@ -111,9 +138,8 @@ fn is_blank(byte: u8) -> bool {
     is_space_byte(byte) || !byte.is_ascii()
 }
 
-/// The tokens, and where something beyond ASCII is taken for a blank.
-fn tokens(text: &[u8], offset: usize) -> (Vec<Token<'_>>, Option<usize>) {
-    let mut tokens = Vec::new();
+/// Adds the tokens of a line, and tells where something beyond ASCII is taken for a blank.
+fn push_tokens<'t>(text: &'t [u8], offset: usize, tokens: &mut Vec<Token<'t>>) -> Option<usize> {
     let mut not_ascii = None;
     let mut at = 0;
     let mut quoted = false;
@@ -127,8 +153,8 @@ fn tokens(text: &[u8], offset: usize) -> (Vec<Token<'_>>, Option<usize>) {
         }
         let start = at;
         let kind = match byte(at) {
-            None => return (tokens, not_ascii),
-            Some(b'!' | b'#') if !quoted => return (tokens, not_ascii),
+            None => return not_ascii,
+            Some(b'!' | b'#') if !quoted => return not_ascii,
             Some(b'"') if !(quoted && byte(at + 1) == Some(b'"')) => {
                 quoted = !quoted;
                 at += 1;
@@ -190,7 +216,8 @@ mod tests {
             true => "\"".to_owned(),
             false => String::from_utf8_lossy(token.text()).into_owned(),
         };
-        lines(text.as_bytes())
+        Lines::new(text.as_bytes())
+            .iter()
             .map(|line| line.tokens.iter().map(text_of).collect())
             .collect()
     }
@@ -221,9 +248,9 @@ mod tests {
         let comment = |len| format!("#{}\n", "x".repeat(len));
         assert_eq!(texts(&comment(1022)).len(), 0);
         assert_eq!(texts(&comment(1023)), [["x"]]);
-        let line = lines(comment(1023).as_bytes())
-            .next()
-            .map(|line| line.position(0));
+        let text = comment(1023);
+        let lines = Lines::new(text.as_bytes());
+        let line = lines.iter().next().map(|line| line.position(0));
         assert_eq!(
             line,
             Some(Position {

@@ -26,8 +26,8 @@ pub use effective::{Effective, Filter, InvalidDump, Values};
 pub use finding::{Finding, FindingCode, Position, Severity};
 
 use crate::tools_version::ToolsVersion;
-use lexer::Line;
-use reader::Note;
+use lexer::Lines;
+use reader::{Note, Purpose};
 
 /// Greatest length of a text in bytes.
 pub const MAX_LEN: usize = 128 * 1024;
@@ -57,21 +57,35 @@ pub fn check(text: &[u8], versions: &[ToolsVersion]) -> Vec<Finding> {
             versions: Vec::new(),
         }];
     }
-    let file = [lexer::lines(text).collect::<Vec<_>>()];
+    let lines = Lines::new(text);
     let mut found: BTreeMap<(Position, FindingCode, String), (Note, Vec<ToolsVersion>)> =
         BTreeMap::new();
-    for note in of_bytes(text, file.iter().flatten()) {
+    for note in of_bytes(text, &lines) {
         let key = (note.position, note.code, note.message.clone());
         found.insert(key, (note, versions.to_vec()));
     }
+    let mut unlisted = 0;
     for &version in versions {
-        for note in reader::read(&file, version).notes {
+        let reading = reader::read(&[&lines], version, Purpose::Check);
+        unlisted = unlisted.max(reading.unlisted);
+        for note in reading.notes {
             let key = (note.position, note.code, note.message.clone());
             let (_, versions) = found.entry(key).or_insert((note, Vec::new()));
             if versions.last() != Some(&version) {
                 versions.push(version);
             }
         }
+    }
+    if unlisted > 0 {
+        let end = lines.iter().last().map_or(1, |line| line.number);
+        let position = Position {
+            line: end,
+            column: 1,
+        };
+        let message = format!("{unlisted} more findings are not listed");
+        let code = FindingCode::Unlisted;
+        let note = Note::new(Severity::Warning, code, position, message.clone());
+        found.insert((position, code, message), (note, versions.to_vec()));
     }
     let finding = |(note, of): (Note, Vec<ToolsVersion>)| Finding {
         severity: note.severity,
@@ -90,57 +104,50 @@ pub fn check(text: &[u8], versions: &[ToolsVersion]) -> Vec<Finding> {
 
 /// The values that texts set in this version of multipath-tools, one file after the other.
 pub fn effective(texts: &[&[u8]], version: ToolsVersion) -> Effective {
-    let files: Vec<_> = texts
-        .iter()
-        .map(|text| lexer::lines(text).collect())
-        .collect();
-    reader::read(&files, version).effective
+    let files: Vec<_> = texts.iter().map(|text| Lines::new(text)).collect();
+    let files: Vec<_> = files.iter().collect();
+    reader::read(&files, version, Purpose::Values).effective
 }
 
-/// What is wrong with the bytes, whatever they mean.
-fn of_bytes<'l, 't: 'l>(text: &[u8], lines: impl Iterator<Item = &'l Line<'t>>) -> Vec<Note> {
-    let note = |severity, code, line, column, message: &str| {
-        Note::new(severity, code, Position { line, column }, message).silent()
-    };
-    let mut notes = Vec::new();
+/// What is wrong with the bytes, whatever they mean: the first places of each kind.
+fn of_bytes(text: &[u8], lines: &Lines<'_>) -> Vec<Note> {
+    let mut long = Vec::new();
+    let mut controls = Vec::new();
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
-        if line.len() > MAX_LINE {
+        let at = |column| Position {
+            line: index + 1,
+            column,
+        };
+        if line.len() > MAX_LINE && long.len() < reader::MOST_NOTES {
             let message = format!(
                 "the line has {} bytes: multipathd splits it after {MAX_LINE}, comments as well",
                 line.len()
             );
-            let code = FindingCode::LongLine;
-            notes.push(note(
-                Severity::Error,
-                code,
-                index + 1,
-                MAX_LINE + 1,
-                &message,
-            ));
+            long.push(Note::error(FindingCode::LongLine, at(MAX_LINE + 1), message).silent());
         }
         let content = line.strip_suffix(b"\r").unwrap_or(line);
         let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-        if let Some(offset) = content.iter().position(is_control) {
+        let control = content.iter().position(is_control);
+        if let Some(offset) = control.filter(|_| controls.len() < reader::MOST_NOTES) {
             let message = match content.get(offset) {
                 Some(0) => "a NUL ends the line for multipathd",
                 Some(b'\r') => "a carriage return in a line ends it for multipathd",
                 _ => "a control character",
             };
             let code = FindingCode::ControlCharacter;
-            notes.push(note(Severity::Error, code, index + 1, offset + 1, message));
+            controls.push(Note::error(code, at(offset + 1), message).silent());
         }
     }
-    for line in lines {
-        if let Some(column) = line.not_ascii {
-            let message = "characters beyond ASCII count as blanks outside of double quotes";
-            notes.push(note(
-                Severity::Warning,
-                FindingCode::NotAscii,
-                line.number,
-                column,
-                message,
-            ));
-        }
-    }
-    notes
+    let not_ascii = lines.iter().filter_map(|line| {
+        let at = Position {
+            line: line.number,
+            column: line.not_ascii?,
+        };
+        let message = "characters beyond ASCII count as blanks outside of double quotes";
+        Some(Note::warning(FindingCode::NotAscii, at, message).silent())
+    });
+    long.into_iter()
+        .chain(controls)
+        .chain(not_ascii.take(reader::MOST_NOTES))
+        .collect()
 }

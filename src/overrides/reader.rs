@@ -7,7 +7,7 @@ use super::effective::{Effective, Filter, Values};
 use super::finding::{FindingCode, Position, Severity};
 use super::harm;
 use super::keywords::{KEYWORDS, Keyword, Section, is_section_name};
-use super::lexer::{Line, Token, TokenKind};
+use super::lexer::{Line, Lines, Token, TokenKind};
 use super::values::{self, Stored};
 use crate::byte_string::ByteString;
 use crate::tools_version::ToolsVersion;
@@ -17,7 +17,24 @@ use crate::tools_version::ToolsVersion;
 pub(super) struct Reading {
     pub effective: Effective,
     pub notes: Vec<Note>,
+    /// How many notes are not among them.
+    pub unlisted: usize,
 }
+
+/// What a text is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// What is to be said about it.
+    Check,
+    /// The values that it sets.
+    Values,
+}
+
+/// Most errors, and most warnings, that are listed of a text.
+pub(super) const MOST_NOTES: usize = 500;
+
+/// Most keywords for which a similar one is looked up.
+const MOST_SIMILAR: usize = 20;
 
 /// A finding of one version.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +66,16 @@ impl Note {
         }
     }
 
+    /// A note of something that the text is accepted with.
+    pub(super) fn warning(code: FindingCode, at: Position, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, at, message)
+    }
+
+    /// A note of something that the text is refused for.
+    pub(super) fn error(code: FindingCode, at: Position, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, at, message)
+    }
+
     /// With what to write or do instead.
     pub(super) fn instead(mut self, instead: impl Into<String>) -> Self {
         self.instead = Some(instead.into());
@@ -63,13 +90,17 @@ impl Note {
 }
 
 /// Reads the lines of files as this version does, one file after the other.
-pub(super) fn read(files: &[Vec<Line<'_>>], version: ToolsVersion) -> Reading {
+pub(super) fn read(files: &[&Lines<'_>], version: ToolsVersion, purpose: Purpose) -> Reading {
     let mut reader = Reader {
         version,
+        purpose,
         reading: Reading::default(),
         frames: Vec::new(),
         brace_is_due: None,
         polling: harm::Polling::default(),
+        errors: 0,
+        warnings: 0,
+        similar: 0,
     };
     for lines in files {
         reader.file(lines);
@@ -80,12 +111,17 @@ pub(super) fn read(files: &[Vec<Line<'_>>], version: ToolsVersion) -> Reading {
 
 struct Reader {
     version: ToolsVersion,
+    purpose: Purpose,
     reading: Reading,
     /// The sections that are open, the outermost first; never empty.
     frames: Vec<Frame>,
     /// A section's line without its brace has just gone by.
     brace_is_due: Option<Section>,
     polling: harm::Polling,
+    /// How many there were so far.
+    errors: usize,
+    warnings: usize,
+    similar: usize,
 }
 
 /// An open section.
@@ -125,15 +161,29 @@ impl Reader {
             .map_or(Section::Top, |frame| frame.section)
     }
 
-    fn add(&mut self, note: Note) {
-        self.reading.notes.push(note);
+    /// Takes note, as long as somebody might read it.
+    fn add(&mut self, severity: Severity, note: impl FnOnce() -> Note) {
+        let count = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= MOST_NOTES {
+            self.reading.notes.push(note());
+        } else {
+            self.reading.unlisted += 1;
+        }
     }
 
-    fn warn(&mut self, code: FindingCode, at: Position, message: impl Into<String>) {
-        self.add(Note::new(Severity::Warning, code, at, message));
+    fn refuse(&mut self, note: impl FnOnce() -> Note) {
+        self.add(Severity::Error, note);
     }
 
-    fn line(&mut self, line: &Line<'_>) {
+    fn warn(&mut self, note: impl FnOnce() -> Note) {
+        self.add(Severity::Warning, note);
+    }
+
+    fn line(&mut self, line: &Line<'_, '_>) {
         let Some(first) = line.tokens.first() else {
             return;
         };
@@ -143,13 +193,10 @@ impl Reader {
             TokenKind::Close => self.close(line),
             TokenKind::Open => {
                 let message = match brace_is_due {
-                    Some(section) => format!(
-                        "the brace of '{}' has to be at the end of its line, above",
-                        section.name()
-                    ),
-                    None => "a brace without a section is ignored".to_owned(),
+                    Some(_) => "this brace has to be at the end of the line above",
+                    None => "a brace without a section is ignored",
                 };
-                self.warn(FindingCode::MissingBrace, at, message);
+                self.warn(|| Note::warning(FindingCode::MissingBrace, at, message));
             }
             _ => {
                 if self.is_readable(line) {
@@ -160,7 +207,7 @@ impl Reader {
     }
 
     /// Complains as `validate_config_strvec` does. What is unreadable is skipped.
-    fn is_readable(&mut self, line: &Line<'_>) -> bool {
+    fn is_readable(&mut self, line: &Line<'_, '_>) -> bool {
         let tokens = &line.tokens;
         let name = tokens.first().map_or(&b""[..], Token::text);
         let inner = self.section().inner(name);
@@ -173,32 +220,32 @@ impl Reader {
                 None => self.missing_brace(line, inner),
                 Some(_) if opens => self.nothing_after(line, 2, true),
                 Some(token) => {
-                    let message = format!(
-                        "'{{' has to follow '{}', not '{}'",
-                        show(name),
-                        show(token.text())
-                    );
-                    let at = line.position(1);
-                    self.warn(FindingCode::MissingBrace, at, message);
+                    self.warn(|| {
+                        let (name, found) = (show(name), show(token.text()));
+                        let message = format!("'{{' has to follow '{name}', not '{found}'");
+                        Note::warning(FindingCode::MissingBrace, line.position(1), message)
+                    });
                 }
             }
             return true;
         }
         let Some(second) = tokens.get(1) else {
             if let Some(section) = inner {
-                let message = format!(
-                    "section '{}' is lost: its brace has to be at the end of its line",
-                    section.name()
-                );
-                let at = line.position(0);
-                let instead = format!("write \"{} {{\"", section.name());
-                let code = FindingCode::MissingBrace;
-                self.add(Note::new(Severity::Error, code, at, message).instead(instead));
+                self.refuse(|| {
+                    let name = section.name();
+                    let message = format!(
+                        "section '{name}' is lost: its brace has to be at the end of its line"
+                    );
+                    Note::error(FindingCode::MissingBrace, line.position(0), message)
+                        .instead(format!("write \"{name} {{\""))
+                });
                 self.brace_is_due = Some(section);
                 return false;
             }
-            let message = format!("'{}' has no value, and is ignored", show(name));
-            self.warn(FindingCode::MissingValue, line.position(0), message);
+            self.warn(|| {
+                let message = format!("'{}' has no value, and is ignored", show(name));
+                Note::warning(FindingCode::MissingValue, line.position(0), message)
+            });
             return false;
         };
         if !second.is_quote() {
@@ -212,65 +259,64 @@ impl Reader {
             (Some(_), None) => self.missing_quote(line),
             (Some(_), Some(fourth)) if fourth.is_quote() => self.nothing_after(line, 4, false),
             (Some(_), Some(_)) => {
-                let at = line.position(3);
                 let message = "this cannot be read, and the line is ignored";
-                self.warn(FindingCode::Unreadable, at, message);
+                let at = line.position(3);
+                self.warn(|| Note::warning(FindingCode::Unreadable, at, message));
                 return false;
             }
         }
         true
     }
 
-    fn missing_brace(&mut self, line: &Line<'_>, inner: Option<Section>) {
-        let name = line
-            .tokens
-            .first()
-            .map(|token| show(token.text()))
-            .unwrap_or_default();
+    fn missing_brace(&mut self, line: &Line<'_, '_>, inner: Option<Section>) {
         self.brace_is_due = inner;
-        let message = format!("the brace of '{name}' has to be at the end of its line");
-        let at = line.position(0);
-        self.add(
-            Note::new(Severity::Warning, FindingCode::MissingBrace, at, message)
-                .instead(format!("write \"{name} {{\"")),
-        );
+        self.warn(|| {
+            let name = line
+                .tokens
+                .first()
+                .map(|token| show(token.text()))
+                .unwrap_or_default();
+            let message = format!("the brace of '{name}' has to be at the end of its line");
+            Note::warning(FindingCode::MissingBrace, line.position(0), message)
+                .instead(format!("write \"{name} {{\""))
+        });
     }
 
-    fn missing_quote(&mut self, line: &Line<'_>) {
+    fn missing_quote(&mut self, line: &Line<'_, '_>) {
         let message = "the closing quote is missing: everything to the end of the line counts";
-        self.warn(FindingCode::MissingQuote, line.position(1), message);
+        self.warn(|| Note::warning(FindingCode::MissingQuote, line.position(1), message));
     }
 
     /// Complains about a token that is dropped, with all behind it.
-    fn nothing_after(&mut self, line: &Line<'_>, token: usize, brace: bool) {
+    fn nothing_after(&mut self, line: &Line<'_, '_>, token: usize, brace: bool) {
         let Some(dropped) = line.tokens.get(token) else {
             return;
         };
-        let (at, text) = (line.position(token), show(dropped.text()));
+        let at = line.position(token);
         let braces = |token: &Token<'_>| matches!(token.kind, TokenKind::Open | TokenKind::Close);
         if brace {
             let message = "text after a brace is ignored, with all that is on the line";
-            self.add(
-                Note::new(Severity::Error, FindingCode::TextAfterBrace, at, message)
-                    .instead("write it on lines of its own"),
-            );
-        } else if line.tokens.iter().skip(token).any(braces) {
-            let message =
-                format!("'{text}' is ignored, with all that follows: a brace does not count here");
-            self.add(
-                Note::new(Severity::Warning, FindingCode::ExtraText, at, message)
-                    .instead("write it on a line of its own"),
-            );
-        } else {
-            let message = format!("'{text}' is ignored, with all that follows on the line");
-            self.add(
-                Note::new(Severity::Warning, FindingCode::ExtraText, at, message)
-                    .instead("a value with blanks needs double quotes"),
-            );
+            self.refuse(|| {
+                Note::error(FindingCode::TextAfterBrace, at, message)
+                    .instead("write it on lines of its own")
+            });
+            return;
         }
+        self.warn(|| {
+            let text = show(dropped.text());
+            let (why, instead) = match line.tokens.iter().skip(token).any(braces) {
+                true => (
+                    ": a brace does not count here",
+                    "write it on a line of its own",
+                ),
+                false => ("", "a value with blanks needs double quotes"),
+            };
+            let message = format!("'{text}' is ignored, with all that follows on the line{why}");
+            Note::warning(FindingCode::ExtraText, at, message).instead(instead)
+        });
     }
 
-    fn close(&mut self, line: &Line<'_>) {
+    fn close(&mut self, line: &Line<'_, '_>) {
         let opens = line
             .tokens
             .iter()
@@ -280,12 +326,7 @@ impl Reader {
             0 | 1 => {
                 let message = "unbalanced braces: no section is open that this could close";
                 let at = line.position(0);
-                self.add(Note::new(
-                    Severity::Error,
-                    FindingCode::UnbalancedBraces,
-                    at,
-                    message,
-                ));
+                self.refuse(|| Note::error(FindingCode::UnbalancedBraces, at, message));
             }
             _ => {
                 if let Some(frame) = self.frames.pop() {
@@ -295,19 +336,18 @@ impl Reader {
         }
     }
 
-    fn statement(&mut self, line: &Line<'_>) {
+    fn statement(&mut self, line: &Line<'_, '_>) {
         let name = line.tokens.first().map_or(&b""[..], Token::text);
         let section = self.section();
         if let Some(inner) = section.inner(name) {
             self.check_duplicate(line, name, inner.is_repeatable());
             if inner == Section::Multipaths {
                 let message = "section 'multipaths' is managed via aliases";
-                let at = line.position(0);
-                self.add(
-                    Note::new(Severity::Error, FindingCode::MultipathsSection, at, message)
+                self.refuse(|| {
+                    Note::error(FindingCode::MultipathsSection, line.position(0), message)
                         .instead("set aliases and knobs of LUNs in multipath.cfg")
-                        .silent(),
-                );
+                        .silent()
+                });
             }
             self.frames.push(Frame::new(inner, line.position(0)));
             return;
@@ -318,85 +358,56 @@ impl Reader {
                 self.set(line, keyword);
             }
             Some(keyword) => {
-                let since = keyword
-                    .since
-                    .map(|since| since.to_string())
-                    .unwrap_or_default();
-                let message = format!("'{}' is unknown before {since}, and ignored", keyword.name);
-                self.warn(FindingCode::TooNew, line.position(0), message);
+                self.warn(|| {
+                    let since = keyword
+                        .since
+                        .map(|since| since.to_string())
+                        .unwrap_or_default();
+                    let message =
+                        format!("'{}' is unknown before {since}, and ignored", keyword.name);
+                    Note::warning(FindingCode::TooNew, line.position(0), message)
+                });
             }
             None => self.unknown(line, name),
         }
     }
 
-    fn check_duplicate(&mut self, line: &Line<'_>, name: &[u8], repeatable: bool) {
+    fn check_duplicate(&mut self, line: &Line<'_, '_>, name: &[u8], repeatable: bool) {
         let Some(frame) = self.frames.last_mut() else {
             return;
         };
-        if repeatable || frame.seen.insert(name.to_vec()) {
+        if repeatable {
             return;
         }
-        let message = format!(
-            "'{}' stands here for the second time: the later one wins",
-            show(name)
-        );
-        self.warn(FindingCode::Duplicate, line.position(0), message);
+        if !frame.seen.contains(name) {
+            frame.seen.insert(name.to_vec());
+            return;
+        }
+        self.warn(|| {
+            let message = format!(
+                "'{}' stands here for the second time: the later one wins",
+                show(name)
+            );
+            Note::warning(FindingCode::Duplicate, line.position(0), message)
+        });
     }
 
-    fn unknown(&mut self, line: &Line<'_>, name: &[u8]) {
-        let (at, shown, section) = (line.position(0), show(name), self.section());
-        let opens = line
+    fn unknown(&mut self, line: &Line<'_, '_>, name: &[u8]) {
+        let section = self.section();
+        if line
             .tokens
             .iter()
-            .any(|token| token.kind == TokenKind::Open);
-        if opens {
-            let (message, instead) = match section {
-                Section::Top => (
-                    format!("unknown top-level section '{shown}': its lines are lost"),
-                    "known are defaults, blacklist, blacklist_exceptions, devices, overrides"
-                        .to_owned(),
-                ),
-                _ => (
-                    format!(
-                        "unknown section '{shown}': its lines count for '{}', which its closing \
-                        brace will end",
-                        section.name()
-                    ),
-                    "check the braces above".to_owned(),
-                ),
-            };
-            self.add(
-                Note::new(Severity::Error, FindingCode::UnknownSection, at, message)
-                    .instead(instead),
-            );
+            .any(|token| token.kind == TokenKind::Open)
+        {
+            self.refuse(|| unknown_section(section, name, line.position(0)));
             return;
         }
-        let known_in: Vec<&str> = KEYWORDS
-            .iter()
-            .filter(|keyword| keyword.name.as_bytes() == name)
-            .flat_map(|keyword| keyword.sections.iter().map(|section| section.name()))
-            .collect();
-        let place = match section {
-            Section::Top => "outside of all sections".to_owned(),
-            _ => format!("in section '{}'", section.name()),
-        };
-        if known_in.is_empty() {
-            let message = format!("'{shown}' is no keyword {place}, and is ignored");
-            let similar = similar(&shown, section);
-            let mut note = Note::new(Severity::Warning, FindingCode::UnknownKeyword, at, message);
-            note.instead = similar.map(|similar| format!("was '{similar}' meant?"));
-            self.add(note);
-        } else {
-            let message = format!("'{shown}' is ignored {place}");
-            let mut places: Vec<_> = known_in.iter().map(|name| format!("'{name}'")).collect();
-            places.dedup();
-            let instead = format!("it belongs into {}", places.join(", "));
-            let code = FindingCode::WrongSection;
-            self.add(Note::new(Severity::Warning, code, at, message).instead(instead));
-        }
+        self.similar += 1;
+        let with_similar = self.similar <= MOST_SIMILAR;
+        self.warn(|| unknown_keyword(section, name, line.position(0), with_similar));
     }
 
-    fn set(&mut self, line: &Line<'_>, keyword: &'static Keyword) {
+    fn set(&mut self, line: &Line<'_, '_>, keyword: &'static Keyword) {
         let value = value_of(line);
         let value = ByteString::from_bytes(&value);
         let at = line.position(1);
@@ -407,14 +418,17 @@ impl Reader {
             self.version,
         );
         for remark in read.remarks {
-            let mut note = Note::new(Severity::Warning, remark.code, at, remark.message);
-            note.instead = remark.instead;
-            note.complaint = remark.complaint;
-            self.add(note);
+            self.warn(|| Note {
+                instead: remark.instead,
+                complaint: remark.complaint,
+                ..Note::warning(remark.code, at, remark.message)
+            });
         }
         let section = self.section();
         let harm = harm::of(section, keyword.name, &read.stored, &mut self.polling, at);
-        self.reading.notes.extend(harm);
+        if let Some(note) = harm {
+            self.add(note.severity, || note);
+        }
 
         let name = keyword.printed.unwrap_or(keyword.name);
         let values = match section {
@@ -439,6 +453,9 @@ impl Reader {
     }
 
     fn filter(&mut self, name: &str, stored: Stored, of: fn(&mut Effective) -> &mut Filter) {
+        if self.purpose == Purpose::Check {
+            return;
+        }
         if let Stored::Value(value) = stored {
             let filter = of(&mut self.reading.effective);
             filter
@@ -476,31 +493,26 @@ impl Reader {
             _ => return,
         };
         if complete {
-            entries.push(frame.values);
+            if self.purpose == Purpose::Values {
+                entries.push(frame.values);
+            }
             return;
         }
         let message = format!("this entry is dropped: it needs {needs}");
-        self.warn(FindingCode::IncompleteEntry, frame.opened, message);
+        self.warn(|| Note::warning(FindingCode::IncompleteEntry, frame.opened, message));
     }
 
-    fn file(&mut self, lines: &[Line<'_>]) {
+    fn file(&mut self, lines: &Lines<'_>) {
         let start = Position { line: 1, column: 1 };
         self.frames = vec![Frame::new(Section::Top, start)];
-        for line in lines {
-            self.line(line);
+        for line in lines.iter() {
+            self.line(&line);
         }
         if let Some(frame) = self.frames.last().filter(|_| self.frames.len() > 1) {
-            let message = format!(
-                "unbalanced braces: section '{}' is not closed",
-                frame.section.name()
-            );
+            let name = frame.section.name();
+            let message = format!("unbalanced braces: section '{name}' is not closed");
             let opened = frame.opened;
-            self.add(Note::new(
-                Severity::Error,
-                FindingCode::UnbalancedBraces,
-                opened,
-                message,
-            ));
+            self.refuse(|| Note::error(FindingCode::UnbalancedBraces, opened, message));
         }
         while let Some(frame) = self.frames.pop() {
             self.store(frame);
@@ -510,12 +522,56 @@ impl Reader {
     fn end(&mut self) {
         let harm = self.polling.end(&mut self.reading.effective.defaults);
         self.reading.notes.extend(harm);
-        self.reading.effective.merge();
+        if self.purpose == Purpose::Values {
+            self.reading.effective.merge();
+        }
+    }
+}
+
+fn unknown_section(section: Section, name: &[u8], at: Position) -> Note {
+    let name = show(name);
+    if section == Section::Top {
+        let message = format!("unknown top-level section '{name}': its lines are lost");
+        return Note::error(FindingCode::UnknownSection, at, message)
+            .instead("known are defaults, blacklist, blacklist_exceptions, devices, overrides");
+    }
+    let outer = section.name();
+    let message = format!(
+        "unknown section '{name}': its lines count for '{outer}', which its closing brace will end"
+    );
+    Note::error(FindingCode::UnknownSection, at, message).instead("check the braces above")
+}
+
+fn unknown_keyword(section: Section, name: &[u8], at: Position, with_similar: bool) -> Note {
+    let shown = show(name);
+    let place = match section {
+        Section::Top => "outside of all sections".to_owned(),
+        _ => format!("in section '{}'", section.name()),
+    };
+    let known_in = KEYWORDS
+        .iter()
+        .filter(|keyword| keyword.name.as_bytes() == name);
+    let mut places: Vec<String> = known_in
+        .flat_map(|keyword| keyword.sections)
+        .map(|section| format!("'{}'", section.name()))
+        .collect();
+    places.dedup();
+    if !places.is_empty() {
+        let message = format!("'{shown}' is ignored {place}");
+        return Note::warning(FindingCode::WrongSection, at, message)
+            .instead(format!("it belongs into {}", places.join(", ")));
+    }
+    let similar = with_similar.then(|| similar(&shown, section)).flatten();
+    let message = format!("'{shown}' is no keyword {place}, and is ignored");
+    let note = Note::warning(FindingCode::UnknownKeyword, at, message);
+    match similar {
+        Some(similar) => note.instead(format!("was '{similar}' meant?")),
+        None => note,
     }
 }
 
 /// The value on a line, as `set_value` takes it.
-fn value_of<'t>(line: &'t Line<'_>) -> Cow<'t, [u8]> {
+fn value_of<'l>(line: &Line<'l, '_>) -> Cow<'l, [u8]> {
     let token = match line.tokens.get(1) {
         Some(token) if token.is_quote() => line.tokens.get(2),
         token => token,

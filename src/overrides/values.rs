@@ -125,7 +125,8 @@ pub(super) fn read(keyword: &str, kind: Kind, value: &str, version: ToolsVersion
         Kind::MarginalPathgroups => match value {
             "off" | "no" | "0" => Read::value("off"),
             "on" | "yes" | "1" => Read::value("on"),
-            "fpin" => Read::value("fpin"),
+            // Debian 12 builds without it
+            "fpin" if version >= ToolsVersion::new(0, 11, 0) => Read::value("fpin"),
             _ => Read::invalid(keyword, value).instead("known are on, off, fpin"),
         },
         Kind::FlushOnLastDel => flush_on_last_del(keyword, value, version),

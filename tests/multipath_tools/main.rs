@@ -10,6 +10,7 @@
 )]
 
 mod oracle;
+mod overrides;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -17,7 +17,7 @@ pub(crate) struct Tree {
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The effective configuration.
-    pub(crate) dump: String,
+    pub(crate) dump: Vec<u8>,
     /// Its complaints, without time stamps.
     pub(crate) complaints: Vec<String>,
     /// Whether it ended by itself and well.
@@ -73,7 +73,7 @@ impl Tree {
             None => line.to_owned(),
         };
         Answer {
-            dump: String::from_utf8_lossy(&output.stdout).into_owned(),
+            dump: output.stdout,
             complaints: String::from_utf8_lossy(&output.stderr)
                 .lines()
                 .map(complaint)
@@ -93,11 +93,11 @@ impl Drop for Tree {
 pub(crate) type Values = BTreeMap<String, String>;
 
 /// The section `defaults` of a dump, and the entries of `multipaths` by WWID.
-pub(crate) fn read_dump(dump: &str) -> (Values, BTreeMap<String, Values>) {
+pub(crate) fn read_dump(dump: &[u8]) -> (Values, BTreeMap<String, Values>) {
     let (mut defaults, mut luns) = (Values::new(), BTreeMap::new());
     let mut section = "";
     let mut entry = Values::new();
-    for line in dump.lines() {
+    for line in String::from_utf8_lossy(dump).lines() {
         let text = line.trim_start();
         match line.len() - text.len() {
             0 => section = text.trim_end_matches(" {"),
