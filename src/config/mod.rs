@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use change::{Change, ChangeError, Update};
 pub use effective::{Effective, EffectiveLun, EffectiveValue, Origin, effective};
 pub use luns::{AllowListed, allow_list, effective_defaults, luns, managed_defaults};
+pub(crate) use parse::hexadecimal;
 pub use parse::{Parsed, ValueError, parse};
 pub use problems::{Problem, ProblemCode, Severity, problems};
 pub use value::Value;

@@ -50,7 +50,7 @@ pub fn parse<'a>(file_name: &str, raw: &'a [u8]) -> Parsed<'a> {
     parser.parsed
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
     bytes
         .iter()

@@ -17,6 +17,7 @@ mod keywords;
 mod lexer;
 mod reader;
 mod regex;
+mod text;
 mod values;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 pub use drift::{Drift, drift};
 pub use effective::{Effective, Filter, InvalidDump, Values};
 pub use finding::{Finding, FindingCode, Position, Severity};
+pub use text::{digest, drop_in, trimmed};
 
 use crate::tools_version::ToolsVersion;
 use lexer::Lines;

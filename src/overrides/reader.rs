@@ -430,6 +430,11 @@ impl Reader {
             self.add(note.severity, || note);
         }
 
+        // of entries it matters what they have
+        let is_entry = !matches!(section, Section::Defaults | Section::Overrides);
+        if self.purpose == Purpose::Check && !is_entry {
+            return;
+        }
         let name = keyword.printed.unwrap_or(keyword.name);
         let values = match section {
             Section::Blacklist => return self.filter(name, read.stored, |all| &mut all.blacklist),

@@ -94,6 +94,24 @@ The text of F<pve-defaults.conf>; the section C<multipaths> and the text of F<pv
 it, both '' if there is nothing to say; entries of F</etc/multipath/wwids> and back. Knobs that
 C<$version> of multipath-tools ignores are left out; without one, none.
 
+=head2 Overrides
+
+    check_overrides($text, $version)
+    overrides_findings($text, $version)
+    parse_overrides($filename, $raw)
+    write_overrides($filename, $text)
+    overrides_digest($text)
+    generate_overrides_conf($text)
+    drift($cfg, $dump, $version)
+
+The administrator's text for multipathd. It is checked for C<$version> of multipath-tools, or for all
+that are supported: check_overrides() dies for what must not reach multipathd and gives the warnings as
+texts; overrides_findings() gives everything as data, C<< { severity, code, line, column, message,
+instead, versions, text } >>. The text is stored as it is, but for white space at its end.
+
+drift() compares the configuration with what C<multipathd show config local> printed: C<< [{ wwid,
+knob, wanted, found }] >>, where somebody else's file has changed a value.
+
 =head2 Schema
 
     defaults_api_schema()
@@ -107,6 +125,7 @@ use v5.36;
 
 use PVE::RS::Multipath::Allowlist;
 use PVE::RS::Multipath::Config;
+use PVE::RS::Multipath::Overrides;
 use PVE::RS::Multipath::Render;
 
 # --- reading and writing ---
@@ -225,6 +244,51 @@ sub parse_wwids($text) {
 
 sub format_wwids($wwids) {
     return PVE::RS::Multipath::Allowlist::format_wwids($wwids // []);
+}
+
+# --- overrides ---
+
+# The first error counts; the others are for editors.
+sub check_overrides($text, $version = undef) {
+    my (@errors, @warnings);
+    for my $finding (overrides_findings($text, $version)->@*) {
+        my $told = "line $finding->{line}: $finding->{text}";
+        push @{ $finding->{severity} eq 'error' ? \@errors : \@warnings }, $told;
+    }
+    return \@warnings if !@errors;
+
+    my $more = @errors - 1;
+    my $others = $more ? " - and $more more error" . ($more == 1 ? '' : 's') : '';
+    die "multipath overrides: $errors[0]$others\n";
+}
+
+sub overrides_findings($text, $version = undef) {
+    return PVE::RS::Multipath::Overrides::check(bytes($text // '', 'overrides'), $version);
+}
+
+sub parse_overrides($filename, $raw) {
+    return $raw // '';
+}
+
+sub write_overrides($filename, $text) {
+    $text = bytes($text // '', 'overrides');
+    check_overrides($text);
+    return PVE::RS::Multipath::Overrides::trimmed($text);
+}
+
+sub overrides_digest($text) {
+    return PVE::RS::Multipath::Overrides::digest(bytes($text // '', 'overrides'));
+}
+
+sub generate_overrides_conf($text) {
+    return PVE::RS::Multipath::Overrides::drop_in(bytes($text // '', 'overrides')) // '';
+}
+
+sub drift($cfg, $dump, $version) {
+    my $defaults = effective_defaults($cfg);
+    return PVE::RS::Multipath::Overrides::drift(
+        $defaults, wwid_opts($cfg), bytes($dump, 'configuration'), $version,
+    );
 }
 
 # --- schema ---

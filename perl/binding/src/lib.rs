@@ -9,6 +9,7 @@ mod broadcast;
 mod cluster;
 mod config;
 mod maps;
+mod overrides;
 mod render;
 mod sections;
 mod types;

@@ -14,7 +14,7 @@ pub mod pve_rs_multipath_render {
 
     use crate::types;
 
-    type Values<'a> = BTreeMap<ByteString<'a>, Value<'a>>;
+    pub type Values<'a> = BTreeMap<ByteString<'a>, Value<'a>>;
 
     /// The drop-in with the global knobs.
     #[export]
@@ -50,7 +50,7 @@ pub mod pve_rs_multipath_render {
         )?)
     }
 
-    fn all(luns: BTreeMap<ByteString, Values>) -> Result<BTreeMap<Wwid, Settings>, Error> {
+    pub fn all(luns: BTreeMap<ByteString, Values>) -> Result<BTreeMap<Wwid, Settings>, Error> {
         let lun = |(id, values): (ByteString, Values)| {
             let settings =
                 settings(SectionType::Wwid, values).map_err(|err| anyhow!("WWID '{id}': {err}"))?;
@@ -59,8 +59,25 @@ pub mod pve_rs_multipath_render {
         luns.into_iter().map(lun).collect()
     }
 
-    fn settings(section: SectionType, values: Values) -> Result<Settings, InvalidSettings> {
+    pub fn settings(section: SectionType, values: Values) -> Result<Settings, InvalidSettings> {
         let text = |value: &Value| Some(value.to_text()?.into_owned());
         Settings::from_values(section, values.iter().map(|(k, v)| (k.as_str(), text(v))))
     }
+}
+
+use anyhow::Error;
+use pve_multipath::Wwid;
+use pve_multipath::byte_string::ByteString;
+use pve_multipath::knobs::SectionType;
+use pve_multipath::settings::Settings;
+
+use pve_rs_multipath_render::Values;
+
+/// Settings of the defaults and of LUNs by WWID.
+pub fn settings_of(
+    defaults: Values,
+    luns: std::collections::BTreeMap<ByteString, Values>,
+) -> Result<(Settings, std::collections::BTreeMap<Wwid, Settings>), Error> {
+    let defaults = pve_rs_multipath_render::settings(SectionType::Defaults, defaults)?;
+    Ok((defaults, pve_rs_multipath_render::all(luns)?))
 }

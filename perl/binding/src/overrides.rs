@@ -1,0 +1,85 @@
+#[perlmod::package(name = "PVE::RS::Multipath::Overrides", lib = "pve_multipath_perl")]
+pub mod pve_rs_multipath_overrides {
+    //! The administrator's multipath.conf text.
+
+    use std::collections::BTreeMap;
+
+    use anyhow::Error;
+    use pve_multipath::byte_string::ByteString;
+    use pve_multipath::config::Value;
+    use pve_multipath::overrides::{self, Drift, Effective, Finding, VERSIONS};
+    use pve_multipath::tools_version::ToolsVersion;
+    use serde::Serialize;
+
+    use crate::render;
+    use crate::types::{self, Bytes};
+
+    /// A finding, and all of it but the place in a sentence.
+    #[derive(Serialize)]
+    pub struct Told {
+        #[serde(flatten)]
+        finding: Finding,
+        text: String,
+    }
+
+    impl From<Finding> for Told {
+        fn from(finding: Finding) -> Self {
+            let text = finding.to_string();
+            Self { finding, text }
+        }
+    }
+
+    /// Everything that is wrong with a text, for a version of multipath-tools or for all that are
+    /// supported.
+    #[export]
+    pub fn check(text: &[u8], version: Value) -> Result<Vec<Told>, Error> {
+        let version = types::tools_version(&version)?;
+        let versions = version.as_ref().map_or(&VERSIONS[..], std::slice::from_ref);
+        let findings = overrides::check(text, versions);
+        Ok(findings.into_iter().map(Told::from).collect())
+    }
+
+    /// The versions of multipath-tools that are supported.
+    #[export]
+    pub fn versions() -> [ToolsVersion; 3] {
+        VERSIONS
+    }
+
+    /// The text as it is stored.
+    #[export]
+    pub fn trimmed(text: &[u8]) -> Bytes<'static> {
+        overrides::trimmed(text).into()
+    }
+
+    /// The drop-in with the text, if there is any.
+    #[export]
+    pub fn drop_in(text: &[u8]) -> Option<Bytes<'static>> {
+        overrides::drop_in(text).map(Bytes::from)
+    }
+
+    /// SHA-1 of the text.
+    #[export]
+    pub fn digest(text: &[u8]) -> String {
+        overrides::digest(text)
+    }
+
+    /// The values that multipathd has printed.
+    #[export]
+    pub fn read_dump(text: &[u8]) -> Result<Effective, Error> {
+        Ok(Effective::from_dump(text)?)
+    }
+
+    /// The configured values that are not among those that multipathd has printed.
+    #[export]
+    pub fn drift(
+        defaults: BTreeMap<ByteString, Value>,
+        luns: BTreeMap<ByteString, BTreeMap<ByteString, Value>>,
+        dump: &[u8],
+        version: Value,
+    ) -> Result<Vec<Drift>, Error> {
+        let version = types::tools_version(&version)?.unwrap_or(VERSIONS[0]);
+        let (defaults, luns) = render::settings_of(defaults, luns)?;
+        let found = Effective::from_dump(dump)?;
+        Ok(overrides::drift(&defaults, &luns, &found, version))
+    }
+}
