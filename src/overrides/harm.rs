@@ -4,7 +4,9 @@ use super::effective::Values;
 use super::finding::{FindingCode, Position};
 use super::keywords::Section;
 use super::reader::Note;
+use super::regex::Matcher;
 use super::values::Stored;
+use crate::Wwid;
 use crate::knobs;
 
 /// What is to be said of a value that multipathd has stored.
@@ -74,14 +76,6 @@ pub(super) fn of(
                 "device-mapper changes names that begin with {value:?}, and multipathd loses their paths"
             ),
         ),
-        "devnode" | "wwid" | "property" | "protocol"
-            if section == Section::Blacklist && hits_everything(value) =>
-        {
-            warn(
-                FindingCode::Blacklisted,
-                format!("{value:?} hits everything: no map would be left"),
-            )
-        }
         _ => None,
     }
 }
@@ -149,14 +143,44 @@ fn is_safe_name(text: &str) -> bool {
     (1..=100).contains(&text.len()) && text.bytes().all(safe)
 }
 
-/// Whether an expression plainly hits every text.
-fn hits_everything(expression: &str) -> bool {
-    let inner = expression.strip_prefix('^').unwrap_or(expression);
-    let inner = inner.strip_suffix('$').unwrap_or(inner);
-    matches!(
-        inner,
-        "" | "." | ".*" | ".+" | "(.*)" | "(.+)" | "..*" | ".?"
-    )
+/// Most entries of blacklists that are tried.
+pub(super) const MOST_TRIED: usize = 50;
+
+/// What is to be said of entries of blacklists: of those that hit LUNs which are allow-listed, and of
+/// those that hit whatever they are tried on.
+pub(super) fn of_blacklist(entries: &[(&str, String, Position)], allow_list: &[Wwid]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for (keyword, expression, at) in entries {
+        let samples: &[&str] = match *keyword {
+            "wwid" => &["36001405aabbccdd", "eui.0025385b71b00a3c", "0QEMU", "x 1"],
+            "devnode" => &["sda", "sdzz", "nvme0n1", "dasda", "vdb"],
+            "protocol" => &["scsi:fcp", "scsi:iscsi", "nvme:tcp", "undef"],
+            _ => &["ID_SERIAL", "ID_WWN", "SCSI_IDENT_SERIAL", "x"],
+        };
+        let Some(matcher) = Matcher::new(expression) else {
+            continue;
+        };
+        let code = FindingCode::Blacklisted;
+        if samples.iter().all(|sample| matcher.hits(sample)) {
+            let message = format!("{expression:?} hits everything: no map would be left");
+            notes.push(Note::warning(code, *at, message).silent());
+        } else if *keyword == "wwid" {
+            let mut hit = allow_list.iter().filter(|wwid| matcher.hits(wwid.as_str()));
+            if let Some(first) = hit.next() {
+                let others = hit.count();
+                let more = if others == 0 {
+                    String::new()
+                } else {
+                    format!(" and {others} more")
+                };
+                let message = format!(
+                    "{expression:?} hits allow-listed LUN '{first}'{more}: the map would go away"
+                );
+                notes.push(Note::warning(code, *at, message).silent());
+            }
+        }
+    }
+    notes
 }
 
 /// The two intervals, which together may kill multipathd.

@@ -27,6 +27,7 @@ pub use effective::{Effective, Filter, InvalidDump, Values};
 pub use finding::{Finding, FindingCode, Position, Severity};
 pub use text::{digest, drop_in, trimmed};
 
+use crate::Wwid;
 use crate::tools_version::ToolsVersion;
 use lexer::Lines;
 use reader::{Note, Purpose};
@@ -45,7 +46,9 @@ pub const VERSIONS: [ToolsVersion; 3] = [
 ];
 
 /// Everything that is wrong with a text, for any of these versions of multipath-tools, by place.
-pub fn check(text: &[u8], versions: &[ToolsVersion]) -> Vec<Finding> {
+///
+/// `allow_list` has the LUNs that the text should not take away; it may be empty.
+pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec<Finding> {
     if text.len() > MAX_LEN {
         return vec![Finding {
             severity: Severity::Error,
@@ -70,6 +73,13 @@ pub fn check(text: &[u8], versions: &[ToolsVersion]) -> Vec<Finding> {
     for &version in versions {
         let reading = reader::read(&[&lines], version, Purpose::Check);
         unlisted = unlisted.max(reading.unlisted);
+        // the same to all of them
+        let is_first = versions.first() == Some(&version);
+        let blacklisted = is_first.then(|| harm::of_blacklist(&reading.blacklisted, allow_list));
+        for note in blacklisted.into_iter().flatten() {
+            let key = (note.position, note.code, note.message.clone());
+            found.insert(key, (note, versions.to_vec()));
+        }
         for note in reading.notes {
             let key = (note.position, note.code, note.message.clone());
             let (_, versions) = found.entry(key).or_insert((note, Vec::new()));

@@ -19,6 +19,8 @@ pub(super) struct Reading {
     pub notes: Vec<Note>,
     /// How many notes are not among them.
     pub unlisted: usize,
+    /// The first entries of blacklists: keyword, expression and place.
+    pub blacklisted: Vec<(&'static str, String, Position)>,
 }
 
 /// What a text is read for.
@@ -436,6 +438,12 @@ impl Reader {
             return;
         }
         let name = keyword.printed.unwrap_or(keyword.name);
+        if let (Section::Blacklist, Stored::Value(value)) = (section, &read.stored) {
+            let listed = &mut self.reading.blacklisted;
+            if listed.len() < harm::MOST_TRIED {
+                listed.push((keyword.name, value.clone(), at));
+            }
+        }
         let values = match section {
             Section::Blacklist => return self.filter(name, read.stored, |all| &mut all.blacklist),
             Section::Exceptions => {

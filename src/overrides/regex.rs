@@ -1,5 +1,6 @@
 //! Extended regular expressions, as the C library takes them (glibc's `regcomp`, REG_EXTENDED).
 
+use regex::bytes::{Regex, RegexBuilder};
 use thiserror::Error;
 
 /// Why a text is no expression.
@@ -26,6 +27,34 @@ pub(super) enum InvalidRegex {
 /// Whether multipathd takes a text for an expression; a `!` in front of it inverts its meaning.
 pub(super) fn check(text: &str) -> Result<(), InvalidRegex> {
     Parser::new(pattern(text).0).expression()
+}
+
+/// What an expression hits.
+#[derive(Debug)]
+pub(super) struct Matcher {
+    regex: Regex,
+    inverted: bool,
+}
+
+/// Greatest size of a compiled expression in bytes: what needs more is not looked at.
+const SIZE_LIMIT: usize = 64 * 1024;
+
+impl Matcher {
+    /// Compiles an expression that [`check`] has accepted. Nothing for one with references to groups,
+    /// and for one that needs too much.
+    pub(super) fn new(text: &str) -> Option<Self> {
+        let (pattern, inverted) = pattern(text);
+        let translated = Parser::new(pattern).translate()?;
+        let mut builder = RegexBuilder::new(&translated);
+        builder.unicode(false).dot_matches_new_line(true);
+        let regex = builder.size_limit(SIZE_LIMIT).build().ok()?;
+        Some(Self { regex, inverted })
+    }
+
+    /// Whether it hits a text.
+    pub(super) fn hits(&self, text: &str) -> bool {
+        self.regex.is_match(text.as_bytes()) != self.inverted
+    }
 }
 
 /// The expression, and whether its meaning is inverted.
@@ -198,5 +227,128 @@ impl<'t> Parser<'t> {
                 }
             }
         }
+    }
+
+    /// The expression as the crate `regex` writes it.
+    fn translate(mut self) -> Option<String> {
+        let mut out = String::from("(?-u)");
+        let mut depth = 0_usize;
+        while let Some(byte) = self.next() {
+            match byte {
+                b'\\' => match self.next()? {
+                    b'1'..=b'9' => return None,
+                    class @ (b'w' | b'W' | b's' | b'S' | b'b' | b'B') => {
+                        out.push('\\');
+                        out.push(char::from(class));
+                    }
+                    b'<' => out.push_str(r"\b{start}"),
+                    b'>' => out.push_str(r"\b{end}"),
+                    b'`' => out.push_str(r"\A"),
+                    b'\'' => out.push_str(r"\z"),
+                    other => push_literal(&mut out, other),
+                },
+                b'[' => self.translate_bracket(&mut out)?,
+                b'(' => {
+                    depth += 1;
+                    out.push_str("(?:");
+                }
+                b')' => match depth.checked_sub(1) {
+                    Some(less) => {
+                        depth = less;
+                        out.push(')');
+                    }
+                    None => push_literal(&mut out, b')'),
+                },
+                b'{' => {
+                    // without a least number, 0 is meant
+                    out.push_str(if self.rest.first() == Some(&b',') {
+                        "{0"
+                    } else {
+                        "{"
+                    });
+                }
+                b'$' => out.push_str(r"\z"),
+                b'|' | b'^' | b'*' | b'+' | b'?' | b'}' | b',' | b'.' => out.push(char::from(byte)),
+                other => push_literal(&mut out, other),
+            }
+        }
+        Some(out)
+    }
+
+    fn translate_bracket(&mut self, out: &mut String) -> Option<()> {
+        out.push_str(if self.skip(b'^') { "[^" } else { "[" });
+        let mut first = true;
+        loop {
+            if !first && self.skip(b']') {
+                out.push(']');
+                return Some(());
+            }
+            first = false;
+            let before = self.rest;
+            match self.element().ok()? {
+                Some(byte) => push_byte(out, byte),
+                None => {
+                    // a class is written alike
+                    let length = before.len() - self.rest.len();
+                    out.push_str(std::str::from_utf8(before.get(..length)?).ok()?);
+                    continue;
+                }
+            }
+            let is_range = self.rest.first() == Some(&b'-')
+                && self.rest.get(1).is_some_and(|byte| *byte != b']');
+            if is_range {
+                self.next();
+                out.push('-');
+                push_byte(out, self.element().ok()??);
+            }
+        }
+    }
+}
+
+fn push_literal(out: &mut String, byte: u8) {
+    match byte {
+        b' '..=b'~' => out.push_str(&regex::escape(char::from(byte).encode_utf8(&mut [0; 4]))),
+        _ => push_byte(out, byte),
+    }
+}
+
+fn push_byte(out: &mut String, byte: u8) {
+    out.push_str(&format!(r"\x{byte:02x}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // From `grep -E`, which has the same expressions.
+    #[test]
+    fn what_expressions_hit() {
+        for (expression, hit, missed) in [
+            ("^3600", "36001405", "x3600"),
+            ("3600|eui", "eui.00", "nvme"),
+            ("^(sd|nvme)[a-z0-9]+$", "sda", "sd-"),
+            ("!^sd[a-z]", "dm-0", "sda"),
+            (r"\!x", "a!x", "ax"),
+            ("a{2}", "baab", "bab"),
+            ("^a{,2}$", "aa", "aaa"),
+            ("[]a]", "]", "b"),
+            ("[^]a]", "b", "]"),
+            ("[a&&b]", "&", "c"),
+            (r"[\d]", "d", "5"),
+            ("[[:digit:]]", "5", "d"),
+            ("a)b", "a)b", "ab"),
+            ("a.c", "a\nc", "ac"),
+            (r"a\.c", "a.c", "abc"),
+            ("^x$", "x", "x\n"),
+            ("[--/]", ".", "a"),
+        ] {
+            assert_eq!(check(expression), Ok(()), "{expression}");
+            let matcher = Matcher::new(expression);
+            let hits = |text| matcher.as_ref().map(|matcher| matcher.hits(text));
+            assert_eq!(hits(hit), Some(true), "{expression} {hit:?}");
+            assert_eq!(hits(missed), Some(false), "{expression} {missed:?}");
+        }
+        assert!(Matcher::new(r"(a)\1").is_none());
+        assert!(Matcher::new("((a{100}){100}){100}").is_none());
     }
 }

@@ -96,8 +96,8 @@ C<$version> of multipath-tools ignores are left out; without one, none.
 
 =head2 Overrides
 
-    check_overrides($text, $version)
-    overrides_findings($text, $version)
+    check_overrides($text, $version, $wwids)
+    overrides_findings($text, $version, $wwids)
     parse_overrides($filename, $raw)
     write_overrides($filename, $text)
     overrides_digest($text)
@@ -107,7 +107,8 @@ C<$version> of multipath-tools ignores are left out; without one, none.
 The administrator's text for multipathd. It is checked for C<$version> of multipath-tools, or for all
 that are supported: check_overrides() dies for what must not reach multipathd and gives the warnings as
 texts; overrides_findings() gives everything as data, C<< { severity, code, line, column, message,
-instead, versions, text } >>. The text is stored as it is, but for white space at its end.
+instead, versions, text } >>. A blacklist that hits one of C<$wwids>, the allow-list, is among the
+warnings. The text is stored as it is, but for white space at its end.
 
 drift() compares the configuration with what C<multipathd show config local> printed: C<< [{ wwid,
 knob, wanted, found }] >>, where somebody else's file has changed a value.
@@ -249,9 +250,9 @@ sub format_wwids($wwids) {
 # --- overrides ---
 
 # The first error counts; the others are for editors.
-sub check_overrides($text, $version = undef) {
+sub check_overrides($text, $version = undef, $wwids = undef) {
     my (@errors, @warnings);
-    for my $finding (overrides_findings($text, $version)->@*) {
+    for my $finding (overrides_findings($text, $version, $wwids)->@*) {
         my $told = "line $finding->{line}: $finding->{text}";
         push @{ $finding->{severity} eq 'error' ? \@errors : \@warnings }, $told;
     }
@@ -262,8 +263,9 @@ sub check_overrides($text, $version = undef) {
     die "multipath overrides: $errors[0]$others\n";
 }
 
-sub overrides_findings($text, $version = undef) {
-    return PVE::RS::Multipath::Overrides::check(bytes($text // '', 'overrides'), $version);
+sub overrides_findings($text, $version = undef, $wwids = undef) {
+    $text = bytes($text // '', 'overrides');
+    return PVE::RS::Multipath::Overrides::check($text, $version, $wwids);
 }
 
 sub parse_overrides($filename, $raw) {

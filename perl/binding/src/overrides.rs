@@ -5,6 +5,7 @@ pub mod pve_rs_multipath_overrides {
     use std::collections::BTreeMap;
 
     use anyhow::Error;
+    use pve_multipath::Wwid;
     use pve_multipath::byte_string::ByteString;
     use pve_multipath::config::Value;
     use pve_multipath::overrides::{self, Drift, Effective, Finding, VERSIONS};
@@ -30,12 +31,20 @@ pub mod pve_rs_multipath_overrides {
     }
 
     /// Everything that is wrong with a text, for a version of multipath-tools or for all that are
-    /// supported.
+    /// supported. What is no WWID among those that it should not take away cannot be taken away.
     #[export]
-    pub fn check(text: &[u8], version: Value) -> Result<Vec<Told>, Error> {
+    pub fn check(
+        text: &[u8],
+        version: Value,
+        allow_list: Option<Vec<ByteString>>,
+    ) -> Result<Vec<Told>, Error> {
         let version = types::tools_version(&version)?;
         let versions = version.as_ref().map_or(&VERSIONS[..], std::slice::from_ref);
-        let findings = overrides::check(text, versions);
+        let allow_list = allow_list.into_iter().flatten();
+        let allow_list: Vec<Wwid> = allow_list
+            .filter_map(|wwid| Wwid::new(wwid.as_str()).ok())
+            .collect();
+        let findings = overrides::check(text, versions, &allow_list);
         Ok(findings.into_iter().map(Told::from).collect())
     }
 
