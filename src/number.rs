@@ -27,6 +27,17 @@ impl Number {
         }
     }
 
+    /// Whether this is how Perl prints a number of digits that do not fit into 64 bits.
+    pub fn is_large(text: &str) -> bool {
+        const BEYOND: f64 = 18_446_744_073_709_551_616.0;
+        let number = match text {
+            "Inf" => f64::INFINITY,
+            _ => text.parse().unwrap_or(0.0),
+        };
+        // Perl's 15 digits may be a little less than the number was
+        number > BEYOND * 0.999 && Self::Float(number).to_string() == text
+    }
+
     /// As a floating point number.
     pub fn as_f64(self) -> f64 {
         match self {
@@ -117,6 +128,28 @@ mod tests {
             (-2.5, "-2.5"),
         ] {
             assert_eq!(Number::Float(number).to_string(), printed);
+        }
+        for text in [
+            "1e+20",
+            "1.84467440737096e+19",
+            "Inf",
+            "1.23456789012346e+29",
+        ] {
+            assert!(Number::is_large(text), "{text}");
+        }
+        for text in [
+            "5",
+            "1e3",
+            "1e+3",
+            "1.5",
+            "18446744073709551615",
+            "",
+            "inf",
+            "-Inf",
+            "1e20",
+            "NaN",
+        ] {
+            assert!(!Number::is_large(text), "{text}");
         }
         assert_eq!(Number::from_digits(""), None);
         assert_eq!(Number::from_digits("+5"), None);

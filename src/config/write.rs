@@ -217,7 +217,8 @@ impl Text {
             return Ok(());
         }
         // a number of more than 64 bits is no text that the schema takes, but was one when it was read
-        if !matches!(value, Value::Number(Number::Float(number)) if is_large(*number)) {
+        let is_large = knob.is_number() && Number::is_large(&text);
+        if !is_large {
             let refused = |reason| WriteErrorKind::Refused {
                 property: knob.name,
                 reason,
@@ -231,11 +232,6 @@ impl Text {
         self.line(["\t", knob.name, " ", &text]);
         Ok(())
     }
-}
-
-/// Whether digits of this size are a floating point number to Perl.
-fn is_large(number: f64) -> bool {
-    number >= 18_446_744_073_709_551_616.0
 }
 
 fn check_id(id: &ByteString<'_>, kind: SectionType, is_new: bool) -> Result<(), WriteErrorKind> {
@@ -267,6 +263,6 @@ fn stays_refused(line: &Line<'_>, kind: SectionType, section: &Section<'_>) -> b
 
 /// Whether what is written of a value sets it when it is read.
 fn is_read_back(value: &Value<'_>) -> bool {
-    let is_large = matches!(value, Value::Number(Number::Float(_)));
-    !is_large && value.to_text().is_some_and(|text| !text.is_empty())
+    let text = value.to_text();
+    text.is_some_and(|text| !text.is_empty() && !Number::is_large(&text))
 }

@@ -261,6 +261,11 @@ impl Knob {
         KNOBS.iter().find(|knob| knob.name == name)
     }
 
+    /// Whether its values are numbers.
+    pub fn is_number(&self) -> bool {
+        matches!(self.kind, Kind::Integer { .. })
+    }
+
     /// Whether sections of this type take it.
     pub fn is_for(&self, section: SectionType) -> bool {
         match self.place {
