@@ -1,11 +1,17 @@
 package PVE::Multipath::File;
 
-# Reading of whole files. What is absent is undef, what cannot be read is an error: an unreadable
-# file must never be taken for an empty one.
+# Whole files. What is absent is undef, what cannot be read is an error: an unreadable file must
+# never be taken for an empty one. What is replaced is so at once or not at all.
 
 use v5.36;
 
-use Errno qw(ENOENT);
+use Errno qw(EINTR ENOENT EWOULDBLOCK);
+use Fcntl qw(LOCK_EX LOCK_NB O_CREAT O_EXCL O_NOFOLLOW O_RDWR O_WRONLY);
+use IO::Handle ();
+use Time::HiRes qw(CLOCK_MONOTONIC);
+
+# How long to wait for somebody else's change, in seconds.
+our $LOCK_TIMEOUT = 10;
 
 sub read($path) {
     my $fh;
@@ -29,6 +35,75 @@ sub names($path) {
         die "cannot read directory '$path' - $!\n";
     }
     return [sort grep { $_ ne '.' && $_ ne '..' } readdir($dh)];
+}
+
+my sub write_new($path, $bytes, $like) {
+    # one that a killed process left behind
+    unlink($path) or $! == ENOENT or die "cannot remove '$path' - $!\n";
+    sysopen(my $fh, $path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, defined($like) ? 0600 : 0666)
+        or die "cannot create '$path' - $!\n";
+    binmode($fh);
+
+    my $fail = sub() { die "cannot write '$path' - $!\n" };
+    if (defined($like)) {
+        # the group may be the one that lets somebody read it; only root can keep the owner
+        chown($like->{uid}, $like->{gid}, $fh) or chown(-1, $like->{gid}, $fh);
+        chmod($like->{mode} & 07777, $fh) or $fail->();
+    }
+    (print {$fh} $bytes) && $fh->flush() && $fh->sync() && close($fh) or $fail->();
+    return;
+}
+
+# Readers see what was there before or what is there now. A link becomes a file.
+sub replace($path, $bytes) {
+    my @stat = stat($path);
+    die "cannot read '$path' - $!\n" if !@stat && $! != ENOENT;
+    my $like = @stat ? { mode => $stat[2], uid => $stat[4], gid => $stat[5] } : undef;
+
+    my $new = "$path.tmp.$$";
+    my $done = eval {
+        write_new($new, $bytes, $like);
+        rename($new, $path) or die "cannot replace '$path' - $!\n";
+        1;
+    };
+    if (!$done) {
+        my $err = $@;
+        unlink($new);
+        die $err;
+    }
+    return;
+}
+
+# Calls the code while nobody else does so with the same lock file, which is gone afterwards.
+sub locked($path, $code) {
+    my $now = sub() { Time::HiRes::clock_gettime(CLOCK_MONOTONIC) };
+    my $deadline = $now->() + $LOCK_TIMEOUT;
+
+    my $fh;
+    while (1) {
+        sysopen($fh, $path, O_RDWR | O_CREAT | O_NOFOLLOW, 0666)
+            or die "cannot lock '$path' - $!\n";
+        if (flock($fh, LOCK_EX | LOCK_NB)) {
+            # whoever had it may have removed the file since it was opened
+            my @ours = stat($fh);
+            my @present = lstat($path);
+            last if @present && "@ours[0, 1]" eq "@present[0, 1]";
+            next;
+        }
+        die "cannot lock '$path' - $!\n" if $! != EWOULDBLOCK && $! != EINTR;
+        die "cannot lock '$path' - somebody else has it for more than $LOCK_TIMEOUT seconds\n"
+            if $now->() >= $deadline;
+        Time::HiRes::sleep(0.02);
+    }
+
+    my @res;
+    my $done = eval { @res = $code->(); 1 };
+    my $err = $@;
+    unlink($path);
+    close($fh);
+
+    die $err if !$done;
+    return @res;
 }
 
 1;

@@ -10,7 +10,8 @@ PVE::Multipath::Source - where the data of the cluster comes from
     my $source = PVE::Multipath::Source->replay($dir);
 
 C<live> is the node's pmxcfs with its key-value store and the storage configuration, C<replay> a
-folder with recordings of them (its layout is in F<fixtures/replay/README.md>).
+folder with recordings of them (its layout is in F<fixtures/replay/README.md>). C<store> is for what
+is to be changed: it takes the folder, or undef for the cluster itself.
 
 =over
 
@@ -32,7 +33,19 @@ the sections of F<storage.cfg>
 
 =item config()
 
-the cluster's F<multipath.cfg>, parsed; an empty one if there is none
+the cluster's F<multipath.cfg>, parsed; an empty one if there is none. Warns of what was not
+understood in it.
+
+=item change_config($code)
+
+reads F<multipath.cfg>, calls the code with it, which gives the changed one or dies, and writes
+that, all under a lock. Gives what was written, and whether that was needed: a configuration that
+says the same as before leaves the file alone. Only a folder with recordings can be changed so far.
+
+=item tools_version()
+
+the version of multipath-tools that is installed on this node; undef if that is not known, or in
+a folder with recordings
 
 =item node($name)
 
@@ -46,11 +59,16 @@ use v5.36;
 
 use JSON::PP ();
 
+use PVE::Multipath::Command;
+use PVE::Multipath::Config;
 use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::RS::Multipath::Sections;
 
 our $PMXCFS = '/etc/pve';
+our $DPKG_QUERY = '/usr/bin/dpkg-query';
+
+my $CONFIG = 'multipath.cfg';
 
 # A broken module must not look like a missing one.
 my sub load_pve($module) {
@@ -70,6 +88,17 @@ sub replay($class, $dir) {
     die "'$dir' is no folder with recordings: " . (-e $dir ? 'not a directory' : $!) . "\n"
         if !-d $dir;
     return bless { replay => $dir }, $class;
+}
+
+my sub no_live_changes() {
+    die "changing the configuration in $PMXCFS is still to come, with the part of this software"
+        . " that works with the cluster; --replay DIR changes the $CONFIG of a folder with"
+        . " recordings\n";
+}
+
+sub store($class, $dir) {
+    no_live_changes() if !defined($dir);
+    return $class->replay($dir);
 }
 
 sub is_replay($self) {
@@ -145,13 +174,40 @@ sub storage_ids($self) {
 
 sub config($self) {
     my $dir = $self->{replay} // $PMXCFS;
-    my $raw = PVE::Multipath::File::read("$dir/multipath.cfg");
+    my $raw = PVE::Multipath::File::read("$dir/$CONFIG");
 
     # Without the cluster file system everything below it looks absent; that is not empty.
     die "'$PMXCFS' is not mounted - is pve-cluster running?\n"
         if !defined($raw) && !$self->is_replay() && !-e "$PMXCFS/.version";
 
-    return sections($raw);
+    return PVE::Multipath::Config->parse_config($CONFIG, $raw);
+}
+
+sub change_config($self, $code) {
+    no_live_changes() if !$self->is_replay();
+
+    return PVE::Multipath::File::locked("$self->{replay}/.$CONFIG.lock", sub() {
+        my $cfg = $self->config();
+        my $text = PVE::Multipath::Config->write_config($CONFIG, $code->($cfg));
+        return ($cfg, 0) if $text eq PVE::Multipath::Config->write_config($CONFIG, $cfg);
+
+        PVE::Multipath::File::replace("$self->{replay}/$CONFIG", $text);
+
+        # whatever there was to say has been said when it was read
+        local $SIG{__WARN__} = sub { };
+        return (PVE::Multipath::Config->parse_config($CONFIG, $text), 1);
+    });
+}
+
+sub tools_version($self) {
+    return undef if $self->is_replay();
+
+    my $format = '${db:Status-Status} ${Version}';
+    my $reply = eval {
+        PVE::Multipath::Command::run([$DPKG_QUERY, '-W', '-f', $format, 'multipath-tools']);
+    };
+    return undef if !defined($reply) || ($reply->{'exit-code'} // -1) != 0;
+    return $reply->{stdout} =~ m/\Ainstalled (\S+)\z/ ? $1 : undef;
 }
 
 sub node($self, $name = undef) {

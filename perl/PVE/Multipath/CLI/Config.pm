@@ -1,0 +1,253 @@
+package PVE::Multipath::CLI::Config;
+
+# pvemultipath config and problems: what the cluster's configuration says, and what is wrong in it.
+
+use v5.36;
+
+use List::Util qw(max);
+
+use PVE::Multipath::CLI::Output qw(
+    text characters terminal_width use_color print_lines print_data plural
+);
+use PVE::Multipath::Config;
+use PVE::Multipath::Text;
+
+my $EXIT_DONE = 0;
+
+my $EXIT_WARNINGS = 1;
+my $EXIT_ERRORS = 2;
+
+# In less, a knob's name or value would be broken.
+my $LEAST_KNOBS_WIDTH = 25;
+
+my $origins = { default => 'default', cluster => 'cluster', lun => 'LUN' };
+
+# --- what is wrong ---
+
+my sub config_of($source) {
+    my @warnings;
+    local $SIG{__WARN__} = sub($text) { push @warnings, $text };
+    return ($source->config(), \@warnings);
+}
+
+# What the parser warned of, as problems. The configuration's errors stand in the same sequence.
+my sub not_understood($cfg, $warnings) {
+    my @errors = ($cfg->{errors} // [])->@*;
+    my @problems;
+    for my $warning (@$warnings) {
+        my $message = $warning =~ s/\n\z//r;
+        my $problem = { severity => 'warning', code => 'not-understood', message => $message };
+        if (@errors) {
+            my ($context, $section, $key, $err) = $errors[0]->@{qw(context section key err)};
+            my $start = "$context (section '$section') - unable to parse value of '$key'";
+            if ($warning eq "$start: $err") {
+                $problem->@{qw(section property)} = ($section, $key);
+                shift @errors;
+            }
+        }
+        push @problems, $problem;
+    }
+    return @problems;
+}
+
+# Without a version that was asked for, the installed one counts, where it is known.
+my sub core_problems($source, $cfg, $version) {
+    if (defined($version)) {
+        my $problems = eval { PVE::Multipath::Config::problems($cfg, $version) };
+        die "--multipath-tools: $@" if $@;
+        return @$problems;
+    }
+    my $installed = $source->tools_version();
+    my $problems = eval { PVE::Multipath::Config::problems($cfg, $installed) } // do {
+        warn "the installed multipath-tools: $@";
+        PVE::Multipath::Config::problems($cfg);
+    };
+    return @$problems;
+}
+
+my sub all_problems($source, $cfg, $warnings, $version) {
+    my @found = (not_understood($cfg, $warnings), core_problems($source, $cfg, $version));
+    my @sorted = map {
+        my $severity = $_;
+        grep { $_->{severity} eq $severity } @found;
+    } qw(error warning);
+
+    for my $problem (@sorted) {
+        $problem->{$_} = characters($problem->{$_})
+            for grep { defined($problem->{$_}) } qw(section property message);
+    }
+    return \@sorted;
+}
+
+# '2 errors, 1 warning'
+my sub count_problems($problems) {
+    my %count = (error => 0, warning => 0);
+    $count{ $_->{severity} }++ for @$problems;
+    return join(', ', map { $count{$_} ? plural($count{$_}, $_) : () } qw(error warning));
+}
+
+my sub problem_lines($problems) {
+    return 'No problems.' if !@$problems;
+
+    my ($width, $colored) = (terminal_width(), use_color());
+    my @lines;
+    for my $problem (@$problems) {
+        my ($severity, $code, $section, $property) =
+            $problem->@{qw(severity code section property)};
+
+        # the parser's messages name the place themselves
+        my @place = $code eq 'not-understood' || !defined($section) ? () : "section '$section'";
+        push @place, $property if @place && defined($property);
+        my $sentence = join(': ', $severity, join(', ', @place) || (), $problem->{message});
+
+        my ($first, @more) =
+            PVE::Multipath::Text::wrap(PVE::Multipath::Text::one_line($sentence), $width, '    ');
+        my $state = $severity eq 'error' ? 'failed' : 'degraded';
+        # the line begins with it
+        substr($first, 0, length($severity)) =
+            PVE::Multipath::Text::color($severity, $state, $colored);
+        push @lines, $first, @more;
+    }
+    return (@lines, '', count_problems($problems));
+}
+
+sub problems($source, $opts) {
+    my ($cfg, $warnings) = config_of($source);
+    my $problems = all_problems($source, $cfg, $warnings, $opts->{'multipath-tools'});
+
+    if ($opts->{'output-format'} eq 'text') {
+        print_lines(problem_lines($problems));
+    } else {
+        print_data($problems, $opts->{'output-format'});
+    }
+    return $EXIT_ERRORS if grep { $_->{severity} eq 'error' } @$problems;
+    return @$problems ? $EXIT_WARNINGS : $EXIT_DONE;
+}
+
+# --- what is in force ---
+
+my sub knob_lines($knobs, $width) {
+    my @names = sort keys %$knobs;
+    my $columns = [
+        { title => 'KNOB', cells => [map { text($_) } @names] },
+        { title => 'VALUE', cells => [map { text($knobs->{$_}->{value}) } @names] },
+        { title => 'FROM', cells => [map { $origins->{ $knobs->{$_}->{from} } } @names] },
+    ];
+    PVE::Multipath::Text::shrink($columns, $width, 8);
+    return PVE::Multipath::Text::table($columns);
+}
+
+# 'KNOB VALUE' of each knob that the LUN's own section sets.
+my sub own_knobs($lun) {
+    my $knobs = $lun->{knobs};
+    my @own = grep { $knobs->{$_}->{from} eq 'lun' } sort keys %$knobs;
+    return map { text("$_ $knobs->{$_}->{value}") } @own;
+}
+
+# As many to a line as fit.
+my sub fill($parts, $width) {
+    my @lines;
+    for my $part (@$parts) {
+        if (@lines && PVE::Multipath::Text::width("$lines[-1], $part,") <= $width) {
+            $lines[-1] .= ", $part";
+            next;
+        }
+        $lines[-1] .= ',' if @lines;
+        push @lines, PVE::Multipath::Text::wrap($part, $width - 1, '  ');
+    }
+    return @lines;
+}
+
+# One line for each LUN, beside it what its own section sets, or below where there is no room.
+my sub lun_lines($luns, $width) {
+    my @rows = map {
+        my $lun = $luns->{$_};
+        [text($_), text($lun->{alias} // '-'), own_knobs($lun)]
+    } sort keys %$luns;
+    unshift @rows, ['LUN', 'ALIAS', 'OWN KNOBS'];
+
+    my ($wwid_width, $alias_width) = map {
+        my $i = $_;
+        max(map { PVE::Multipath::Text::width($_->[$i]) } @rows);
+    } 0, 1;
+    my $pad = sub($text, $columns) {
+        return $text . ' ' x max(0, $columns - PVE::Multipath::Text::width($text));
+    };
+
+    my $indent = $wwid_width + 2 + $alias_width + 2;
+    my $beside = $width - $indent >= $LEAST_KNOBS_WIDTH;
+    $indent = 4 if !$beside;
+
+    my @lines;
+    for my $row (@rows) {
+        my ($wwid, $alias, @knobs) = @$row;
+        my @knob_lines = fill(\@knobs, $width - $indent);
+
+        my $line = join('  ', $pad->($wwid, $wwid_width), $pad->($alias, $alias_width));
+        if ($beside) {
+            $line .= '  ' . (shift(@knob_lines) // '-');
+        } elsif (PVE::Multipath::Text::width($line) > $width) {
+            # nothing is lost: a WWID that was cut is another WWID
+            my $rest = $width - $indent;
+            push @lines, $wwid =~ m/.{1,$width}/g;
+            push @lines, map { ' ' x $indent . $_ } $alias =~ m/.{1,$rest}/g;
+            $line = pop @lines;
+        }
+        push @lines, $line =~ s/ +\z//r, map { ' ' x $indent . $_ } @knob_lines;
+    }
+    return @lines;
+}
+
+my sub lun_summary($luns) {
+    my $with_own = grep { scalar(own_knobs($_)) } values %$luns;
+    my $whose = $with_own == 1 ? 'its' : 'their';
+    return plural(scalar(keys %$luns), 'LUN') . ", $with_own with knobs of $whose own";
+}
+
+my sub config_lines($effective, $problems, $wwid) {
+    my $width = terminal_width();
+    my $wrap = sub($line) { PVE::Multipath::Text::wrap($line, $width, '    ') };
+    my $luns = $effective->{luns};
+    my @lines;
+
+    if (defined($wwid)) {
+        my $lun = $luns->{$wwid};
+        my @name = (text($wwid), defined($lun->{alias}) ? text($lun->{alias}) : ());
+        push @lines, $wrap->(join('  ', @name)), '';
+        push @lines, knob_lines($lun->{knobs}, $width) if $lun->{knobs}->%*;
+        push @lines, $wrap->('Nobody sets any knob of it: multipathd decides.')
+            if !$lun->{knobs}->%*;
+    } else {
+        push @lines, knob_lines($effective->{defaults}, $width), '';
+        push @lines, lun_lines($luns, $width), '', $wrap->(lun_summary($luns)) if %$luns;
+        push @lines, 'No LUN is allow-listed.' if !%$luns;
+    }
+
+    push @lines, '',
+        $wrap->(count_problems($problems) . ": 'pvemultipath problems' says what is wrong")
+        if @$problems;
+    return @lines;
+}
+
+sub config($source, $opts) {
+    my ($cfg, $warnings) = config_of($source);
+    warn $_ for @$warnings;
+
+    my $effective = PVE::Multipath::Config::effective($cfg);
+    my $wwid = $opts->{wwid};
+    if (defined($wwid)) {
+        my $lun = $effective->{luns}->{$wwid}
+            // die "--wwid: WWID '" . text(characters($wwid)) . "' is not configured\n";
+        $effective->{luns} = { $wwid => $lun };
+    }
+
+    if ($opts->{'output-format'} eq 'text') {
+        my $problems = all_problems($source, $cfg, $warnings, undef);
+        print_lines(config_lines($effective, $problems, $wwid));
+    } else {
+        print_data({ %$effective, digest => $cfg->{digest} }, $opts->{'output-format'});
+    }
+    return $EXIT_DONE;
+}
+
+1;

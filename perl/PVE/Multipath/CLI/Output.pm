@@ -1,0 +1,120 @@
+package PVE::Multipath::CLI::Output;
+
+# What pvemultipath's commands print with: the terminal, the output formats, words.
+
+use v5.36;
+
+use CPAN::Meta::YAML ();
+use Exporter qw(import);
+use I18N::Langinfo ();
+use JSON::PP ();
+use List::Util qw(max);
+use POSIX ();
+
+use PVE::Multipath::Text;
+
+our @EXPORT_OK = qw(
+    text characters terminal_width use_color encoded print_lines print_data print_json plural
+    is_count
+);
+
+my $NO_TERMINAL_WIDTH = 100;
+my $LEAST_WIDTH = 40;
+
+sub text($value) {
+    return PVE::Multipath::Text::safe($value);
+}
+
+# Files and arguments come as bytes. What is no UTF-8 stays as it is, a character for each byte.
+sub characters($text) {
+    my $decoded = $text;
+    return utf8::downgrade($decoded, 1) && utf8::decode($decoded) ? $decoded : $text;
+}
+
+# --- the terminal ---
+
+sub terminal_width() {
+    return max($1, $LEAST_WIDTH) if ($ENV{COLUMNS} // '') =~ m/\A([1-9][0-9]{0,4})\z/;
+    return $NO_TERMINAL_WIDTH if !-t STDOUT;
+
+    # stty asks about its standard input
+    my $size = '';
+    if (open(my $saved, '<&', \*STDIN)) {
+        if (open(STDIN, '<&', \*STDOUT)) {
+            $size = qx{stty size 2>/dev/null} // '';
+            open(STDIN, '<&', $saved);
+        }
+    }
+    return $size =~ m/\A\d+ ([1-9]\d*)\s*\z/ ? max($1, $LEAST_WIDTH) : 80;
+}
+
+sub use_color() {
+    return 0 if !-t STDOUT || length($ENV{NO_COLOR} // '');
+    return ($ENV{TERM} // '') !~ m/\A(?:dumb)?\z/;
+}
+
+# What the terminal cannot show is escaped.
+sub encoded($string) {
+    POSIX::setlocale(POSIX::LC_CTYPE(), '');
+    my $codeset = I18N::Langinfo::langinfo(I18N::Langinfo::CODESET()) // '';
+    if ($codeset !~ m/\Autf-?8\z/i) {
+        $string =~ s/([^\x00-\x7f])/sprintf('\\x{%x}', ord($1))/ge;
+    }
+    utf8::encode($string);
+    return $string;
+}
+
+sub print_lines(@lines) {
+    print STDOUT encoded(join('', map { "$_\n" } @lines));
+    return;
+}
+
+# --- output formats ---
+
+# JSON with nothing but ASCII: control characters beyond it (C1) steer a terminal as well.
+my sub ascii_json($bytes) {
+    my $json = $bytes;
+    utf8::decode($json);
+    return $json =~ s{([^\x20-\x7e\n])}{
+        my $code = ord($1);
+        $code < 0x10000
+            ? sprintf('\\u%04x', $code)
+            : sprintf(
+                '\\u%04x\\u%04x',
+                0xd800 + (($code - 0x10000) >> 10), 0xdc00 + (($code - 0x10000) & 0x3ff),
+            );
+    }gerx;
+}
+
+# A text that is JSON already, as bytes.
+sub print_json($bytes) {
+    print STDOUT ascii_json($bytes), "\n";
+    return;
+}
+
+sub print_data($data, $format) {
+    if ($format eq 'yaml') {
+        my $yaml = CPAN::Meta::YAML->new($data)->write_string();
+        # the writer has put texts with these into double quotes
+        $yaml =~ s/([\x7f-\x9f])/sprintf('\\x%02x', ord($1))/ge;
+        utf8::encode($yaml);
+        print STDOUT $yaml;
+    } else {
+        my $json = JSON::PP->new()->ascii()->canonical();
+        $json->pretty() if $format eq 'json-pretty';
+        print STDOUT $json->encode($data) =~ s/\n?\z/\n/r;
+    }
+    return;
+}
+
+# --- words ---
+
+sub plural($count, $word) {
+    return $count == 1 ? "$count $word" : "$count ${word}s";
+}
+
+sub is_count($value) {
+    return defined($value) && !ref($value) && $value =~ m/\A-?[0-9]+\z/;
+}
+
+1;

@@ -1,0 +1,70 @@
+package PVE::Multipath::CLI::Reasons;
+
+# The reasons of a map's or a cell's health, in words.
+
+use v5.36;
+
+use Exporter qw(import);
+
+use PVE::Multipath::CLI::Output qw(text plural is_count);
+use PVE::Multipath::Text;
+
+our @EXPORT_OK = qw(reason_text of_paths);
+
+# Facts of a map or a cell: { paths-active, paths-total }.
+sub of_paths($facts) {
+    my ($active, $total) = $facts->@{qw(paths-active paths-total)};
+    return '' if !is_count($active) || !is_count($total);
+    return " ($active of " . plural($total, 'path') . ' active)';
+}
+
+my $reason_texts = {
+    'path-failed' => sub($reason, $facts) {
+        my @devs = map { text($_) } ($reason->{devs} // [])->@*;
+        my $count = is_count($reason->{count}) ? $reason->{count} : scalar(@devs);
+        return 'some path failed' . of_paths($facts) if !$count;
+        return plural($count, 'path') . ' failed' . of_paths($facts) if !@devs;
+
+        my $more = $count - @devs;
+        my $who = join(', ', @devs) . ($more > 0 ? " and $more more" : '');
+        return "$who failed" . of_paths($facts);
+    },
+    'all-paths-failed' => sub($reason, $facts) {
+        my $count = $reason->{count};
+        return 'all paths failed' if !is_count($count);
+        return $count == 1 ? 'its only path failed' : "all $count paths failed";
+    },
+    'no-paths' => sub($reason, $facts) { 'the map has no path left' },
+    'path-gone' => sub($reason, $facts) {
+        my ($present, $expected) = $reason->@{qw(present expected)};
+        return 'paths are gone' if !is_count($present) || !is_count($expected);
+        return plural($expected - $present, 'path') . " gone ($present of $expected there)";
+    },
+    'not-assembled' => sub($reason, $facts) { 'no map for this LUN' },
+    'node-offline' => sub($reason, $facts) { 'the node is offline' },
+    'reporter-stale' => sub($reason, $facts) {
+        my $age = $reason->{age};
+        return 'the last report is out of date' if !is_count($age);
+        return 'the last report is ' . PVE::Multipath::Text::age(-$age) . ' in the future'
+            if $age < 0;
+        return 'the last report is ' . PVE::Multipath::Text::age($age) . ' old';
+    },
+    'bad-broadcast' => sub($reason, $facts) {
+        my $detail = $reason->{detail};
+        return 'the report cannot be read' . (defined($detail) ? ': ' . text($detail) : '');
+    },
+    'newer-broadcast' => sub($reason, $facts) {
+        my $format = $reason->{format};
+        return 'the report was made by a newer version'
+            . (is_count($format) && $format >= 0 ? " (format $format)" : '');
+    },
+    'unknown-state' => sub($reason, $facts) { 'the node reports a state that is not known' },
+};
+
+sub reason_text($reason, $facts) {
+    my $code = $reason->{code} // 'unknown reason';
+    my $render = $reason_texts->{$code};
+    return defined($render) ? $render->($reason, $facts) : text($code);
+}
+
+1;

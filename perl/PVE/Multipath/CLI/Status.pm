@@ -1,0 +1,274 @@
+package PVE::Multipath::CLI::Status;
+
+# pvemultipath status: the matrix of the cluster, and why a cell is not optimal.
+
+use v5.36;
+
+use JSON::PP ();
+use List::Util qw(max);
+
+use PVE::Multipath;
+use PVE::Multipath::CLI::Output qw(
+    text terminal_width use_color print_lines print_data print_json plural is_count
+);
+use PVE::Multipath::CLI::Reasons qw(reason_text of_paths);
+use PVE::Multipath::Text;
+
+my $EXIT_OPTIMAL = 0;
+my $EXIT_PROBLEM = 1;
+my $EXIT_FAILED = 2;
+
+# LUNs that are listed by name below the table when they share a reason.
+my $MOST_NAMES = 8;
+
+# Told apart without colour, and short where there are many nodes.
+my $short_states = {
+    optimal => 'ok',
+    degraded => 'DEG',
+    missing => 'MISS',
+    failed => 'FAIL',
+    unknown => '?',
+};
+
+# The text of a cell, in full or as short as it can be told apart.
+my sub cell_text($cell, $short) {
+    return '-' if !defined($cell);
+
+    my $state = $cell->{state};
+    my ($active, $total) = $cell->@{qw(paths-active paths-total)};
+    my $numbers = is_count($active) && is_count($total) ? " $active/$total" : '';
+
+    return $state . $numbers if !$short;
+    # the numbers of an old report, next to nothing else, would look like a fact
+    return $state eq 'unknown' ? '?' : ($short_states->{$state} // text($state)) . $numbers;
+}
+
+my sub node_columns($luns, $nodes, $short) {
+    return map {
+        my $node = $_;
+        my @cells = map { $_->{nodes}->{$node} } @$luns;
+        {
+            title => text($node),
+            cells => [map { cell_text($_, $short) } @cells],
+            states => [map { defined($_) ? $_->{state} : undef } @cells],
+        };
+    } @$nodes;
+}
+
+# As many node columns to a block as fit beside the first columns; each further block repeats what
+# tells the LUNs apart.
+my sub matrix_blocks($first, $repeated, $node_columns, $width) {
+    # all nodes side by side, if that is possible at all
+    my $together = [@$repeated, @$node_columns];
+    return ($first, $together) if PVE::Multipath::Text::table_width($together) <= $width;
+
+    my @blocks;
+    my @columns = @$first;
+    my $pending = [@$node_columns];
+
+    while (1) {
+        my $fixed = scalar(@columns);
+        while (@$pending) {
+            last
+                if PVE::Multipath::Text::table_width([@columns, $pending->[0]]) > $width
+                # even where it does not fit: it has to be somewhere
+                && !(@blocks && @columns == $fixed);
+            push @columns, shift @$pending;
+        }
+        push @blocks, [@columns];
+        last if !@$pending;
+        @columns = map { { %$_ } } @$repeated;
+    }
+    return @blocks;
+}
+
+my sub matrix_lines($luns, $width, $colored) {
+    my %seen;
+    $seen{$_}++ for map { keys $_->{nodes}->%* } @$luns;
+    my $nodes = [PVE::Multipath::Text::by_number([keys %seen])];
+
+    my $wwid = { title => 'LUN', cells => [map { text($_->{wwid}) } @$luns] };
+    my $alias = { title => 'ALIAS', cells => [map { text($_->{alias} // '-') } @$luns] };
+    my $state = {
+        title => 'STATE',
+        cells => [map { $_->{'cluster-state'} } @$luns],
+        states => [map { $_->{'cluster-state'} } @$luns],
+    };
+    my $used_by = { title => 'USED BY', cells => [map { text($_->{'used-by'} // '-') } @$luns] };
+    my $size =
+        { title => 'SIZE', cells => [map { PVE::Multipath::Text::size($_->{size}) } @$luns] };
+    my $first = [$wwid, $alias, $state, $used_by, $size];
+
+    for my $short (0, 1) {
+        my @columns = (@$first, node_columns($luns, $nodes, $short));
+        next if PVE::Multipath::Text::table_width(\@columns) > $width;
+        return ($short, PVE::Multipath::Text::table(\@columns, $colored));
+    }
+
+    # Several blocks. An alias tells LUNs apart in less space, where each has one of its own.
+    my %labels = map { ($_->{alias} // $_->{wwid}) => 1 } @$luns;
+    my $label = {
+        title => 'LUN',
+        cells => [
+            scalar(keys %labels) == @$luns
+            ? map { text($_->{alias} // $_->{wwid}) } @$luns
+            : $wwid->{cells}->@*
+        ],
+    };
+    PVE::Multipath::Text::shrink($first, $width, 8);
+    PVE::Multipath::Text::shrink([$label], int($width / 2), 8);
+
+    my ($short, @blocks);
+    for my $try (0, 1) {
+        my @node_columns = node_columns($luns, $nodes, $try);
+        $_->{width} = max(12, max(map { length } $_->{cells}->@*)) for @node_columns;
+        ($short, @blocks) = ($try, matrix_blocks($first, [$label], \@node_columns, $width));
+        # in words, as long as that takes no more than one block below the first
+        last if @blocks <= 2;
+    }
+
+    my @lines;
+    for my $block (@blocks) {
+        push @lines, '' if @lines;
+        push @lines, PVE::Multipath::Text::table($block, $colored);
+    }
+    return ($short, @lines);
+}
+
+# One entry for each reason of each cell that is not optimal; LUNs that share one on a node
+# together.
+my sub reason_lines($luns, $width) {
+    my %groups;
+
+    for my $lun (@$luns) {
+        for my $node (keys $lun->{nodes}->%*) {
+            my $cell = $lun->{nodes}->{$node};
+            next if $cell->{state} eq 'optimal';
+
+            my @texts = map { reason_text($_, $cell) } ($cell->{reasons} // [])->@*;
+            # a peer need not give any
+            @texts = (of_paths($cell) =~ s/\A \((.*)\)\z/$1/r || 'no reason given') if !@texts;
+
+            for my $words (@texts) {
+                my $group = $groups{$node}->{"$cell->{state}: $words"} //=
+                    { text => "$cell->{state}: $words", first => $lun->{wwid}, luns => [] };
+                push $group->{luns}->@*, text($lun->{alias} // $lun->{wwid});
+            }
+        }
+    }
+
+    my @lines;
+    for my $node (PVE::Multipath::Text::by_number([keys %groups])) {
+        my @sorted = sort { $a->{first} cmp $b->{first} || $a->{text} cmp $b->{text} }
+            values $groups{$node}->%*;
+        for my $group (@sorted) {
+            # the table shows which
+            my @names = $group->{luns}->@*;
+            my $who = @names > $MOST_NAMES ? scalar(@names) . ' LUNs' : join(', ', @names);
+            push @lines,
+                PVE::Multipath::Text::wrap(text($node) . ": $who $group->{text}", $width, '    ');
+        }
+    }
+    return @lines;
+}
+
+my sub apply_lines($nodes, $now, $width) {
+    my @lines;
+    for my $node (PVE::Multipath::Text::by_number([keys %$nodes])) {
+        my ($error, $time) = $nodes->{$node}->@{qw(apply-error apply-time)};
+        my $when = is_count($time) && is_count($now) && $now >= $time
+            ? ' ' . PVE::Multipath::Text::age($now - $time) . ' ago'
+            : '';
+        push @lines,
+            PVE::Multipath::Text::wrap(
+                text($node) . ": applying the configuration failed$when: "
+                    . PVE::Multipath::Text::one_line($error),
+                $width, '    ',
+            );
+    }
+    return @lines;
+}
+
+my sub status_summary($luns, $nodes) {
+    my %count;
+    $count{ $_->{'cluster-state'} }++ for @$luns;
+    my @worst_first = qw(failed missing degraded unknown optimal);
+    my @states = map { "$count{$_} $_" } grep { $count{$_} } @worst_first;
+    my $line = plural(scalar(@$luns), 'LUN') . ': ' . join(', ', @states);
+
+    my $failed = scalar(keys %$nodes);
+    $line .= '; ' . plural($failed, 'node') . ' could not apply the configuration' if $failed;
+    return $line;
+}
+
+my sub status_exit_code($status) {
+    my %states;
+    for my $lun ($status->{luns}->@*) {
+        $states{$_}++
+            for $lun->{'cluster-state'}, map { $_->{state} } values $lun->{nodes}->%*;
+    }
+    return $EXIT_FAILED if grep { $_->{'cluster-state'} eq 'failed' } $status->{luns}->@*;
+    return $EXIT_PROBLEM if grep { $_ ne 'optimal' } keys %states;
+    return $EXIT_PROBLEM if $status->{nodes}->%*;
+    return $EXIT_OPTIMAL;
+}
+
+my sub status_lines($status, $now) {
+    my ($luns, $nodes) = $status->@{qw(luns nodes)};
+    my $width = terminal_width();
+
+    my @lines;
+    if (@$luns) {
+        my ($short, @matrix) = matrix_lines($luns, $width, use_color());
+        push @lines, @matrix;
+        if ($short) {
+            my @legend =
+                map { "$short_states->{$_} $_" } qw(optimal degraded missing failed unknown);
+            push @lines, '', PVE::Multipath::Text::wrap(join(', ', @legend), $width, '    ');
+        }
+    } else {
+        push @lines, PVE::Multipath::Text::wrap($_, $width, '    ') for (
+            'No LUN is allow-listed, and no node reports a multipath map.',
+            "To begin: name a LUN in /etc/pve/multipath.cfg ('wwid: <WWID>'); 'lsblk -o"
+                . " NAME,SIZE,WWN,VENDOR,MODEL' shows which disks a node sees.",
+        );
+    }
+
+    my @below = (
+        reason_lines($luns, $width),
+        apply_lines($nodes, $now, $width),
+    );
+    push @lines, '', @below if @below;
+    push @lines, '', PVE::Multipath::Text::wrap(status_summary($luns, $nodes), $width, '    ')
+        if @$luns;
+
+    return @lines;
+}
+
+my sub decode_json_text($bytes) {
+    my $class = eval { require JSON::XS; 'JSON::XS' } // 'JSON::PP';
+    return $class->new()->utf8()->decode($bytes);
+}
+
+sub run($source, $opts) {
+    PVE::Cluster::cfs_update(1) if !$source->is_replay();
+
+    my $args = PVE::Multipath::cluster_status_args($source);
+    my $format = $opts->{'output-format'};
+
+    if ($format eq 'json') {
+        my $json = PVE::Multipath::cluster_status_json($args);
+        print_json($json);
+        return status_exit_code(decode_json_text($json));
+    }
+
+    my $status = PVE::Multipath::cluster_status($args);
+    if ($format eq 'text') {
+        print_lines(status_lines($status, $args->{now}));
+    } else {
+        print_data($status, $format);
+    }
+    return status_exit_code($status);
+}
+
+1;

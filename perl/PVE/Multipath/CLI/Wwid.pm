@@ -1,0 +1,84 @@
+package PVE::Multipath::CLI::Wwid;
+
+# pvemultipath wwid add, set and remove: changes of the allow-list, its aliases and knobs.
+
+use v5.36;
+
+use PVE::Multipath::CLI::Output qw(text characters terminal_width print_lines print_data);
+use PVE::Multipath::Config;
+use PVE::Multipath::Text;
+
+# An option for each knob, whatever knobs there are.
+sub knob_options() {
+    return map { "$_=s" } sort keys PVE::Multipath::Config::wwid_api_schema()->%*;
+}
+
+my sub knobs_of($opts) {
+    my $schema = PVE::Multipath::Config::wwid_api_schema();
+    return { map { $_ => $opts->{$_} } grep { defined($opts->{$_}) } keys %$schema };
+}
+
+my sub value_text($schema) {
+    return $schema->{typetext} if defined($schema->{typetext});
+    return '<' . join(' | ', $schema->{enum}->@*) . '>' if defined($schema->{enum});
+    return "<$schema->{type}>" . (defined($schema->{minimum}) ? " ($schema->{minimum} - N)" : '');
+}
+
+sub knob_help() {
+    my $schema = PVE::Multipath::Config::wwid_api_schema();
+    my $width = terminal_width();
+    my $wrap = sub($text, $indent, $more = '') {
+        my @lines = PVE::Multipath::Text::wrap(text($text), $width - $indent, $more);
+        return map { ' ' x $indent . $_ } @lines;
+    };
+    my @lines;
+    for my $knob (sort keys %$schema) {
+        push @lines, @lines ? '' : 'Knobs:';
+        push @lines, $wrap->("--$knob " . value_text($schema->{$knob}), 4, '    ');
+        push @lines, $wrap->($schema->{$knob}->{description}, 8);
+    }
+    print_lines(@lines);
+    return;
+}
+
+my sub print_result($opts, $wwid, $cfg, $result, $hint = '') {
+    $wwid = characters($wwid);
+    if ($opts->{'output-format'} eq 'text') {
+        my $text = $result eq 'already-there' ? 'already there, unchanged' : $result;
+        print_lines(text($wwid) . ": $text$hint");
+    } else {
+        my $data = { wwid => $wwid, result => $result, digest => $cfg->{digest} };
+        print_data($data, $opts->{'output-format'});
+    }
+    return 0;
+}
+
+sub add($source, $opts, $wwid) {
+    my $set = knobs_of($opts);
+    my ($cfg, $changed) = $source->change_config(sub($cfg) {
+        return PVE::Multipath::Config::add_wwid($cfg, $wwid, $set, $opts->{digest});
+    });
+    my $hint = !$changed && %$set ? " ('pvemultipath wwid set' changes it)" : '';
+    return print_result($opts, $wwid, $cfg, $changed ? 'added' : 'already-there', $hint);
+}
+
+sub set($source, $opts, $wwid) {
+    my $set = knobs_of($opts);
+    my $delete = defined($opts->{delete}) ? join(',', $opts->{delete}->@*) : undef;
+    die "nothing to set or to delete, name a knob: 'pvemultipath wwid --help' lists them\n"
+        if !%$set && !length($delete // '');
+
+    my ($cfg, $changed) = $source->change_config(sub($cfg) {
+        return PVE::Multipath::Config::update_wwid($cfg, $wwid, $set, $delete, $opts->{digest});
+    });
+    return print_result($opts, $wwid, $cfg, $changed ? 'changed' : 'unchanged');
+}
+
+sub remove($source, $opts, $wwid) {
+    my ($cfg) = $source->change_config(sub($cfg) {
+        return PVE::Multipath::Config::remove_wwid($cfg, $wwid, $opts->{digest});
+    });
+    return print_result($opts, $wwid, $cfg, 'removed');
+}
+
+1;
