@@ -1,13 +1,14 @@
 package BenchData;
 
-# Inputs for `make bench`: a daemon's reply and a cluster's broadcasts of any size, always the same.
+# Inputs for `make bench`: a daemon's reply, a cluster's broadcasts and its configuration, of any
+# size, always the same.
 
 use v5.36;
 
 use JSON::XS ();
 
 sub wwid($number) {
-    return sprintf('36001405%024x', 0xabc0000 + $number);
+    return sprintf('36001405%025x', 0xabc0000 + $number);
 }
 
 my sub sd_name($number) {
@@ -134,6 +135,61 @@ sub cluster($nodes, $luns) {
         },
         config => { ids => \%ids, order => \%order, digest => '0' x 40 },
     };
+}
+
+# A multipath.cfg as write_config writes it: each LUN has an alias and two or three knobs, here in
+# the order of their names.
+sub config($luns) {
+    my @policies = qw(multibus group_by_prio failover);
+    my $text = "defaults: defaults\n\tfind-multipaths strict\n\tno-path-retry queue\n"
+        . "\tpolling-interval 10\n\tuser-friendly-names no\n\n";
+    for my $lun (0 .. $luns - 1) {
+        my @knobs = (
+            'expected-paths ' . ($lun % 2 ? 8 : 4),
+            'no-path-retry ' . ($lun % 4 ? 12 + $lun % 7 : 'fail'),
+            "path-grouping-policy $policies[$lun % @policies]",
+            'path-selector service-time 0',
+            'rr-min-io-rq ' . (1 + $lun % 100),
+        );
+        my $first = $lun % 3;
+        my @chosen = $lun % 2 ? @knobs[$first, $first + 2] : @knobs[$first .. $first + 2];
+        $text .= join("\n\t", 'wwid: ' . wwid($lun), "alias san-lun$lun", @chosen) . "\n\n";
+    }
+    return $text;
+}
+
+# A multipath.cfg with something wrong in nearly every line.
+sub faulty_config() {
+    return <<'END';
+# comment
+stray line
+defaults: defaults
+	find-multipaths maybe
+	polling-interval 0
+	polling-interval 1e3
+	polling-interval +010
+	alias misplaced
+
+wwid:360014050000000000000000000abcdef
+	alias -x
+	alias san-a
+	alias san-b
+	bogus 1
+	no-path-retry
+	no-path-retry never
+  # comment
+	path-selector   service-time 0
+	expected-paths none
+	type defaults
+not indented
+wwid: swallowed
+
+frob: skipped
+	alias x
+
+wwid: 360014050000000000000000000abcdef
+	failback 018
+END
 }
 
 1;
