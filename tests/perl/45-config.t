@@ -122,14 +122,15 @@ my $by_id = {
 
 my %wanted = map { $_->{name} => $_ } recorded('write.expected.jsonl');
 my @write_cases = recorded('write.input.jsonl');
-my %as_given = map { $_->{name} => frozen($_->{ids}) } recorded('write.input.jsonl');
+# By value: perlmod reads a number that JSON::PP has made as text, and leaves it so.
+my %as_given = map { $_->{name} => $_->{ids} } recorded('write.input.jsonl');
 is(scalar(@write_cases), 46, 'all recorded configurations');
 
 my sub write_case($case) {
     my $name = $case->{name};
     my $want = $wanted{$name};
     # a number that was never a text, which JSON::PP's was
-    $case->{ids}->{a} = { type => 'wwid', 'rr-min-io-rq' => 1e20 } if $name eq 'W33 big number';
+    $case->{ids}->{a}->{'rr-min-io-rq'} = 1e20 if $name eq 'W33 big number';
     my $cfg = { ids => $case->{ids}, order => $case->{order} };
 
     my ($text, @warnings) = warnings_of(sub { eval { text_of($cfg) } });
@@ -140,13 +141,13 @@ my sub write_case($case) {
         is($text, undef, "$name: refused");
         like($err, $message, "$name: for this reason");
         like($err, qr/\Asection '.*\n\z/s, "$name: with the section");
-        is(frozen($case->{ids}), $as_given{$name}, "$name: left as it was");
+        is_deeply($case->{ids}, $as_given{$name}, "$name: left as it was");
         return;
     }
     my ($written, $order) = ($by_id->{$name} // [$want->{written}, $want->{order}])->@*;
     is($text, $written, "$name: written") or diag($err);
     is_deeply($cfg->{order} // {}, $order // { a => 1 }, "$name: positions");
-    is(frozen($case->{ids}), $as_given{$name}, "$name: sections as they were");
+    is_deeply($case->{ids}, $as_given{$name}, "$name: sections as they were");
 }
 write_case($_) for @write_cases;
 
