@@ -278,6 +278,7 @@ impl Polling {
             let code = FindingCode::ReadAsOther;
             let note = Note::warning(code, at, message);
             self.notes.push(note.silent());
+            defaults.remove("max_polling_interval");
         }
         if let Some((interval, max)) = taken {
             defaults.insert("polling_interval".to_owned(), interval.to_string());
@@ -331,6 +332,19 @@ mod tests {
             u32::MAX - 1,
         ] {
             assert!(alone(interval), "{interval}");
+        }
+    }
+
+    // Measured with 0.9.4 and later: it is as if the keyword was not there.
+    #[test]
+    fn no_longest_interval() {
+        let text = b"defaults {\n\tmax_polling_interval 0\n}\n";
+        for version in crate::overrides::VERSIONS {
+            assert!(
+                crate::overrides::effective(&[text], version)
+                    .defaults
+                    .is_empty()
+            );
         }
     }
 }
