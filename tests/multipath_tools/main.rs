@@ -15,9 +15,8 @@ mod overrides;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use oracle::{Tree, Values, read_dump};
+use oracle::{Tree, Values, read_dump, runner};
 use proptest::prelude::*;
-use proptest::test_runner::{Config as RunnerConfig, TestRunner};
 use pve_multipath::config;
 use pve_multipath::knobs::{Knob, SectionType};
 use pve_multipath::render;
@@ -146,12 +145,7 @@ fn expected(knobs: &BTreeMap<&'static str, String>, version: ToolsVersion) -> Va
 #[ignore = "needs the programs of several Debian releases"]
 fn what_is_rendered_means_what_was_configured() {
     let trees = Tree::all("rendered");
-    let config = RunnerConfig {
-        cases: 300,
-        failure_persistence: None,
-        ..RunnerConfig::default()
-    };
-    TestRunner::new(config)
+    runner(300)
         .run(&configuration(), |wanted| {
             let text = text_of(&wanted);
             let parsed = config::parse("multipath.cfg", text.as_bytes());
@@ -235,13 +229,8 @@ fn hostile_values_mean_nothing_else() {
     ];
     let value = prop::collection::vec(piece, 1..5).prop_map(|pieces| pieces.concat());
     let knob = prop::sample::select(SectionType::Wwid.knobs().collect::<Vec<_>>());
-    let config = RunnerConfig {
-        cases: 20_000,
-        failure_persistence: None,
-        ..RunnerConfig::default()
-    };
     let rendered = std::cell::Cell::new(0);
-    TestRunner::new(config)
+    runner(20_000)
         .run(&(knob, value), |(knob, value)| {
             let Ok(setting) = Setting::new(knob, &value) else {
                 return Ok(());
@@ -281,17 +270,12 @@ fn hostile_values_mean_nothing_else() {
 #[ignore = "needs the programs of several Debian releases"]
 fn quoting_holds_any_text() {
     let trees = Tree::all("quoting");
-    let config = RunnerConfig {
-        cases: 500,
-        failure_persistence: None,
-        ..RunnerConfig::default()
-    };
     let text = prop_oneof![
         "[ -~]{0,20}",
         "[\"#!{}\\\\' a]{1,10}",
         "[ -~\u{a0}-\u{2fff}]{0,20}"
     ];
-    TestRunner::new(config)
+    runner(500)
         .run(&text, |value| {
             prop_assume!(!value.contains('/')); // multipathd takes none in an alias
             let quoted = render::quote(&value).unwrap();

@@ -5,7 +5,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use pve_multipath::tools_version::ToolsVersion;
+
+/// Runs the same random cases each time, so that what fails was just broken. With ORACLE_TIMES set, it
+/// runs others, so many times as many: that is how new faults are found.
+pub(crate) fn runner(cases: u32) -> TestRunner {
+    let times = std::env::var("ORACLE_TIMES").map(|times| times.parse::<u32>().unwrap());
+    let config = Config {
+        cases: cases * times.clone().unwrap_or(1),
+        failure_persistence: None,
+        max_shrink_iters: 2000,
+        ..Config::default()
+    };
+    match times {
+        Ok(_) => TestRunner::new(config),
+        Err(_) => {
+            let same = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+            TestRunner::new_with_rng(config, same)
+        }
+    }
+}
 
 /// A tree of a Debian release with its multipath-tools.
 pub(crate) struct Tree {

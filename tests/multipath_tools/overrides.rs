@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config as RunnerConfig, TestRunner};
 use pve_multipath::byte_string::ByteString;
 use pve_multipath::overrides::{self, Effective, Finding, FindingCode, Severity, Values};
 
-use crate::oracle::{Answer, Tree};
+use crate::oracle::{Answer, Tree, runner};
 
 /// May be found where multipath is silent.
 const IN_SILENCE: [FindingCode; 10] = [
@@ -132,21 +131,14 @@ fn is_about_the_machine(text: &[u8]) -> bool {
     has(b"max_fds") || has(b"uid") || has(b"gid")
 }
 
-/// Tries random texts: some, or as many as ORACLE_CASES says.
+/// Tries random texts.
 fn run(name: &str, texts: impl Strategy<Value = Vec<u8>>) {
-    let cases = std::env::var("ORACLE_CASES").map_or(400, |cases| cases.parse().unwrap());
     let trees = Tree::all(name);
     let bases: Vec<Effective> = trees
         .iter()
         .map(|tree| Effective::from_dump(&tree.ask(&[]).dump).unwrap())
         .collect();
-    let config = RunnerConfig {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 2000,
-        ..RunnerConfig::default()
-    };
-    TestRunner::new(config)
+    runner(400)
         .run(&texts, |text| {
             prop_assume!(!is_about_the_machine(&text));
             for (tree, base) in trees.iter().zip(&bases) {
