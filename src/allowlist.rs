@@ -4,22 +4,40 @@ use std::collections::BTreeSet;
 
 use crate::Wwid;
 
+/// An entry of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The WWID, which need not be a valid one.
+    pub wwid: &'a [u8],
+    /// Whether the line holds nothing else. multipath finds others, but cannot remove them.
+    pub is_plain: bool,
+}
+
+/// Gives the entries of the file in their order, with what `multipath -w` needs to know.
+pub fn entries(text: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+    text.split_inclusive(|&byte| byte == b'\n')
+        .filter_map(|line| {
+            let rest = line.strip_prefix(b"/")?;
+            let end = rest.iter().position(|&byte| byte == b'/')?;
+            let wwid = rest.get(..end).filter(|wwid| !wwid.is_empty())?;
+            let is_plain = rest.get(end..) == Some(b"/\n");
+            Some(Entry { wwid, is_plain })
+        })
+}
+
+/// Whether `multipath -a` can add to the file: it appends, and joins what it adds to a last line
+/// without a line feed, where nothing finds it any more.
+pub fn can_be_added_to(text: &[u8]) -> bool {
+    text.is_empty() || text.ends_with(b"\n")
+}
+
 /// Gives the entries of the file in their order.
 ///
 /// An entry is a line that starts with `/` and has another one later; what follows that is
 /// ignored, as multipathd ignores it (libmultipath/wwids.c). Everything else is a comment. An
 /// entry need not be a valid [`Wwid`](crate::Wwid), nor UTF-8, which is why bytes come back.
 pub fn parse_wwids(text: &[u8]) -> Vec<&[u8]> {
-    let entry = |line: &'_ [u8]| -> Option<usize> {
-        line.strip_prefix(b"/")?.iter().position(|&b| b == b'/')
-    };
-    let lines = text.split(|&b| b == b'\n');
-    lines
-        .filter_map(|line| {
-            line.get(1..entry(line)? + 1)
-                .filter(|wwid| !wwid.is_empty())
-        })
-        .collect()
+    entries(text).map(|entry| entry.wwid).collect()
 }
 
 /// Renders the file with these entries, sorted.

@@ -41,6 +41,7 @@ pub mod node;
 pub mod number;
 mod object;
 pub mod overrides;
+pub mod plan;
 pub mod reason;
 pub mod render;
 pub mod scalar;

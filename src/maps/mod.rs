@@ -4,6 +4,7 @@
 //! error replies. The format is that of multipath-tools 0.9 to 0.15: its `major_version` has been
 //! 0 in every release, and fields that a version does not know are absent.
 
+mod in_use;
 mod json;
 mod repair;
 mod reply;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use crate::reason::{Device, MAX_DEVICES};
 use crate::{Health, Reason, Transport, Wwid};
 
+pub use in_use::{OddAnswer, in_use};
 pub use json::{MAX_TEXT_LEN, OddMap, ParseError, ParseErrorKind, Parsed, Problem, parse};
 pub use reply::{Reply, ReplyError, daemon_is_running, devices, parse_reply};
 pub use sysfs::{BlockDevices, Devices};

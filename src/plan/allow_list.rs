@@ -1,0 +1,163 @@
+//! Bringing a node's allow-list in line with the cluster's, without touching what is not ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::record::{Progress, Record};
+use super::{Content, Node};
+use crate::Wwid;
+use crate::allowlist::{can_be_added_to, entries};
+use crate::config::Config;
+
+/// What to do about a WWID on this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Add it with `multipath -a`.
+    Add,
+    /// Remove it with `multipath -w`, then drop it from the record.
+    Remove,
+    /// Note in the record that it is ours.
+    Confirm,
+    /// Drop it from the record: there is nothing of ours.
+    Drop,
+    /// Leave it alone.
+    Keep,
+}
+
+/// Why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// The cluster allow-lists it, and it is missing.
+    Missing,
+    /// A pass was killed while it added it.
+    Interrupted,
+    /// Proxmox VE has added it, and the cluster allow-lists it no more.
+    NoLongerListed,
+    /// Somebody else has removed it.
+    Gone,
+    /// The node uses its map.
+    InUse,
+    /// Nobody knows whether the node uses its map.
+    UseUnknown,
+    /// The record cannot be read: nobody knows whose it is.
+    RecordUnreadable,
+    /// The configuration names it, in a part that is not understood.
+    NotUnderstood,
+    /// Its line in the file holds more, which multipath cannot remove.
+    LineNotPlain,
+    /// The file does not end with a line feed: multipath would spoil what it adds.
+    FileUnfinished,
+}
+
+/// What to do about a WWID, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The LUN.
+    pub wwid: Wwid,
+    /// What to do.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What the node's file holds, by WWID: whether multipath can remove it.
+type Entries<'a> = BTreeMap<&'a [u8], bool>;
+
+/// The steps, by WWID. What is in line already is not among them, nor is what is not ours.
+pub(super) fn steps(
+    config: &Config<'_>,
+    listed: BTreeSet<Wwid>,
+    node: &Node<'_>,
+    errors: &mut Vec<String>,
+) -> Vec<Step> {
+    let text: &[u8] = match &node.wwids {
+        Content::Absent => b"",
+        Content::Text(text) => text,
+        Content::Unreadable(err) => {
+            errors.push(format!("the node's allow-list is left alone: {err}"));
+            return Vec::new();
+        }
+    };
+    let record = match read_record(&node.record) {
+        Ok(record) => Some(record),
+        Err(err) => {
+            errors.push(format!(
+                "nothing is removed from the node's allow-list, since nobody knows which entries are \
+                 ours: {err}; if none of them needs to be removed, remove the record"
+            ));
+            None
+        }
+    };
+
+    let mut present = Entries::new();
+    for entry in entries(text) {
+        // 'multipath -w' takes the first plain one
+        *present.entry(entry.wwid).or_default() |= entry.is_plain;
+    }
+    let recorded = record.as_ref().map(|record| &record.wwids);
+    let progress = |wwid: &Wwid| recorded.and_then(|wwids| wwids.get(wwid)).copied();
+    let all: BTreeSet<&Wwid> = listed
+        .iter()
+        .chain(recorded.into_iter().flat_map(BTreeMap::keys))
+        .collect();
+
+    let mut unfinished = false;
+    let mut steps = Vec::new();
+    for wwid in all {
+        let entry = present.get(wwid.as_str().as_bytes()).copied();
+        let step = match (listed.contains(wwid), entry, progress(wwid)) {
+            (true, None, _) if !can_be_added_to(text) => {
+                unfinished = true;
+                Some((Action::Keep, Reason::FileUnfinished))
+            }
+            (true, None, _) if record.is_none() => Some((Action::Add, Reason::RecordUnreadable)),
+            (true, None, _) => Some((Action::Add, Reason::Missing)),
+            (true, Some(_), Some(Progress::Adding)) => Some((Action::Confirm, Reason::Interrupted)),
+            (false, None, Some(_)) => Some((Action::Drop, Reason::Gone)),
+            (false, Some(is_plain), Some(_)) => Some(removal(wwid, is_plain, config, node)),
+            (_, _, None) | (true, Some(_), Some(Progress::Added)) => None,
+        };
+        steps.extend(step.map(|(action, reason)| Step {
+            wwid: wwid.clone(),
+            action,
+            reason,
+        }));
+    }
+    if unfinished {
+        errors.push(
+            "nothing is added to the node's allow-list, which has no line feed at its end: \
+             'multipath -a' would spoil what it adds; add a line feed"
+                .to_owned(),
+        );
+    }
+    steps
+}
+
+fn read_record(content: &Content<'_>) -> Result<Record, String> {
+    match content {
+        Content::Absent => Ok(Record::default()),
+        Content::Text(text) => Record::parse(text).map_err(|err| err.to_string()),
+        Content::Unreadable(err) => Err(err.clone()),
+    }
+}
+
+/// What to do about an entry of ours that nobody wants any more.
+fn removal(wwid: &Wwid, is_plain: bool, config: &Config<'_>, node: &Node<'_>) -> (Action, Reason) {
+    let kept = &config.kept;
+    let blocks = kept.blocks.iter().flat_map(|block| &block.lines);
+    let lines = kept.lines.values().flatten().map(|line| &line.text);
+    let is_named = blocks
+        .chain(lines)
+        .any(|line| line.as_str().contains(wwid.as_str()));
+    match &node.used {
+        _ if is_named => (Action::Keep, Reason::NotUnderstood),
+        _ if !is_plain => (Action::Keep, Reason::LineNotPlain),
+        None => (Action::Keep, Reason::UseUnknown),
+        Some(used) if used.contains(wwid) => (Action::Keep, Reason::InUse),
+        Some(_) => (Action::Remove, Reason::NoLongerListed),
+    }
+}

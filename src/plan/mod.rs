@@ -1,0 +1,123 @@
+//! What applying the configuration on a node would do.
+//!
+//! [`plan`] compares what the cluster wants with what the node has and lists every step, with its
+//! reason; what is in line already is not mentioned. Carrying out exactly these steps, whenever
+//! that is interrupted, and planning again leads to the same node:
+//!
+//! - a file is written or removed as a whole;
+//! - the [`Record`] tells before each change of the allow-list what may have happened
+//!   ([`Progress`]), so only what Proxmox VE has added is ever removed;
+//! - what cannot be read is left alone, and so is what was not understood;
+//! - [`Node::reconfigure_due`] remembers that multipathd has yet to be told.
+
+mod allow_list;
+mod diff;
+mod drop_ins;
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+pub use allow_list::{Action, Reason, Step};
+pub use diff::diff;
+pub use drop_ins::{DropIn, DropInAction, DropInReason, DropInStep};
+pub use record::{InvalidRecord, Progress, Record};
+
+use crate::Wwid;
+use crate::config::{self, Config};
+use crate::tools_version::ToolsVersion;
+
+/// A file of the node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// There is none.
+    #[default]
+    Absent,
+    /// Its bytes.
+    Text(&'a [u8]),
+    /// It is there, but cannot be read, for this reason.
+    Unreadable(String),
+}
+
+/// What the node has.
+#[derive(Clone, Debug, Default)]
+pub struct Node<'a> {
+    /// The drop-ins that are there.
+    pub drop_ins: BTreeMap<DropIn, Content<'a>>,
+    /// `/etc/multipath/wwids`.
+    pub wwids: Content<'a>,
+    /// The record of what Proxmox VE has added to it.
+    pub record: Content<'a>,
+    /// WWIDs of the maps that are in use; none if nobody has looked.
+    pub used: Option<BTreeSet<Wwid>>,
+    /// The version of multipath-tools, if it is known.
+    pub version: Option<ToolsVersion>,
+    /// Whether something was changed since multipathd has read its configuration.
+    pub reconfigure_due: bool,
+}
+
+impl<'a> Node<'a> {
+    fn drop_in(&self, file: DropIn) -> &Content<'a> {
+        self.drop_ins.get(&file).unwrap_or(&Content::Absent)
+    }
+}
+
+/// The steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Plan {
+    /// Whether the cluster has a configuration: a LUN, a default, or overrides.
+    pub configured: bool,
+    /// The drop-ins that are to be changed, or would be.
+    pub drop_ins: Vec<DropInStep>,
+    /// The WWIDs that are to be added or removed, or would be.
+    pub wwids: Vec<Step>,
+    /// Whether multipathd has to read its configuration again, if it runs.
+    pub reconfigure: bool,
+    /// What an administrator has to see to. The rest is done nevertheless.
+    pub errors: Vec<String>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        !self.reconfigure && !self.changes_record()
+    }
+
+    fn changes_files(&self) -> bool {
+        self.drop_ins.iter().any(|step| step.action.is_change())
+    }
+
+    fn changes_record(&self) -> bool {
+        self.wwids.iter().any(|step| step.action != Action::Keep)
+    }
+
+    fn changes_allow_list(&self) -> bool {
+        let is_change = |step: &Step| matches!(step.action, Action::Add | Action::Remove);
+        self.wwids.iter().any(is_change)
+    }
+}
+
+/// Plans what applying the configuration and the administrator's overrides would do on a node.
+pub fn plan(config: &Config<'_>, overrides: &[u8], node: &Node<'_>) -> Plan {
+    let overrides = crate::overrides::trimmed(overrides);
+    let configured =
+        !config.ids.is_empty() || !config.kept.blocks.is_empty() || !overrides.is_empty();
+    let luns = config::luns(config);
+    let mut plan = Plan {
+        configured,
+        ..Plan::default()
+    };
+
+    let wanted = drop_ins::Wanted {
+        configured,
+        defaults: &config::effective_defaults(config),
+        luns: &luns,
+        overrides: &overrides,
+    };
+    plan.drop_ins = drop_ins::steps(&wanted, node, &mut plan.errors);
+    plan.wwids = allow_list::steps(config, luns.into_keys().collect(), node, &mut plan.errors);
+    plan.reconfigure = node.reconfigure_due || plan.changes_files() || plan.changes_allow_list();
+    plan
+}

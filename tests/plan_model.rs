@@ -1,0 +1,345 @@
+//! Random histories of a node: nothing is ever removed from its allow-list that was there before
+//! Proxmox VE touched it, and once nothing disturbs it, the node is as the configuration says.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use pve_multipath::plan::{Action, Content, Node, Progress, Record, Step, plan};
+use pve_multipath::{Wwid, config};
+
+/// What happens on a node, one thing after the other.
+#[derive(Clone, Debug)]
+enum Event {
+    /// The cluster's configuration lists a WWID, or no longer.
+    List(usize, bool),
+    /// An administrator adds a line, of a form that multipath can read.
+    AdminAdds(usize, Form),
+    /// An administrator removes every line with a WWID.
+    AdminRemoves(usize),
+    /// An administrator leaves the file without a line feed at its end.
+    AdminForgetsLineFeed,
+    /// An administrator completes the last line.
+    AdminAddsLineFeed,
+    /// A map comes into use, or no longer is.
+    Use(usize, bool),
+    /// The record is lost.
+    LoseRecord,
+    /// The record is cut.
+    CutRecord(Index),
+    /// A pass, killed before the change with this number if it gets that far; 'multipath' fails
+    /// for these.
+    Pass(Option<usize>, BTreeSet<usize>),
+    /// A pass during which an administrator adds a WWID, before the change with this number.
+    RacingPass(usize, usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Plain,
+    Junk,
+    Crlf,
+}
+
+const WWIDS: [&str; 3] = ["3600a", "3600b", "3600c"];
+
+/// A node, and what is known about it in truth.
+#[derive(Default)]
+struct World {
+    listed: BTreeSet<usize>,
+    file: Vec<u8>,
+    record: Option<Vec<u8>>,
+    used: BTreeSet<usize>,
+    /// WWIDs of which an administrator has put a line into the file that is still there, and that
+    /// stood there before a pass of ours had begun to add the same.
+    theirs: BTreeSet<usize>,
+}
+
+/// The pass was killed.
+struct Killed;
+
+/// The changes that a pass makes: it may be killed, or an administrator may come before, any.
+struct Changes<'a> {
+    count: usize,
+    kill_at: Option<usize>,
+    admin: Option<(usize, usize)>,
+    fails: &'a BTreeSet<usize>,
+}
+
+impl World {
+    fn has(&self, index: usize) -> bool {
+        let start = format!("/{}/", WWIDS[index]).into_bytes();
+        self.file
+            .split(|&byte| byte == b'\n')
+            .any(|line| line.starts_with(&start))
+    }
+
+    fn progress(&self, index: usize) -> Option<Progress> {
+        let record = Record::parse(self.record.as_deref()?).ok()?;
+        record.wwids.get(WWIDS[index]).copied()
+    }
+
+    fn admin_adds(&mut self, index: usize, form: Form) {
+        // What stands in the place of an entry of ours, since it vanished or a pass was killed
+        // before it was there, cannot be told from that.
+        let in_our_place = matches!(
+            self.progress(index),
+            Some(Progress::Adding | Progress::Added)
+        );
+        if self.has(index) || !in_our_place {
+            self.theirs.insert(index);
+        }
+        let end = match form {
+            Form::Plain => "\n",
+            Form::Junk => " junk\n",
+            Form::Crlf => "\r\n",
+        };
+        if !self.file.is_empty() && !self.file.ends_with(b"\n") {
+            self.file.push(b'\n');
+        }
+        self.file
+            .extend_from_slice(format!("/{}/{end}", WWIDS[index]).as_bytes());
+    }
+
+    fn admin_removes(&mut self, index: usize) {
+        let start = format!("/{}/", WWIDS[index]).into_bytes();
+        let kept = self.file.split_inclusive(|&byte| byte == b'\n');
+        self.file = kept
+            .filter(|line| !line.starts_with(&start))
+            .flatten()
+            .copied()
+            .collect();
+        self.theirs.remove(&index);
+    }
+
+    /// `multipath -a`: appends, wherever the file ends.
+    fn multipath_adds(&mut self, index: usize) {
+        if !self.has(index) {
+            self.file
+                .extend_from_slice(format!("/{}/\n", WWIDS[index]).as_bytes());
+        }
+    }
+
+    /// `multipath -w`: makes a comment of the first line that is the entry and nothing else.
+    fn multipath_removes(&mut self, index: usize) {
+        let line = format!("/{}/\n", WWIDS[index]).into_bytes();
+        let mut start = 0;
+        for present in self.file.clone().split_inclusive(|&byte| byte == b'\n') {
+            if present == line {
+                self.file[start] = b'#';
+                return;
+            }
+            start += present.len();
+        }
+    }
+
+    /// Before each change.
+    fn change(&mut self, changes: &mut Changes<'_>) -> Result<(), Killed> {
+        if changes.kill_at == Some(changes.count) {
+            return Err(Killed);
+        }
+        if let Some((at, index)) = changes.admin {
+            // between the last look and 'multipath -a' nobody can tell who was first
+            if at == changes.count && self.progress(index) != Some(Progress::Adding) {
+                self.admin_adds(index, Form::Plain);
+            }
+        }
+        changes.count += 1;
+        Ok(())
+    }
+
+    fn plan(&self) -> Vec<Step> {
+        let text: String = self
+            .listed
+            .iter()
+            .map(|index| format!("wwid: {}\n\n", WWIDS[*index]))
+            .collect();
+        let config = config::parse("multipath.cfg", text.as_bytes()).config;
+        let used = self
+            .used
+            .iter()
+            .map(|index| Wwid::new(WWIDS[*index]).unwrap());
+        let node = Node {
+            wwids: Content::Text(&self.file),
+            record: match &self.record {
+                Some(text) => Content::Text(text),
+                None => Content::Absent,
+            },
+            used: Some(used.collect()),
+            ..Node::default()
+        };
+        plan(&config, b"", &node).wwids
+    }
+
+    fn note(
+        &mut self,
+        noted: &BTreeMap<usize, Option<Progress>>,
+        changes: &mut Changes<'_>,
+    ) -> Result<(), Killed> {
+        let text = self.record.as_deref();
+        let Some(mut record) =
+            text.map_or(Some(Record::default()), |text| Record::parse(text).ok())
+        else {
+            return Ok(());
+        };
+        for (index, progress) in noted {
+            let wwid = Wwid::new(WWIDS[*index]).unwrap();
+            match progress {
+                Some(progress) => record.wwids.insert(wwid, *progress),
+                None => record.wwids.remove(&wwid),
+            };
+        }
+        let text = record.to_text().map(String::into_bytes);
+        if text != self.record {
+            self.change(changes)?;
+            self.record = text;
+        }
+        Ok(())
+    }
+
+    /// What the glue does with a plan.
+    fn pass(&mut self, changes: &mut Changes<'_>) -> Result<(), Killed> {
+        let steps = self.plan();
+        let index = |step: &Step| WWIDS.iter().position(|w| *w == step.wwid.as_str()).unwrap();
+        let of = |action: Action| steps.iter().filter(move |step| step.action == action);
+        let all = |action, progress| of(action).map(move |step| (index(step), progress));
+        let noted: BTreeMap<_, _> = all(Action::Confirm, Some(Progress::Added))
+            .chain(all(Action::Drop, None))
+            .collect();
+        self.note(&noted, changes)?;
+
+        for added in of(Action::Add).map(index) {
+            self.note(&[(added, Some(Progress::Adding))].into(), changes)?;
+            // somebody may have been quicker
+            let theirs = self.has(added);
+            if !theirs {
+                self.change(changes)?;
+                if !changes.fails.contains(&added) {
+                    self.multipath_adds(added);
+                }
+            }
+            let progress = (!theirs && self.has(added)).then_some(Progress::Added);
+            self.note(&[(added, progress)].into(), changes)?;
+        }
+        for removed in of(Action::Remove).map(index) {
+            self.change(changes)?;
+            if !changes.fails.contains(&removed) {
+                self.multipath_removes(removed);
+                self.note(&[(removed, None)].into(), changes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn happens(&mut self, event: &Event) {
+        let none = BTreeSet::new();
+        let undisturbed = Changes {
+            count: 0,
+            kill_at: None,
+            admin: None,
+            fails: &none,
+        };
+        match event {
+            Event::List(index, true) => drop(self.listed.insert(*index)),
+            Event::List(index, false) => drop(self.listed.remove(index)),
+            Event::AdminAdds(index, form) => self.admin_adds(*index, *form),
+            Event::AdminRemoves(index) => self.admin_removes(*index),
+            Event::AdminForgetsLineFeed => {
+                if self.file.ends_with(b"\n") {
+                    self.file.pop();
+                }
+            }
+            Event::AdminAddsLineFeed => {
+                if !self.file.is_empty() && !self.file.ends_with(b"\n") {
+                    self.file.push(b'\n');
+                }
+            }
+            Event::Use(index, true) => drop(self.used.insert(*index)),
+            Event::Use(index, false) => drop(self.used.remove(index)),
+            Event::LoseRecord => self.record = None,
+            Event::CutRecord(at) => {
+                if let Some(record) = &mut self.record {
+                    record.truncate(at.index(record.len() + 1));
+                }
+            }
+            Event::Pass(kill_at, fails) => {
+                let mut changes = Changes {
+                    kill_at: *kill_at,
+                    fails,
+                    ..undisturbed
+                };
+                let _ = self.pass(&mut changes);
+            }
+            Event::RacingPass(at, index) => {
+                let mut changes = Changes {
+                    admin: Some((*at, *index)),
+                    ..undisturbed
+                };
+                let _ = self.pass(&mut changes);
+            }
+        }
+    }
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let wwid = 0..WWIDS.len();
+    let form = prop_oneof![4 => Just(Form::Plain), 1 => Just(Form::Junk), 1 => Just(Form::Crlf)];
+    prop_oneof![
+        4 => (wwid.clone(), any::<bool>()).prop_map(|(w, on)| Event::List(w, on)),
+        2 => (wwid.clone(), form).prop_map(|(w, form)| Event::AdminAdds(w, form)),
+        1 => wwid.clone().prop_map(Event::AdminRemoves),
+        1 => Just(Event::AdminForgetsLineFeed),
+        1 => Just(Event::AdminAddsLineFeed),
+        1 => (wwid.clone(), any::<bool>()).prop_map(|(w, on)| Event::Use(w, on)),
+        1 => Just(Event::LoseRecord),
+        1 => any::<Index>().prop_map(Event::CutRecord),
+        6 => (
+            prop::option::of(0..12_usize),
+            prop_oneof![
+                3 => Just(BTreeSet::new()),
+                1 => prop::collection::btree_set(wwid.clone(), 0..2),
+            ],
+        )
+            .prop_map(|(kill_at, fails)| Event::Pass(kill_at, fails)),
+        2 => (0..8_usize, wwid).prop_map(|(at, w)| Event::RacingPass(at, w)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 10_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn nothing_of_others_is_ever_removed(events in prop::collection::vec(event(), 1..25)) {
+        let mut world = World::default();
+        for event in &events {
+            world.happens(event);
+            for index in &world.theirs {
+                prop_assert!(world.has(*index), "{} is gone after {event:?}", WWIDS[*index]);
+            }
+        }
+
+        // in the end nothing disturbs it: two passes, and there is nothing left to do
+        world.happens(&Event::AdminAddsLineFeed);
+        let first = Event::Pass(None, BTreeSet::new());
+        world.happens(&first);
+        for index in 0..WWIDS.len() {
+            prop_assert!(world.has(index) || !world.listed.contains(&index));
+        }
+        world.happens(&first);
+        let file = world.file.clone();
+        let record = world.record.clone();
+        world.happens(&first);
+        prop_assert_eq!(file, world.file);
+        prop_assert_eq!(record, world.record);
+    }
+}
