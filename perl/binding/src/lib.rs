@@ -10,6 +10,7 @@ mod cluster;
 mod config;
 mod maps;
 mod overrides;
+mod plan;
 mod render;
 mod sections;
 mod types;

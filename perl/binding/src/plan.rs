@@ -1,0 +1,117 @@
+#[perlmod::package(name = "PVE::RS::Multipath::Plan", lib = "pve_multipath_perl")]
+pub mod pve_rs_multipath_plan {
+    //! What applying the configuration on a node would do.
+
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use anyhow::Error;
+    use pve_multipath::byte_string::ByteString;
+    use pve_multipath::config::{self, Config, Value};
+    use pve_multipath::plan::{self, Content, DropIn, Node, Plan, Progress, Record};
+    use pve_multipath::scalar::Scalar;
+    use pve_multipath::{Wwid, maps};
+    use serde::Deserialize;
+
+    use crate::types;
+
+    /// A file that is there.
+    #[derive(Deserialize)]
+    pub struct File<'a> {
+        #[serde(borrow, default)]
+        text: Option<&'a [u8]>,
+        #[serde(borrow, default)]
+        error: Option<ByteString<'a>>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub struct NodeArgs<'a> {
+        #[serde(borrow)]
+        drop_ins: BTreeMap<DropIn, Option<File<'a>>>,
+        #[serde(borrow)]
+        wwids: Option<File<'a>>,
+        #[serde(borrow)]
+        record: Option<File<'a>>,
+        #[serde(borrow, default)]
+        used: Option<Vec<ByteString<'a>>>,
+        #[serde(borrow, default)]
+        tools_version: Value<'a>,
+        #[serde(borrow, default)]
+        reconfigure_due: Scalar<'a>,
+    }
+
+    fn content(file: Option<File<'_>>) -> Content<'_> {
+        match file {
+            None => Content::Absent,
+            Some(File {
+                error: Some(error), ..
+            }) => Content::Unreadable(error.to_string()),
+            Some(File { text, .. }) => Content::Text(text.unwrap_or_default()),
+        }
+    }
+
+    fn node(args: NodeArgs<'_>) -> Result<Node<'_>, Error> {
+        let wwids = |all: Vec<ByteString>| {
+            let wwid = |wwid: ByteString| Wwid::new(wwid.as_str()).ok();
+            all.into_iter().filter_map(wwid).collect()
+        };
+        let drop_ins = args.drop_ins.into_iter();
+        Ok(Node {
+            drop_ins: drop_ins.map(|(name, file)| (name, content(file))).collect(),
+            wwids: content(args.wwids),
+            record: content(args.record),
+            used: args.used.map(wwids),
+            version: types::tools_version(&args.tools_version)?,
+            reconfigure_due: args.reconfigure_due.is_true(),
+        })
+    }
+
+    /// The steps for a configuration as Perl has it.
+    #[export]
+    pub fn plan(config: Config, overrides: &[u8], args: NodeArgs) -> Result<Plan, Error> {
+        Ok(plan::plan(&config, overrides, &node(args)?))
+    }
+
+    /// The steps for the text of a configuration.
+    #[export]
+    pub fn plan_text(raw: &[u8], overrides: &[u8], args: NodeArgs) -> Result<Plan, Error> {
+        let config = config::parse("multipath.cfg", raw).config;
+        Ok(plan::plan(&config, overrides, &node(args)?))
+    }
+
+    /// The names of the drop-ins.
+    #[export]
+    pub fn drop_ins() -> [DropIn; 3] {
+        DropIn::ALL
+    }
+
+    /// The difference between two contents of a drop-in.
+    #[export]
+    pub fn diff(file: DropIn, old: Option<&[u8]>, new: Option<&[u8]>) -> Option<String> {
+        plan::diff(file, old, new)
+    }
+
+    /// The text of the record with changes: how far the adding of a WWID has got, nothing if it is
+    /// to be dropped. An empty record has none.
+    #[export]
+    pub fn record(
+        text: Option<&[u8]>,
+        changes: BTreeMap<ByteString, Option<Progress>>,
+    ) -> Result<Option<String>, Error> {
+        let mut record = text.map(Record::parse).transpose()?.unwrap_or_default();
+        for (wwid, progress) in changes {
+            let wwid = Wwid::new(wwid.as_str())?;
+            match progress {
+                Some(progress) => record.wwids.insert(wwid, progress),
+                None => record.wwids.remove(&wwid),
+            };
+        }
+        Ok(record.to_text())
+    }
+
+    /// The WWIDs of the maps that are in use, from what dmsetup has answered.
+    #[export]
+    pub fn in_use(text: &[u8]) -> Result<BTreeSet<Wwid>, Error> {
+        Ok(maps::in_use(text)?)
+    }
+}
