@@ -35,7 +35,7 @@ pub fn can_be_added_to(text: &[u8]) -> bool {
 ///
 /// An entry is a line that starts with `/` and has another one later; what follows that is
 /// ignored, as multipathd ignores it (libmultipath/wwids.c). Everything else is a comment. An
-/// entry need not be a valid [`Wwid`](crate::Wwid), nor UTF-8, which is why bytes come back.
+/// entry need not be a valid [`Wwid`], nor UTF-8, which is why bytes come back.
 pub fn parse_wwids(text: &[u8]) -> Vec<&[u8]> {
     entries(text).map(|entry| entry.wwid).collect()
 }

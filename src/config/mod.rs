@@ -1,7 +1,7 @@
 //! The cluster's configuration, `multipath.cfg`.
 //!
 //! A section configuration as Proxmox VE has them: a section `defaults` with the global knobs and a
-//! section of type `wwid` for each allow-listed LUN. [`parse`] and [`write`] behave as
+//! section of type `wwid` for each allow-listed LUN. [`parse`] and [`write()`] behave as
 //! PVE::SectionConfig does with the schema of [`knobs`](crate::knobs), byte for byte, so that a node
 //! may use either; beyond that, nothing is lost that was not understood ([`Kept`]), and nothing is
 //! written that would be read back as something else.
@@ -66,7 +66,7 @@ pub struct Config<'a> {
 #[serde(transparent)]
 pub struct Section<'a>(pub BTreeMap<ByteString<'a>, Value<'a>>);
 
-/// What was not understood, and is given back by [`write`] where it stood.
+/// What was not understood, and is given back by [`write()`] where it stood.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept<'a> {
     /// Sections of unknown types, and lines outside of sections that are no header.
