@@ -19,6 +19,7 @@ use v5.36;
 
 use Errno qw(EINTR EAGAIN);
 use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK);
+use List::Util qw(min);
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(CLOCK_MONOTONIC);
 
@@ -76,6 +77,7 @@ my sub drain($fh, $bufref) {
 
 my sub collect($pid, $reply, $streams, $deadline) {
     my $status;
+    my $pause = 0.001;
 
     while (1) {
         my $left = $deadline - now();
@@ -97,7 +99,9 @@ my sub collect($pid, $reply, $streams, $deadline) {
 
         my $rin = '';
         vec($rin, fileno($_->[0]), 1) = 1 for @$streams;
-        my $wait = defined($status) ? 0 : $left < 0.05 ? $left : 0.05;
+        # most programs end when their streams do
+        $pause *= 2 if !@$streams;
+        my $wait = defined($status) ? 0 : min($left, @$streams ? 0.05 : $pause, 0.05);
         my $ready = select(my $rout = $rin, undef, undef, $wait);
 
         if ($ready > 0) {
@@ -118,8 +122,7 @@ my sub collect($pid, $reply, $streams, $deadline) {
     }
 }
 
-# The streams may end long before the program does, then only waitpid is asked, 20 times a second;
-# one that has closed them ends within a moment.
+# The streams may end long before the program does, then only waitpid is asked, more and more rarely.
 sub run($cmd, %opts) {
     my $deadline = now() + ($opts{timeout} // 10);
     my $reply = { 'exit-code' => undef, stdout => '', stderr => '', 'timed-out' => 0 };
