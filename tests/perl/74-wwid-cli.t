@@ -356,16 +356,16 @@ SKIP: {
 # the temporary file cannot be made: everything stays
 {
     my $dir = folder("wwid: 3600a\n\n");
-    mkdir("$dir/multipath.cfg.tmp.$$");
+    mkdir("$dir/multipath.cfg.tmp");
     my $source = PVE::Multipath::Source->store($dir);
     my $add = sub($cfg) { PVE::Multipath::Config::add_wwid($cfg, '3600b') };
     is(eval { $source->change_config($add); 1 }, undef, 'no room for a new file');
-    like($@, qr!\Acannot remove '\Q$dir\E/multipath\.cfg\.tmp\.$$' - [^\n]*\n\z!, 'is an error');
+    like($@, qr!\Acannot remove '\Q$dir\E/multipath\.cfg\.tmp' - [^\n]*\n\z!, 'is an error');
     is(slurp("$dir/multipath.cfg"), "wwid: 3600a\n\n", 'the old one stays');
-    rmdir("$dir/multipath.cfg.tmp.$$");
+    rmdir("$dir/multipath.cfg.tmp");
 
     # one that a killed process left
-    spew("$dir/multipath.cfg.tmp.$$", 'x' x 1000);
+    spew("$dir/multipath.cfg.tmp", 'x' x 1000);
     my ($cfg, $changed) = $source->change_config($add);
     is_deeply([sort keys $cfg->{ids}->%*], ['3600a', '3600b'], 'gives what was written');
     is($cfg->{digest}, sha1_hex(slurp("$dir/multipath.cfg")), 'with its digest');

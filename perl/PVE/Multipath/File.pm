@@ -37,8 +37,15 @@ sub names($path) {
     return [sort grep { $_ ne '.' && $_ ne '..' } readdir($dh)];
 }
 
+# A rename or removal lasts only once the directory is on the disk.
+my sub sync_directory($path) {
+    my $dir = $path =~ s!/[^/]*\z!!r;
+    open(my $fh, '<', $dir) or die "cannot open directory '$dir' - $!\n";
+    $fh->sync() or die "cannot sync directory '$dir' - $!\n";
+    return;
+}
+
 my sub write_new($path, $bytes, $like) {
-    # one that a killed process left behind
     unlink($path) or $! == ENOENT or die "cannot remove '$path' - $!\n";
     sysopen(my $fh, $path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, defined($like) ? 0600 : 0666)
         or die "cannot create '$path' - $!\n";
@@ -54,13 +61,20 @@ my sub write_new($path, $bytes, $like) {
     return;
 }
 
-# Readers see what was there before or what is there now. A link becomes a file.
+# What a killed process leaves beside a file that it was about to replace. No program that reads
+# whole folders takes it for the file.
+my sub unfinished($path) {
+    return "$path.tmp";
+}
+
+# Readers see what was there before or what is there now, also after a power failure. A link becomes
+# a file. Callers have a lock: nobody else replaces the file at the same time.
 sub replace($path, $bytes) {
     my @stat = stat($path);
     die "cannot read '$path' - $!\n" if !@stat && $! != ENOENT;
     my $like = @stat ? { mode => $stat[2], uid => $stat[4], gid => $stat[5] } : undef;
 
-    my $new = "$path.tmp.$$";
+    my $new = unfinished($path);
     my $done = eval {
         write_new($new, $bytes, $like);
         rename($new, $path) or die "cannot replace '$path' - $!\n";
@@ -71,13 +85,38 @@ sub replace($path, $bytes) {
         unlink($new);
         die $err;
     }
+    sync_directory($path);
     return;
 }
 
-# Calls the code while nobody else does so with the same lock file, which is gone afterwards.
-sub locked($path, $code) {
+# Nothing happens if there is none.
+sub remove($path) {
+    if (!unlink($path)) {
+        return if $! == ENOENT;
+        die "cannot remove '$path' - $!\n";
+    }
+    sync_directory($path);
+    return;
+}
+
+# What killed processes left, if they did.
+sub remove_unfinished(@paths) {
+    unlink(grep { lstat } map { unfinished($_) } @paths);
+    return;
+}
+
+sub make_directory($path) {
+    return if -d $path;
+    make_directory($path =~ s!/[^/]*\z!!r) if $path =~ m!/[^/]+/!;
+    mkdir($path, 0755) || -d $path or die "cannot create directory '$path' - $!\n";
+    return;
+}
+
+# Calls the code while nobody else does so with the same lock file, which is gone afterwards. Waits
+# for others so many seconds; with 0, it leaves the matter to them.
+sub locked($path, $code, $timeout = $LOCK_TIMEOUT) {
     my $now = sub() { Time::HiRes::clock_gettime(CLOCK_MONOTONIC) };
-    my $deadline = $now->() + $LOCK_TIMEOUT;
+    my $deadline = $now->() + $timeout;
 
     my $fh;
     while (1) {
@@ -91,7 +130,8 @@ sub locked($path, $code) {
             next;
         }
         die "cannot lock '$path' - $!\n" if $! != EWOULDBLOCK && $! != EINTR;
-        die "cannot lock '$path' - somebody else has it for more than $LOCK_TIMEOUT seconds\n"
+        return if !$timeout;
+        die "cannot lock '$path' - somebody else has it for more than $timeout seconds\n"
             if $now->() >= $deadline;
         Time::HiRes::sleep(0.02);
     }
