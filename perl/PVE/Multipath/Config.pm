@@ -102,7 +102,7 @@ C<$version> of multipath-tools ignores are left out; without one, none.
     write_overrides($filename, $text)
     overrides_digest($text)
     generate_overrides_conf($text)
-    drift($cfg, $dump, $version)
+    drift($cfg, $dump, $version, $overrides)
 
 The administrator's text for multipathd. It is checked for C<$version> of multipath-tools, or for all
 that are supported: check_overrides() dies for what must not reach multipathd and gives the warnings as
@@ -111,7 +111,7 @@ instead, versions, text } >>. A blacklist that hits one of C<$wwids>, the allow-
 warnings. The text is stored as it is, but for white space at its end.
 
 drift() compares the configuration with what C<multipathd show config local> printed: C<< [{ wwid,
-knob, wanted, found }] >>, where somebody else's file has changed a value.
+knob, wanted, found }] >>, where somebody else's file has changed a value; the overrides may.
 
 =head2 Schema
 
@@ -286,10 +286,10 @@ sub generate_overrides_conf($text) {
     return PVE::RS::Multipath::Overrides::drop_in(bytes($text // '', 'overrides')) // '';
 }
 
-sub drift($cfg, $dump, $version) {
-    my $defaults = effective_defaults($cfg);
+sub drift($cfg, $dump, $version, $overrides = '') {
     return PVE::RS::Multipath::Overrides::drift(
-        $defaults, wwid_opts($cfg), bytes($dump, 'configuration'), $version,
+        effective_defaults($cfg), wwid_opts($cfg), bytes($overrides, 'overrides'),
+        bytes($dump, 'configuration'), $version,
     );
 }
 

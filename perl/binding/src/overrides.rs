@@ -83,12 +83,15 @@ pub mod pve_rs_multipath_overrides {
     pub fn drift(
         defaults: BTreeMap<ByteString, Value>,
         luns: BTreeMap<ByteString, BTreeMap<ByteString, Value>>,
+        overrides: &[u8],
         dump: &[u8],
         version: Value,
     ) -> Result<Vec<Drift>, Error> {
         let version = types::tools_version(&version)?.unwrap_or(VERSIONS[0]);
         let (defaults, luns) = render::settings_of(defaults, luns)?;
         let found = Effective::from_dump(dump)?;
-        Ok(overrides::drift(&defaults, &luns, &found, version))
+        Ok(overrides::drift(
+            &defaults, &luns, overrides, &found, version,
+        ))
     }
 }
