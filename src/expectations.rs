@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::scalar::Scalar;
-use crate::{NodeSet, Wwid};
+use crate::{NodeName, NodeSet, Wwid};
 
 /// A section of `/etc/pve/storage.cfg`, as far as it matters here.
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +36,22 @@ pub struct Expectations {
     pub wwid_nodes: BTreeMap<String, NodeSet>,
     /// The nodes that should carry every allow-listed LUN of which no more is known.
     pub nodes: NodeSet,
+}
+
+impl Expectations {
+    /// Whether a node should carry one of these LUNs. Where no storage says anything of a LUN, every
+    /// node should.
+    pub fn expect_any<'w>(
+        &self,
+        node: &NodeName,
+        wwids: impl IntoIterator<Item = &'w Wwid>,
+    ) -> bool {
+        wwids.into_iter().any(|wwid| {
+            let own = self.wwid_nodes.get(wwid.as_str());
+            let nodes = own.unwrap_or(&self.nodes);
+            nodes.is_empty() || nodes.0.contains(node)
+        })
+    }
 }
 
 /// Derives the expectations from the storages by their IDs.
@@ -125,6 +141,26 @@ mod tests {
             expectations(r#"{"m": {"type": "multipath", "disable": "0"}}"#),
             r#"{"consumers":{},"consumers-all":{},"wwid-nodes":{},"nodes":{"a":1,"b":1,"c":1}}"#
         );
+    }
+
+    #[test]
+    fn a_node_that_should_carry_some_lun() {
+        let storages = r#"{"m": {"type": "multipath", "nodes": "a,b"},
+                           "vg": {"type": "lvm", "base": "m:3600", "nodes": "b"}}"#;
+        let storages = serde_json::from_str(storages).unwrap_or_else(|err| unreachable!("{err}"));
+        let nodes = NodeSet::from_names(["a", "b", "c"]);
+        let expectations = storage_expectations(&storages, &nodes);
+        let expected = |node: &str, wwids: &[&str]| {
+            let wwids: Vec<_> = wwids.iter().flat_map(|wwid| Wwid::new(wwid)).collect();
+            let node = NodeName::new(node);
+            node.is_ok_and(|node| expectations.expect_any(&node, &wwids))
+        };
+        assert!(!expected("a", &["3600"]) && expected("b", &["3600"]));
+        assert!(expected("a", &["3600", "3601"]) && !expected("c", &["3600", "3601"]));
+        assert!(!expected("a", &[]));
+        let nowhere = Expectations::default();
+        let all = [Wwid::new("3600").unwrap_or_else(|err| unreachable!("{err}"))];
+        assert!(NodeName::new("c").is_ok_and(|node| nowhere.expect_any(&node, &all)));
     }
 
     #[test]

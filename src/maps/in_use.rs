@@ -13,7 +13,7 @@ pub struct OddAnswer(String);
 
 /// The LUNs whose maps somebody has open: a holder above them, a mount, or a virtual machine.
 ///
-/// Takes the answer of `dmsetup info -c --noheadings --separator : -o open,uuid`, which has a line
+/// Takes the answer of `dmsetup info --columns --noheadings --separator : --options open,uuid`, which has a line
 /// for each device, also for those that are no multipath map.
 pub fn in_use(text: &[u8]) -> Result<BTreeSet<Wwid>, OddAnswer> {
     let mut used = BTreeSet::new();

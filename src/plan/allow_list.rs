@@ -71,6 +71,7 @@ type Entries<'a> = BTreeMap<&'a [u8], bool>;
 pub(super) fn steps(
     config: &Config<'_>,
     listed: BTreeSet<Wwid>,
+    record: Option<&Record>,
     node: &Node<'_>,
     errors: &mut Vec<String>,
 ) -> Vec<Step> {
@@ -82,23 +83,12 @@ pub(super) fn steps(
             return Vec::new();
         }
     };
-    let record = match read_record(&node.record) {
-        Ok(record) => Some(record),
-        Err(err) => {
-            errors.push(format!(
-                "nothing is removed from the node's allow-list, since nobody knows which entries are \
-                 ours: {err}; if none of them needs to be removed, remove the record"
-            ));
-            None
-        }
-    };
-
     let mut present = Entries::new();
     for entry in entries(text) {
         // 'multipath -w' takes the first plain one
         *present.entry(entry.wwid).or_default() |= entry.is_plain;
     }
-    let recorded = record.as_ref().map(|record| &record.wwids);
+    let recorded = record.map(|record| &record.wwids);
     let progress = |wwid: &Wwid| recorded.and_then(|wwids| wwids.get(wwid)).copied();
     let all: BTreeSet<&Wwid> = listed
         .iter()
@@ -135,14 +125,6 @@ pub(super) fn steps(
         );
     }
     steps
-}
-
-fn read_record(content: &Content<'_>) -> Result<Record, String> {
-    match content {
-        Content::Absent => Ok(Record::default()),
-        Content::Text(text) => Record::parse(text).map_err(|err| err.to_string()),
-        Content::Unreadable(err) => Err(err.clone()),
-    }
 }
 
 /// What to do about an entry of ours that nobody wants any more.

@@ -58,12 +58,6 @@ pub enum DropInAction {
     Keep,
 }
 
-impl DropInAction {
-    pub(super) fn is_change(self) -> bool {
-        self != Self::Keep
-    }
-}
-
 /// Why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

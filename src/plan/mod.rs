@@ -73,30 +73,14 @@ pub struct Plan {
     pub drop_ins: Vec<DropInStep>,
     /// The WWIDs that are to be added or removed, or would be.
     pub wwids: Vec<Step>,
+    /// Whether there is a record that cannot be read or understood: it must not be replaced.
+    pub record_unreadable: bool,
     /// Whether multipathd has to read its configuration again, if it runs.
     pub reconfigure: bool,
+    /// Whether there is anything to do.
+    pub changes: bool,
     /// What an administrator has to see to. The rest is done nevertheless.
     pub errors: Vec<String>,
-}
-
-impl Plan {
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        !self.reconfigure && !self.changes_record()
-    }
-
-    fn changes_files(&self) -> bool {
-        self.drop_ins.iter().any(|step| step.action.is_change())
-    }
-
-    fn changes_record(&self) -> bool {
-        self.wwids.iter().any(|step| step.action != Action::Keep)
-    }
-
-    fn changes_allow_list(&self) -> bool {
-        let is_change = |step: &Step| matches!(step.action, Action::Add | Action::Remove);
-        self.wwids.iter().any(is_change)
-    }
 }
 
 /// Plans what applying the configuration and the administrator's overrides would do on a node.
@@ -117,7 +101,20 @@ pub fn plan(config: &Config<'_>, overrides: &[u8], node: &Node<'_>) -> Plan {
         overrides: &overrides,
     };
     plan.drop_ins = drop_ins::steps(&wanted, node, &mut plan.errors);
-    plan.wwids = allow_list::steps(config, luns.into_keys().collect(), node, &mut plan.errors);
-    plan.reconfigure = node.reconfigure_due || plan.changes_files() || plan.changes_allow_list();
+    let record = record::read(&node.record)
+        .map_err(|err| plan.errors.push(err))
+        .ok();
+    plan.record_unreadable = record.is_none();
+    let listed = luns.into_keys().collect();
+    plan.wwids = allow_list::steps(config, listed, record.as_ref(), node, &mut plan.errors);
+
+    let is_write = |step: &Step| matches!(step.action, Action::Add | Action::Remove);
+    plan.reconfigure = node.reconfigure_due
+        || plan
+            .drop_ins
+            .iter()
+            .any(|step| step.action != DropInAction::Keep)
+        || plan.wwids.iter().any(is_write);
+    plan.changes = plan.reconfigure || plan.wwids.iter().any(|step| step.action != Action::Keep);
     plan
 }

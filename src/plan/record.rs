@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::Content;
 use crate::Wwid;
 use crate::object::Object;
 
@@ -81,6 +82,21 @@ impl Record {
         };
         let text = serde_json::to_string_pretty(&form).ok()?;
         Some(text + "\n")
+    }
+}
+
+/// The node's record. Without a file nothing is ours.
+pub(super) fn read(content: &Content<'_>) -> Result<Record, String> {
+    let unreadable = |err: &dyn std::fmt::Display| {
+        format!(
+            "nothing is removed from the node's allow-list, since the record of what is ours cannot \
+             be read: {err}; once none of it needs to be removed, remove the record"
+        )
+    };
+    match content {
+        Content::Absent => Ok(Record::default()),
+        Content::Text(text) => Record::parse(text).map_err(|err| unreadable(&err)),
+        Content::Unreadable(err) => Err(unreadable(err)),
     }
 }
 

@@ -4,9 +4,11 @@ pub mod pve_rs_multipath_cluster {
 
     use std::collections::BTreeMap;
 
-    use pve_multipath::NodeSet;
+    use anyhow::Error;
+    use pve_multipath::byte_string::ByteString;
     use pve_multipath::cluster::{self, AggregateArgs, Matrix, Status, StatusArgs};
     use pve_multipath::expectations::{self, Expectations, Storage};
+    use pve_multipath::{NodeName, NodeSet, Wwid};
 
     use crate::types::Bytes;
 
@@ -35,5 +37,19 @@ pub mod pve_rs_multipath_cluster {
         nodelist: Option<NodeSet>,
     ) -> Expectations {
         expectations::storage_expectations(&ids.unwrap_or_default(), &nodelist.unwrap_or_default())
+    }
+
+    /// Whether a node should carry one of these LUNs.
+    #[export]
+    pub fn expects_any(
+        ids: Option<BTreeMap<String, Storage>>,
+        nodelist: Option<NodeSet>,
+        node: &str,
+        wwids: Vec<ByteString>,
+    ) -> Result<bool, Error> {
+        let expectations = storage_expectations(ids, nodelist);
+        let wwids = wwids.iter().filter_map(|wwid| Wwid::new(wwid.as_str()).ok());
+        let wwids: Vec<Wwid> = wwids.collect();
+        Ok(expectations.expect_any(&NodeName::new(node)?, &wwids))
     }
 }

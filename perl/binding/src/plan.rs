@@ -50,33 +50,34 @@ pub mod pve_rs_multipath_plan {
         }
     }
 
-    fn node(args: NodeArgs<'_>) -> Result<Node<'_>, Error> {
+    fn node(args: NodeArgs<'_>) -> Node<'_> {
         let wwids = |all: Vec<ByteString>| {
             let wwid = |wwid: ByteString| Wwid::new(wwid.as_str()).ok();
             all.into_iter().filter_map(wwid).collect()
         };
         let drop_ins = args.drop_ins.into_iter();
-        Ok(Node {
+        Node {
             drop_ins: drop_ins.map(|(name, file)| (name, content(file))).collect(),
             wwids: content(args.wwids),
             record: content(args.record),
             used: args.used.map(wwids),
-            version: types::tools_version(&args.tools_version)?,
+            // one that is not understood is not known
+            version: types::tools_version(&args.tools_version).unwrap_or_default(),
             reconfigure_due: args.reconfigure_due.is_true(),
-        })
+        }
     }
 
     /// The steps for a configuration as Perl has it.
     #[export]
-    pub fn plan(config: Config, overrides: &[u8], args: NodeArgs) -> Result<Plan, Error> {
-        Ok(plan::plan(&config, overrides, &node(args)?))
+    pub fn plan(config: Config, overrides: &[u8], args: NodeArgs) -> Plan {
+        plan::plan(&config, overrides, &node(args))
     }
 
     /// The steps for the text of a configuration.
     #[export]
-    pub fn plan_text(raw: &[u8], overrides: &[u8], args: NodeArgs) -> Result<Plan, Error> {
+    pub fn plan_text(raw: &[u8], overrides: &[u8], args: NodeArgs) -> Plan {
         let config = config::parse("multipath.cfg", raw).config;
-        Ok(plan::plan(&config, overrides, &node(args)?))
+        plan::plan(&config, overrides, &node(args))
     }
 
     /// The names of the drop-ins.
