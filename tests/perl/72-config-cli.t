@@ -450,7 +450,7 @@ $PVE::Multipath::Source::PMXCFS = folder("wwid: 3600a\n\trr-weight uniform\n\n")
 spew("$PVE::Multipath::Source::PMXCFS/.version", '');
 
 my sub live($command, $dpkg) {
-    local $PVE::Multipath::Source::DPKG_QUERY = $dpkg;
+    local $PVE::Multipath::Node::DPKG_QUERY = $dpkg;
     my $source = PVE::Multipath::Source->live();
     my @warnings;
     local $SIG{__WARN__} = sub($text) { push @warnings, $text };

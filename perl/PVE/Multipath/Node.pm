@@ -24,14 +24,23 @@ use PVE::Multipath::File;
 
 our $MULTIPATH = '/sbin/multipath';
 our $MULTIPATHD = '/sbin/multipathd';
+our $DMSETUP = '/sbin/dmsetup';
+our $DPKG_QUERY = '/usr/bin/dpkg-query';
 our $SYSFS = '/sys';
 our $WWIDS_FILE = '/etc/multipath/wwids';
+our $DROP_IN_DIR = '/etc/multipath/conf.d';
+our $RECORD_FILE = '/var/lib/pve-multipath/managed-wwids.json';
 
 # multipathd itself gives up after 4 seconds
 our $QUERY_TIMEOUT = 5;
 
 sub live($class) {
-    return bless { sysfs => $SYSFS, 'wwids-file' => $WWIDS_FILE }, $class;
+    return bless {
+        sysfs => $SYSFS,
+        'wwids-file' => $WWIDS_FILE,
+        'drop-in-dir' => $DROP_IN_DIR,
+        'record-file' => $RECORD_FILE,
+    }, $class;
 }
 
 sub replay($class, $dir, $name) {
@@ -44,20 +53,27 @@ sub replay($class, $dir, $name) {
     return bless {
         replay => $base,
         name => $name,
-        sysfs => "$base/sys",
-        'wwids-file' => "$base/etc/multipath/wwids",
+        sysfs => $base . $SYSFS,
+        'wwids-file' => $base . $WWIDS_FILE,
+        'drop-in-dir' => $base . $DROP_IN_DIR,
+        'record-file' => $base . $RECORD_FILE,
     }, $class;
+}
+
+# The files that matter for this software.
+sub files($self) {
+    return ($self->{'wwids-file'}, $self->{'record-file'}, glob("$self->{'drop-in-dir'}/pve-*.conf"));
 }
 
 sub is_replay($self) {
     return defined($self->{replay}) ? 1 : 0;
 }
 
-my sub recorded($self, $command) {
-    my $path = "$self->{replay}/multipathd/" . join('-', @$command);
+my sub recorded($self, $program, @arguments) {
+    my $path = "$self->{replay}/$program/" . join('-', @arguments);
     my $read = sub($ext) {
         return PVE::Multipath::File::read("$path.$ext")
-            // die "no recording of 'multipathd @$command' of node '$self->{name}':"
+            // die "no recording of '$program @arguments' of node '$self->{name}':"
             . " '$path.$ext' is missing\n";
     };
 
@@ -76,7 +92,7 @@ my sub recorded($self, $command) {
 
 # The reply of multipathd to a command that only shows something, as the core takes it.
 sub query($self, $command, $timeout = $QUERY_TIMEOUT) {
-    return recorded($self, $command) if $self->is_replay();
+    return recorded($self, 'multipathd', @$command) if $self->is_replay();
     return PVE::Multipath::Command::run([$MULTIPATHD, @$command], timeout => $timeout);
 }
 
@@ -126,6 +142,37 @@ sub block($self, $devices) {
     }
 
     return $block;
+}
+
+# The reply of dmsetup to how often each device is open, and its UUID.
+sub open_counts($self) {
+    return recorded($self, 'dmsetup', 'info') if $self->is_replay();
+    my @columns = ('--columns', '--noheadings', '--separator', ':', '--options', 'open,uuid');
+    return PVE::Multipath::Command::run([$DMSETUP, 'info', @columns]);
+}
+
+# The installed version may change while a daemon runs, and with it the program.
+my ($version_of, $version) = ('');
+
+my sub installed_version() {
+    my $program = join(' ', (stat($MULTIPATH))[0, 1, 7, 9, 10], $DPKG_QUERY);
+    return $version if $version_of eq $program;
+
+    my $format = '${db:Status-Status} ${Version}';
+    my $reply = eval {
+        PVE::Multipath::Command::run([$DPKG_QUERY, '-W', '-f', $format, 'multipath-tools']);
+    };
+    return undef if !defined($reply) || ($reply->{'exit-code'} // -1) != 0;
+    ($version_of, $version) = ($program, $reply->{stdout} =~ m/\Ainstalled (\S+)\z/ ? $1 : undef);
+    return $version;
+}
+
+# The version of multipath-tools, undef if it is not known.
+sub tools_version($self) {
+    return installed_version() if !$self->is_replay();
+    my $recorded = PVE::Multipath::File::read("$self->{replay}/multipath-tools-version") // return undef;
+    chomp $recorded;
+    return $recorded;
 }
 
 # Text of the node's allow-list, undef if there is none.

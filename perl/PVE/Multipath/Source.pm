@@ -9,8 +9,8 @@ PVE::Multipath::Source - where the data of the cluster comes from
     my $source = PVE::Multipath::Source->live();
     my $source = PVE::Multipath::Source->replay($dir);
 
-C<live> is the node's pmxcfs with its key-value store and the storage configuration, C<replay> a
-folder with recordings of them (its layout is in F<fixtures/replay/README.md>). C<store> is for what
+C<live> is the node's pmxcfs with its key-value store and the storage configuration, C<files> no more
+than the files of pmxcfs, for which no module of Proxmox VE is needed, and C<replay> a folder with recordings of them (its layout is in F<fixtures/replay/README.md>). C<store> is for what
 is to be changed: it takes the folder, or undef for the cluster itself.
 
 =over
@@ -36,6 +36,11 @@ the sections of F<storage.cfg>
 the cluster's F<multipath.cfg>, parsed; an empty one if there is none. Warns of what was not
 understood in it.
 
+=item config_text(), overrides_text(), storage_text()
+
+the bytes of F<multipath.cfg>, F<multipath-overrides.conf> and F<storage.cfg>, none if there is no
+file
+
 =item change_config($code)
 
 reads F<multipath.cfg>, calls the code with it, which gives the changed one or dies, and writes
@@ -58,17 +63,17 @@ a L<PVE::Multipath::Node>, by default the local one
 use v5.36;
 
 use JSON::PP ();
+use POSIX ();
 
-use PVE::Multipath::Command;
 use PVE::Multipath::Config;
 use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::RS::Multipath::Sections;
 
 our $PMXCFS = '/etc/pve';
-our $DPKG_QUERY = '/usr/bin/dpkg-query';
 
 my $CONFIG = 'multipath.cfg';
+my $OVERRIDES = 'multipath-overrides.conf';
 
 # A broken module must not look like a missing one.
 my sub load_pve($module) {
@@ -81,6 +86,10 @@ my sub load_pve($module) {
 
 sub live($class) {
     load_pve('PVE::Cluster');
+    return $class->files();
+}
+
+sub files($class) {
     return bless {}, $class;
 }
 
@@ -133,8 +142,7 @@ sub nodename($self) {
         my $name = recorded_needed($self, 'nodename', 'name of the local node');
         return $name =~ s/\A\s+|\s+\z//gr;
     }
-    load_pve('PVE::INotify');
-    return PVE::INotify::nodename();
+    return (POSIX::uname())[1] =~ s/\..*//sr;
 }
 
 sub kv($self, $key) {
@@ -166,21 +174,36 @@ sub nodelist($self) {
 
 sub storage_ids($self) {
     if ($self->is_replay()) {
-        return sections(PVE::Multipath::File::read("$self->{replay}/storage.cfg"))->{ids};
+        return sections($self->storage_text())->{ids};
     }
     load_pve('PVE::Storage');
     return PVE::Storage::config()->{ids};
 }
 
-sub config($self) {
+# Without the cluster file system everything below it looks absent; that is not empty. It may go away
+# at any time, so it has to be there after the reading.
+my sub cluster_file($self, $name) {
     my $dir = $self->{replay} // $PMXCFS;
-    my $raw = PVE::Multipath::File::read("$dir/$CONFIG");
-
-    # Without the cluster file system everything below it looks absent; that is not empty.
+    my $raw = PVE::Multipath::File::read("$dir/$name");
     die "'$PMXCFS' is not mounted - is pve-cluster running?\n"
         if !defined($raw) && !$self->is_replay() && !-e "$PMXCFS/.version";
+    return $raw // '';
+}
 
-    return PVE::Multipath::Config->parse_config($CONFIG, $raw);
+sub config_text($self) {
+    return cluster_file($self, $CONFIG);
+}
+
+sub overrides_text($self) {
+    return cluster_file($self, $OVERRIDES);
+}
+
+sub storage_text($self) {
+    return cluster_file($self, 'storage.cfg');
+}
+
+sub config($self) {
+    return PVE::Multipath::Config->parse_config($CONFIG, $self->config_text());
 }
 
 sub change_config($self, $code) {
@@ -200,14 +223,7 @@ sub change_config($self, $code) {
 }
 
 sub tools_version($self) {
-    return undef if $self->is_replay();
-
-    my $format = '${db:Status-Status} ${Version}';
-    my $reply = eval {
-        PVE::Multipath::Command::run([$DPKG_QUERY, '-W', '-f', $format, 'multipath-tools']);
-    };
-    return undef if !defined($reply) || ($reply->{'exit-code'} // -1) != 0;
-    return $reply->{stdout} =~ m/\Ainstalled (\S+)\z/ ? $1 : undef;
+    return $self->is_replay() ? undef : PVE::Multipath::Node->live()->tools_version();
 }
 
 sub node($self, $name = undef) {

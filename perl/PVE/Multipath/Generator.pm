@@ -1,0 +1,357 @@
+package PVE::Multipath::Generator;
+
+=head1 NAME
+
+PVE::Multipath::Generator - bring a node in line with the cluster's configuration
+
+=head1 DESCRIPTION
+
+What is to be done is decided in the library behind C<PVE::RS::Multipath::Plan>; the functions here
+look at the node and carry it out. Whatever kills them, and whenever, the next pass ends where an
+undisturbed one would have.
+
+=over
+
+=item plan($cfg, $overrides, $node)
+
+What applying would do, C<< { configured, 'drop-ins', wwids, 'record-unreadable', reconfigure, changes,
+errors } >>, each drop-in and WWID with C<action> and C<reason>. The configuration is a parsed one, or
+its text as bytes. C<$node> is a L<PVE::Multipath::Node>, by default the local one.
+
+=item diff($step, $node)
+
+The difference that a drop-in's step would make, as C<diff -u> prints it; undef if the texts are too
+long to compare.
+
+=item regenerate($cfg, $overrides, %options)
+
+Applies the configuration, and gives 1 if that changed anything, else 0. A step that fails does not
+stop the others; then it dies in the end with all the reasons, one a line. Options: C<timeout> is how
+many seconds to wait for another pass, C<progress> is called with a text at each step of those that
+take long.
+
+=item drift($cfg, $overrides, $node)
+
+The configured values that another file keeps from being in force, C<< [{ wwid, knob, wanted, found }]
+>>, by what multipathd says.
+
+=item sync()
+
+A pass with the cluster's present configuration, for daemons: never dies, tells the cluster how it
+went, and costs little where there is nothing to do. If the configuration cannot be read, nothing is
+changed.
+
+=back
+
+=cut
+
+use v5.36;
+
+use PVE::Multipath;
+use PVE::Multipath::Config;
+use PVE::Multipath::File;
+use PVE::Multipath::Node;
+use PVE::Multipath::Source;
+use PVE::RS::Multipath::Cluster;
+use PVE::RS::Multipath::Plan;
+
+our $RUN_DIR = '/run/pve-multipath';
+
+# A pass that adds a thousand LUNs takes a while.
+our $LOCK_TIMEOUT = 60;
+
+# An error is told again after this many seconds.
+our $REFRESH_INTERVAL = 60;
+
+# --- what the node has ---
+
+# Something was changed since multipathd has read its configuration. It reads it at boot anyway.
+my sub reconfigure_marker() {
+    return "$RUN_DIR/reconfigure";
+}
+
+my sub drop_in_path($node, $file) {
+    return "$node->{'drop-in-dir'}/$file";
+}
+
+# undef if there is none
+my sub content($path) {
+    my $text = eval { PVE::Multipath::File::read($path) };
+    return { error => $@ =~ s/\n\z//r } if $@;
+    return defined($text) ? { text => $text } : undef;
+}
+
+my sub present($node) {
+    my $drop_ins = PVE::RS::Multipath::Plan::drop_ins();
+    return {
+        'drop-ins' => { map { $_ => content(drop_in_path($node, $_)) } @$drop_ins },
+        wwids => content($node->{'wwids-file'}),
+        record => content($node->{'record-file'}),
+        'tools-version' => $node->tools_version(),
+        'reconfigure-due' => !$node->is_replay() && -e reconfigure_marker() ? 1 : 0,
+    };
+}
+
+# A map that is not there is not in use. The others are only looked at if need be: they take a process.
+my sub used_wwids($node) {
+    my $reply = $node->open_counts();
+    die "'dmsetup info' failed: $reply->{stderr}\n" if ($reply->{'exit-code'} // -1) != 0;
+    return PVE::RS::Multipath::Plan::in_use($reply->{stdout});
+}
+
+my sub make_plan($cfg, $overrides, $present) {
+    return PVE::RS::Multipath::Plan::plan($cfg, $overrides, $present) if ref($cfg);
+    return PVE::RS::Multipath::Plan::plan_text($cfg, $overrides, $present);
+}
+
+# The plan, and what it is based on.
+my sub look($cfg, $overrides, $node) {
+    my $present = present($node);
+    my $plan = make_plan($cfg, $overrides, $present);
+    if (grep { $_->{reason} eq 'use-unknown' } $plan->{wwids}->@*) {
+        $present->{used} = eval { used_wwids($node) };
+        my $err = $@;
+        $plan = make_plan($cfg, $overrides, $present);
+        push $plan->{errors}->@*, "nobody knows which maps are in use: $err" =~ s/\n\z//r if $err;
+    }
+    return ($plan, $present);
+}
+
+sub plan($cfg, $overrides, $node = PVE::Multipath::Node->live()) {
+    my ($plan) = look($cfg, $overrides // '', $node);
+    return $plan;
+}
+
+sub diff($step, $node = PVE::Multipath::Node->live()) {
+    my $old = content(drop_in_path($node, $step->{file}));
+    return PVE::RS::Multipath::Plan::diff($step->{file}, $old && $old->{text}, $step->{text});
+}
+
+# --- changing it ---
+
+my sub replace($path, $bytes) {
+    PVE::Multipath::File::make_directory($path =~ s!/[^/]*\z!!r);
+    PVE::Multipath::File::replace($path, $bytes);
+    return;
+}
+
+# Runs the code for each step; one that fails is noted, and the others go on. Gives how many
+# succeeded.
+my sub each_step($errors, $steps, $code) {
+    my $done = 0;
+    for my $step (@$steps) {
+        if (eval { $code->($step); 1 }) {
+            $done++;
+        } else {
+            push @$errors, $@ =~ s/\n\z//r;
+        }
+    }
+    return $done;
+}
+
+my sub apply_drop_ins($plan, $node, $errors) {
+    my @steps = grep { $_->{action} ne 'keep' } $plan->{'drop-ins'}->@*;
+    return each_step($errors, \@steps, sub($step) {
+        my $path = drop_in_path($node, $step->{file});
+        return replace($path, $step->{text}) if $step->{action} eq 'write';
+        return PVE::Multipath::File::remove($path);
+    });
+}
+
+my sub is_listed($node, $wwid) {
+    return grep { $_ eq $wwid } PVE::Multipath::list_etc_multipath_wwids($node)->@*;
+}
+
+# The record is written before an entry is added, so that one of ours is known as such even if this
+# process does not get any further.
+my sub apply_wwids($plan, $present, $node, $errors, $progress) {
+    my $record = $present->{record} ? $present->{record}->{text} : undef;
+    my %noted;
+    my $note = sub(%changes) {
+        %noted = (%noted, %changes);
+        return if $plan->{'record-unreadable'} || !%noted;
+        my $text = PVE::RS::Multipath::Plan::record($record, \%noted);
+        if (!defined($text)) {
+            PVE::Multipath::File::remove($node->{'record-file'});
+        } elsif ($text ne ($record // '')) {
+            replace($node->{'record-file'}, $text);
+        }
+        ($record, %noted) = ($text);
+    };
+
+    my %wwids = map { $_ => [] } qw(add remove confirm drop keep);
+    push $wwids{ $_->{action} }->@*, $_->{wwid} for $plan->{wwids}->@*;
+    %noted = ((map { $_ => 'added' } $wwids{confirm}->@*), (map { $_ => undef } $wwids{drop}->@*));
+
+    my ($count, $all) = (0, $wwids{add}->@* + $wwids{remove}->@*);
+    my $tell = sub($what) { $progress->("$what (" . ++$count . " of $all)") };
+
+    my $done = each_step($errors, $wwids{add}, sub($wwid) {
+        $tell->("adding $wwid");
+        $note->($wwid => 'adding');
+        if (is_listed($node, $wwid)) {
+            # somebody was quicker, so it is theirs
+            $noted{$wwid} = undef;
+            return;
+        }
+        my $added = eval { PVE::Multipath::add_wwid($wwid); 1 };
+        my $err = $@;
+        $noted{$wwid} = is_listed($node, $wwid) ? 'added' : undef;
+        die $err if !$added;
+        die "'multipath -a $wwid' succeeded, but the node's allow-list does not have it\n"
+            if !defined($noted{$wwid});
+    });
+    $done += each_step($errors, $wwids{remove}, sub($wwid) {
+        $tell->("removing $wwid");
+        PVE::Multipath::remove_wwid($wwid);
+        $noted{$wwid} = undef;
+    });
+    each_step($errors, [{}], sub($) { $note->() });
+
+    return $done;
+}
+
+my sub reconfigure($marker) {
+    PVE::Multipath::reconfigure() if PVE::Multipath::is_running();
+    PVE::Multipath::File::remove($marker);
+    return;
+}
+
+my sub carry_out($plan, $present, $node, $progress) {
+    my $errors = $plan->{errors};
+    my $marker = reconfigure_marker();
+    my $due = $present->{'reconfigure-due'};
+
+    # before anything is changed: whoever comes after a kill knows nothing else of it
+    each_step($errors, [$marker], sub($path) { replace($path, '') }) if $plan->{reconfigure} && !$due;
+
+    my $changed = apply_drop_ins($plan, $node, $errors)
+        + apply_wwids($plan, $present, $node, $errors, $progress);
+
+    # reading everything again stalls multipathd, so not for a step that fails again and again
+    if ($changed || $due) {
+        $progress->('reconfiguring multipathd');
+        each_step($errors, [$marker], \&reconfigure);
+    } elsif ($plan->{reconfigure}) {
+        each_step($errors, [$marker], \&PVE::Multipath::File::remove);
+    }
+    return $changed || $due ? 1 : 0;
+}
+
+sub regenerate($cfg, $overrides, %options) {
+    my $node = PVE::Multipath::Node->live();
+    $overrides //= '';
+
+    my ($plan, $present) = look($cfg, $overrides, $node);
+    my $changed = 0;
+    if ($plan->{changes}) {
+        PVE::Multipath::assert_supported();
+        PVE::Multipath::File::make_directory($RUN_DIR);
+        my $progress = $options{progress} // sub($) { };
+        my $timeout = $options{timeout} // $LOCK_TIMEOUT;
+        PVE::Multipath::File::locked("$RUN_DIR/lock", sub() {
+            # somebody may have done it in the meantime
+            ($plan, $present) = look($cfg, $overrides, $node);
+            PVE::Multipath::File::remove_unfinished(
+                reconfigure_marker(),
+                $node->{'record-file'},
+                map { drop_in_path($node, $_) } PVE::RS::Multipath::Plan::drop_ins()->@*,
+            );
+            $changed = carry_out($plan, $present, $node, $progress) if $plan->{changes};
+        }, $timeout);
+    }
+    die join('', map { "$_\n" } $plan->{errors}->@*) if $plan->{errors}->@*;
+    return $changed;
+}
+
+# The configured values that somebody else's file keeps from being in force, by what multipathd says.
+sub drift($cfg, $overrides, $node = PVE::Multipath::Node->live()) {
+    my $reply = $node->query([qw(show config local)]);
+    die "'multipathd show config local' failed: $reply->{stderr}\n"
+        if ($reply->{'exit-code'} // -1) != 0;
+    my $version = $node->tools_version();
+    return PVE::Multipath::Config::drift($cfg, $reply->{stdout}, $version, $overrides // '');
+}
+
+# --- for daemons ---
+
+# What the cluster was told last, and when.
+my $told = {};
+
+# The configuration that was applied by the last pass that changed something, until it is known
+# whether it holds.
+my $unproven;
+
+my sub tell_cluster($error) {
+    my $now = time();
+    my $is_new = !exists($told->{error}) || ($error // '') ne ($told->{error} // '');
+    my $age = $now - ($told->{time} // 0);
+    return if !$is_new && (!defined($error) || ($age >= 0 && $age < $REFRESH_INTERVAL));
+
+    warn "cannot apply the multipath configuration: $error" if $is_new && defined($error);
+    PVE::Multipath::broadcast_apply_status($error);
+    $told = { error => $error, time => $now };
+    return;
+}
+
+my sub quietly($code) {
+    local $SIG{__WARN__} = sub { };
+    return $code->();
+}
+
+# The daemon has had the time between two passes to read what was changed.
+my sub prove($config, $overrides) {
+    return if !defined($unproven);
+    my $same = $unproven eq "$config\0$overrides";
+    $unproven = undef;
+    return if !$same || !PVE::Multipath::is_running();
+
+    my $cfg =
+        quietly(sub() { PVE::Multipath::Config->parse_config('multipath.cfg', $config) });
+    my @lines = map {
+        ($_->{wwid} // 'defaults') . ": $_->{knob} is "
+            . ($_->{found} // 'not set')
+            . ", not $_->{wanted}"
+    } drift($cfg, $overrides)->@*;
+    return @lines;
+}
+
+# Where nobody can say which storages there are, every node is meant.
+my sub should_carry_luns($config) {
+    my $wwids = quietly(sub() {
+        PVE::Multipath::Config::wwid_list(
+            PVE::Multipath::Config->parse_config('multipath.cfg', $config),
+        );
+    });
+    my ($expected) = eval {
+        my $source = PVE::Multipath::Source->live();
+        PVE::RS::Multipath::Cluster::expects_any(
+            $source->storage_ids(), $source->nodelist(), $source->nodename(), $wwids,
+        );
+    };
+    return $@ ? scalar(@$wwids) : $expected;
+}
+
+my sub pass() {
+    my $source = PVE::Multipath::Source->files();
+    my ($config, $overrides) = ($source->config_text(), $source->overrides_text());
+
+    if (!PVE::Multipath::is_supported()) {
+        PVE::Multipath::assert_supported() if should_carry_luns($config);
+        return;
+    }
+    warn "another file of multipathd's configuration wins: $_\n" for prove($config, $overrides);
+    $unproven = "$config\0$overrides" if regenerate($config, $overrides, timeout => 0);
+    return;
+}
+
+sub sync() {
+    eval {
+        my $error = eval { pass(); 1 } ? undef : "$@";
+        tell_cluster($error);
+    };
+    warn $@ if $@;
+    return;
+}
+
+1;

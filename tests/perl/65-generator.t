@@ -1,0 +1,337 @@
+#!/usr/bin/perl
+
+# Applying the configuration on a node: what is changed, what is left alone, what is told.
+
+use v5.36;
+
+our $now;
+
+BEGIN {
+    $now = 1_000_000;
+    *CORE::GLOBAL::time = sub() { return $main::now };
+}
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use MultipathNode;
+use MultipathTest qw(slurp spew stub warnings_of);
+use PVE::Multipath;
+use PVE::Multipath::Generator;
+
+MultipathTest::Cluster::install();
+
+my $overrides = "devices {\n\tdevice {\n\t\tvendor A\n\t\tproduct B\n\t}\n}\n";
+my $two_luns = "wwid: 3600a\n\talias one\n\nwwid: 3600b\n";
+my $record_file = 'var/lib/pve-multipath/managed-wwids.json';
+
+my sub regenerate($config, $overrides = '', %options) {
+    my ($res, @warnings) = warnings_of(sub {
+        eval { PVE::Multipath::Generator::regenerate($config, $overrides, %options) };
+    });
+    return { changed => $res, error => $@, warnings => \@warnings };
+}
+
+my sub node(%files) {
+    my $node = MultipathNode->new()->enter();
+    $node->set($_, $files{$_}) for keys %files;
+    return $node;
+}
+
+my sub changed($config, $overrides, $what) {
+    is_deeply(
+        regenerate($config, $overrides), { changed => 1, error => '', warnings => [] },
+        "$what: changes something",
+    );
+}
+
+my sub unchanged($config, $overrides, $what) {
+    is_deeply(
+        regenerate($config, $overrides), { changed => 0, error => '', warnings => [] },
+        "$what: changes nothing",
+    );
+}
+
+# --- from nothing to nothing ---
+{
+    my $node = node('etc/multipath/wwids' => "# Valid WWIDs:\n/3600hand/\n");
+    unchanged('', '', 'nothing is configured');
+    is_deeply($node->state(), { 'etc/multipath/wwids' => "# Valid WWIDs:\n/3600hand/\n" },
+        'and nothing is made');
+    is_deeply($node->calls(), ['dpkg-query'], 'or run, but to ask for the version, once');
+
+    my @progress;
+    my $res = regenerate($two_luns, $overrides, progress => sub($text) { push @progress, $text });
+    is_deeply($res, { changed => 1, error => '', warnings => [] }, 'it is applied');
+    is_deeply(
+        \@progress,
+        ['adding 3600a (1 of 2)', 'adding 3600b (2 of 2)', 'reconfiguring multipathd'], 'step by step',
+    );
+    is_deeply(
+        $node->calls(),
+        [
+            'multipath -a 3600a', 'multipath -a 3600b', 'multipathd show daemon',
+            'multipathd reconfigure',
+        ],
+        'by what multipath-tools has for it, and one reconfigure',
+    );
+    is_deeply($node->wwids(), [qw(3600a 3600b 3600hand)], 'all are listed');
+    like($node->text('etc/multipath/conf.d/pve-defaults.conf'), qr/^\tfind_multipaths strict$/m,
+        'with the defaults');
+    like($node->text('etc/multipath/conf.d/pve-aliases.conf'), qr/^\t\talias one$/m, 'the alias');
+    like($node->text('etc/multipath/conf.d/pve-overrides.conf'), qr/\Q$overrides\E\z/, 'the overrides');
+    is(
+        $node->text($record_file),
+        qq({\n  "version": 1,\n  "wwids": {\n    "3600a": "added",\n    "3600b": "added"\n  }\n}\n),
+        'and what was added is recorded',
+    );
+    my @stat = stat($node->path('etc/multipath/conf.d/pve-aliases.conf'));
+    is($stat[2] & 0777, 0666 & ~umask(), 'readable as the umask says');
+    ok($node->is_loaded(), 'multipathd has read it');
+
+    my $state = $node->state();
+    unchanged($two_luns, $overrides, 'again');
+    is_deeply($node->state(), $state, 'nothing is written');
+    is_deeply($node->calls(), [], 'no process at all');
+
+    my $cfg = PVE::Multipath::Config->parse_config('multipath.cfg', $two_luns);
+    unchanged($cfg, $overrides, 'the parsed configuration');
+
+    changed("wwid: 3600b\n", '', 'less is configured');
+    is_deeply($node->wwids(), [qw(3600b 3600hand)], 'what was added is removed');
+    is_deeply(
+        [grep { m/conf\.d/ } sort keys $node->state()->%*], ['etc/multipath/conf.d/pve-defaults.conf'],
+        'and the drop-ins that are empty now',
+    );
+    $node->calls();
+
+    changed('', '', 'the configuration is emptied');
+    is_deeply($node->wwids(), ['3600hand'], 'only what was there before is left');
+    is_deeply([keys $node->state()->%*], ['etc/multipath/wwids'], 'and no other file');
+    ok($node->is_loaded(), 'multipathd knows');
+    $node->calls();
+    unchanged('', '', 'once more');
+    is_deeply($node->calls(), [], 'no process');
+}
+
+# --- what is in use, unknown, or somebody else's ---
+{
+    my $node = node('etc/multipath/wwids' => "/3600b/\n");
+    changed($two_luns, '', 'one of two is there');
+    $node->set('open', "3600a\n");
+    $node->calls();
+
+    changed("defaults: defaults\n", '', 'both are dropped');
+    is_deeply($node->wwids(), [qw(3600a 3600b)], 'what is in use stays, so does what was there');
+    is(scalar(grep { $_ eq 'dmsetup' } $node->calls()->@*), 2, 'the use was looked at, with the lock too');
+
+    unchanged("defaults: defaults\n", '', 'while it is in use');
+    is_deeply($node->calls(), ['dmsetup'], 'it is looked at again');
+    my $plan = PVE::Multipath::Generator::plan("defaults: defaults\n", '');
+    is_deeply(
+        $plan->{wwids}, [{ wwid => '3600a', action => 'keep', reason => 'in-use' }], 'which is told',
+    );
+
+    $node->set('no-dm', '');
+    my $res = regenerate("defaults: defaults\n");
+    is_deeply($node->wwids(), [qw(3600a 3600b)], 'nobody knows the use: it stays');
+    like($res->{error}, qr/\Anobody knows which maps are in use: 'dmsetup info' failed: no device-mapper/,
+        'and it is an error');
+    unlink($node->path('no-dm'), $node->path('open'));
+
+    changed("defaults: defaults\n", '', 'no longer in use');
+    is_deeply($node->wwids(), ['3600b'], 'removed');
+    is($node->text($record_file), undef, 'nothing of ours is left to record');
+}
+
+# --- failures stand alone ---
+{
+    my $node = node('fails' => '3600a');
+    mkdir($node->path('etc/multipath/conf.d'));
+    mkdir($node->path('etc/multipath/conf.d/pve-defaults.conf'));
+    my $res = regenerate($two_luns, $overrides);
+    my @errors = split(/\n/, $res->{error});
+    is(scalar(@errors), 2, 'two steps fail');
+    like($errors[0], qr/\Acannot replace .*pve-defaults\.conf/, 'a file');
+    like($errors[1], qr/\A'multipath -a 3600a' failed \(exit code 1\): failed/, 'and an entry');
+    is_deeply($node->wwids(), ['3600b'], 'the others are done');
+    like($node->text('etc/multipath/conf.d/pve-overrides.conf'), qr/vendor A/, 'all of them');
+    is_deeply([glob($node->path('etc/multipath/conf.d/*.tmp'))], [], 'no half-written file is left');
+    $node->calls();
+
+    $res = regenerate($two_luns, $overrides);
+    is(scalar(split(/\n/, $res->{error})), 2, 'the next pass tries again');
+    is_deeply($node->calls(), ['multipath -a 3600a'], 'without a reconfigure for nothing');
+
+    rmdir($node->path('etc/multipath/conf.d/pve-defaults.conf'));
+    unlink($node->path('fails'));
+    changed($two_luns, $overrides, 'once the causes are gone');
+    is_deeply($node->wwids(), [qw(3600a 3600b)], 'everything is there');
+    ok($node->is_loaded(), 'and loaded');
+}
+{
+    my $node = node('stopped' => '');
+    changed($two_luns, '', 'multipathd does not run');
+    is((grep { m/reconfigure/ } $node->calls()->@*), 0, 'no reconfigure then');
+
+    unlink($node->path('stopped'));
+    my $daemon = $node->text('multipathd');
+    $node->set('multipathd', $daemon =~ s/^reconfigure\)/reconfigure) echo busy; exit 1;;\nother)/mr);
+    my $res = regenerate("$two_luns\nwwid: 3600c\n");
+    like($res->{error}, qr/\A'multipathd reconfigure' failed \(exit code 1\): busy\n\z/, 'it fails');
+    $node->set('multipathd', $daemon);
+    $node->calls();
+    changed("$two_luns\nwwid: 3600c\n", '', 'the next pass makes up for it');
+    is_deeply($node->calls(), ['multipathd show daemon', 'multipathd reconfigure'], 'with that alone');
+    ok($node->is_loaded(), 'now it is loaded');
+    unchanged("$two_luns\nwwid: 3600c\n", '', 'then');
+}
+
+# --- unreadable is never empty ---
+{
+    my $node = node('etc/multipath/wwids' => "/3600hand/\n");
+    changed($two_luns, '', 'applied');
+    $node->set($record_file, '{"version": 1, "wwids": {"3600a": "ad');
+    my $state = $node->state();
+    my $res = regenerate("wwid: 3600c\n");
+    like($res->{error}, qr/\Anothing is removed from the node's allow-list, since the record/, 'corrupt');
+    is_deeply($node->wwids(), [qw(3600a 3600b 3600c 3600hand)], 'added, but nothing removed');
+    is($node->text($record_file), $state->{$record_file}, 'the record stays for somebody to look at');
+    $res = regenerate('');
+    is_deeply($node->wwids(), [qw(3600a 3600b 3600c 3600hand)], 'not even when all is emptied');
+
+    unlink($node->path('etc/multipath/wwids'), $node->path($record_file));
+    mkdir($node->path('etc/multipath/wwids'));
+    $res = regenerate($two_luns);
+    like($res->{error}, qr/\Athe node's allow-list is left alone: cannot read .*wwids' - /, 'no file');
+    is($node->text($record_file), undef, 'nothing is added');
+}
+
+# --- the file's oddities neither loop nor grow ---
+for (
+    ["/3600a/\n/3600b/\n/3600a/\n", 'twice'],
+    ["/3600a/ junk\n/3600b/\n", 'junk'],
+    ["/3600a/\r\n/3600b/\r\n", 'CRLF'],
+    ["#/3600x/\n /3600y/\n\n/3600a/\n/3600b/", 'no line feed at the end'],
+) {
+    my ($text, $what) = @$_;
+    my $node = node('etc/multipath/wwids' => $text);
+    for my $config ($two_luns, '', $two_luns, '') {
+        regenerate($config);
+        is($node->text('etc/multipath/wwids'), $text, "$what: the file stays as it is");
+    }
+}
+{
+    my $node = node('etc/multipath/wwids' => "/3600x/");
+    my $res = regenerate($two_luns);
+    like($res->{error}, qr/has no line feed at its end/, 'what would be spoiled is not added');
+    is($node->text('etc/multipath/wwids'), '/3600x/', 'and the file stays');
+
+    $node->set('etc/multipath/wwids', '');
+    changed("wwid: 3600a\n", '', 'one is added');
+    $node->set('etc/multipath/wwids', "/3600a/ edited\n");
+    unchanged('defaults: defaults', '', 'then edited: what multipath cannot remove') for 1 .. 2;
+    $node->set('etc/multipath/wwids', "/3600a/\n/3600a/\n");
+    changed('defaults: defaults', '', 'then doubled: ours is removed');
+    is($node->text('etc/multipath/wwids'), "#3600a/\n/3600a/\n", 'the other one stays');
+    unchanged('defaults: defaults', '', 'after that');
+}
+
+# --- somebody is quicker ---
+{
+    my $node = node();
+    my $add = \&PVE::Multipath::list_etc_multipath_wwids;
+    no warnings 'redefine';
+    local *PVE::Multipath::list_etc_multipath_wwids = sub($of) {
+        $node->set('etc/multipath/wwids', "/3600a/\n") if !-e $node->path('etc/multipath/wwids');
+        return $add->($of);
+    };
+    changed("wwid: 3600a\n", '', 'an administrator adds the same at the same time');
+    is((grep { m/-a/ } $node->calls()->@*), 0, 'it is not added twice');
+    changed('', '', 'dropped again');
+    is_deeply($node->wwids(), ['3600a'], "the administrator's entry stays");
+}
+
+# --- two passes at once ---
+{
+    my $node = node();
+    my $inner;
+    my $progress = sub($) {
+        $inner //= regenerate($two_luns, '', timeout => 0);
+    };
+    is(regenerate($two_luns, '', progress => $progress)->{changed}, 1, 'a pass');
+    is_deeply($inner, { changed => 0, error => '', warnings => [] }, 'leaves no room for another');
+    is_deeply($node->wwids(), [qw(3600a 3600b)], 'which does no harm');
+    is((grep { m/-a/ } $node->calls()->@*), 2, 'and nothing twice');
+}
+
+# --- sync ---
+
+my sub sync() {
+    my (undef, @warnings) = warnings_of(sub { PVE::Multipath::Generator::sync() });
+    return ([map { [$_->[0], $_->[1] && $_->[1] =~ m/"error":"(.*?)"/ ? $1 : $_->[1]] }
+        MultipathTest::Cluster::take()], \@warnings);
+}
+
+{
+    my $node = node();
+    $node->set('pve/multipath.cfg', $two_luns);
+    $node->set('pve/multipath-overrides.conf', $overrides);
+    is_deeply([sync()], [[['multipath-apply', undef]], []], 'a pass: what was told before is cleared');
+    is_deeply($node->wwids(), [qw(3600a 3600b)], 'and it is applied');
+
+    # somebody else's drop-in wins
+    $node->set('effective', "defaults {\n\tfind_multipaths \"strict\"\n\tpolling_interval 5\n"
+            . "\tuser_friendly_names \"yes\"\n}\nmultipaths {\n\tmultipath {\n\t\twwid \"3600a\"\n"
+            . "\t\talias \"one\"\n\t}\n}\n");
+    my ($sent, $warnings) = sync();
+    is_deeply($sent, [], 'no news');
+    is_deeply(
+        $warnings,
+        ["another file of multipathd's configuration wins: defaults: user-friendly-names is yes, not no\n"],
+        'what does not hold is told',
+    );
+    is_deeply([sync()], [[], []], 'once');
+
+    # unreadable
+    my $state = $node->state();
+    unlink(map { $node->path("pve/$_") } qw(.version multipath.cfg multipath-overrides.conf));
+    my $error = "'" . $node->path('pve') . "' is not mounted - is pve-cluster running?";
+    ($sent, $warnings) = sync();
+    is_deeply($sent, [['multipath-apply', $error]], 'no pmxcfs: an error');
+    is_deeply($warnings, ["cannot apply the multipath configuration: $error\n"], 'in the log as well');
+    is_deeply($node->state(), $state, 'and nothing is changed');
+    is_deeply([sync()], [[], []], 'told once');
+    $now += 60;
+    is_deeply([sync()], [[['multipath-apply', $error]], []], 'and again before it is stale');
+    $now -= 3600;
+    is(scalar((sync())[0]->@*), 1, 'a clock that was set back does not silence it');
+
+    $node->set('pve/.version', '');
+    is_deeply([sync()], [[['multipath-apply', undef]], []], 'mounted, and empty');
+    is_deeply($node->wwids(), [], 'so everything of ours is gone');
+
+    # multipath-tools is missing; that it is there was remembered
+    no warnings 'redefine';
+    local *PVE::Multipath::is_supported = sub() { return 0 };
+    is_deeply([sync()], [[], []], 'no multipath-tools, nothing configured: fine');
+    $node->set('pve/multipath.cfg', $two_luns);
+    ($sent, $warnings) = sync();
+    is_deeply(
+        $sent, [['multipath-apply', "no multipath support - please install 'multipath-tools'"]],
+        'LUNs that it should carry: an error',
+    );
+    is_deeply($node->wwids(), [], 'and nothing is done');
+}
+{
+    my $node = node();
+    local $MultipathTest::Cluster::fail = "no cluster\n";
+    $node->set('pve/multipath.cfg', $two_luns);
+    my ($sent, $warnings) = sync();
+    is_deeply($warnings, ["no cluster\n"], 'a cluster that cannot be told: never dies');
+    is_deeply($node->wwids(), [qw(3600a 3600b)], 'and applies nevertheless');
+}
+
+done_testing();

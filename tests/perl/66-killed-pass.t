@@ -1,0 +1,104 @@
+#!/usr/bin/perl
+
+# A pass is killed before each change that it makes. The next one ends where an undisturbed one would
+# have, and at no time is an entry gone that was not ours.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use MultipathNode;
+use MultipathTest qw($root slurp);
+
+my $overrides = "devices {\n\tdevice {\n\t\tvendor A\n\t\tproduct B\n\t}\n}\n";
+
+# One configuration after the other; each is applied to a node that has had those before it.
+my @histories = (
+    {
+        name => 'the first LUNs',
+        before => [],
+        then => ["wwid: 3600a\n\talias one\n\nwwid: 3600b\n\nwwid: 3600hand\n", $overrides],
+    },
+    {
+        name => 'other LUNs',
+        before => [["wwid: 3600a\n\talias one\n\nwwid: 3600b\n\nwwid: 3600hand\n", $overrides]],
+        then => ["wwid: 3600b\n\nwwid: 3600c\n\talias three\n", ''],
+    },
+    {
+        name => 'none any more',
+        before => [["wwid: 3600a\n\talias one\n\nwwid: 3600b\n\nwwid: 3600hand\n", $overrides]],
+        then => ['', ''],
+    },
+    {
+        name => 'all of it back',
+        before => [["wwid: 3600a\n\nwwid: 3600b\n", $overrides], ['', '']],
+        then => ["wwid: 3600a\n\nwwid: 3600b\n", $overrides],
+    },
+);
+
+my sub regenerate($node, $config, $overrides) {
+    $node->enter();
+    no warnings 'redefine';
+    local *IO::Handle::sync = sub($fh) { return 1 }; # it takes long
+    return PVE::Multipath::Generator::regenerate($config, $overrides);
+}
+
+# How many changes it made, undef if it was killed.
+my sub killed_pass($node, $kill_at = -1) {
+    my @command = ($^X, "$root/tests/perl/lib/killed-pass.pl", $node->{dir}, $kill_at);
+    open(my $fh, '-|', @command) or die "cannot execute $^X - $!\n";
+    my $out = do { local $/ = undef; <$fh> };
+    close($fh);
+    return undef if ($? & 127) == 9;
+    die "the pass failed: $?\n" if $?;
+    return int($out);
+}
+
+# What was to be removed may have been made a comment of by the one pass or the other.
+my sub state_of($node) {
+    my $state = $node->state();
+    $state->{'etc/multipath/wwids'} = join('', sort split(/^/, $state->{'etc/multipath/wwids'}));
+    return $state;
+}
+
+my $points = 0;
+for my $history (@histories) {
+    my @then = $history->{then}->@*;
+    my $before = MultipathNode->new();
+    $before->set('etc/multipath/wwids', "# Valid WWIDs:\n/3600hand/\n/3600other/\n");
+    regenerate($before, @$_) for $history->{before}->@*;
+    $before->set('pve/multipath.cfg', $then[0]);
+    $before->set('pve/multipath-overrides.conf', $then[1]);
+
+    my $undisturbed = $before->copy();
+    my $changes = killed_pass($undisturbed);
+    my $wanted = state_of($undisturbed);
+    ok($undisturbed->is_loaded(), "$history->{name}: undisturbed, with $changes changes");
+
+    my @wrong;
+    for my $kill_at (0 .. $changes - 1) {
+        $points++;
+        my $node = $before->copy();
+        my $wrong = sub($what) { push @wrong, "killed before change $kill_at: $what" };
+
+        $wrong->('it was not') if defined(killed_pass($node, $kill_at));
+        my @kept = grep { m/hand|other/ } $node->wwids()->@*;
+        $wrong->("left @kept") if "@kept" ne '3600hand 3600other';
+
+        regenerate($node, @then);
+        my $state = state_of($node);
+        for my $file (sort keys { %$wanted, %$state }->%*) {
+            next if ($wanted->{$file} // '') eq ($state->{$file} // '');
+            $wrong->("$file is\n" . ($state->{$file} // 'absent'));
+        }
+        $wrong->('multipathd has not read it') if !$node->is_loaded();
+        $wrong->('there is something left to do') if regenerate($node, @then);
+    }
+    is(join("\n", @wrong), '', "$history->{name}: the next pass heals it all");
+}
+cmp_ok($points, '>=', 100, "at $points points");
+
+done_testing();
