@@ -8,9 +8,11 @@ use v5.36;
 use Getopt::Long ();
 
 use PVE::Multipath;
+use PVE::Multipath::CLI::Apply;
 use PVE::Multipath::CLI::Config;
 use PVE::Multipath::CLI::Maps;
 use PVE::Multipath::CLI::Output qw(text characters encoded);
+use PVE::Multipath::CLI::Record;
 use PVE::Multipath::CLI::Status;
 use PVE::Multipath::CLI::Wwid;
 use PVE::Multipath::Source;
@@ -22,7 +24,7 @@ my $EXIT_ERROR = 3;
 my $formats = { map { $_ => 1 } qw(text json json-pretty yaml) };
 
 # input: what the command works on. With 'cluster', the cluster's data; with 'node', the node's own
-# are enough; with 'store', the configuration is changed.
+# are enough; with 'files', the files of pmxcfs as well; with 'store', the configuration is changed.
 # args: names of the arguments that it needs.
 my $commands = {
     status => { code => \&PVE::Multipath::CLI::Status::run, input => 'cluster' },
@@ -40,6 +42,21 @@ my $commands = {
         code => \&PVE::Multipath::CLI::Config::problems,
         input => 'cluster',
         options => sub() { 'multipath-tools=s' },
+    },
+    plan => {
+        code => \&PVE::Multipath::CLI::Apply::plan,
+        input => 'files',
+        options => sub() { 'node=s' },
+    },
+    apply => {
+        code => \&PVE::Multipath::CLI::Apply::apply,
+        input => 'files',
+        options => sub() { ('dry-run', 'node=s') },
+    },
+    record => {
+        code => \&PVE::Multipath::CLI::Record::run,
+        input => 'files',
+        args => ['DIR'],
     },
     'wwid add' => {
         code => \&PVE::Multipath::CLI::Wwid::add,
@@ -112,6 +129,7 @@ my sub source($input, $replay) {
     return PVE::Multipath::Source->store($replay) if $input eq 'store';
     return PVE::Multipath::Source->replay($replay) if defined($replay);
     return undef if $input eq 'node';
+    return PVE::Multipath::Source->files() if $input eq 'files';
     return eval { PVE::Multipath::Source->live() }
         // die(("$@" =~ s/\n\z//r) . "; to look at recorded data, use --replay DIR\n");
 }

@@ -1,0 +1,101 @@
+package PVE::Multipath::CLI::Record;
+
+# pvemultipath record: a folder that stands in for this node and its cluster, for --replay.
+
+use v5.36;
+
+use JSON::PP ();
+
+use PVE::Multipath;
+use PVE::Multipath::CLI::Output qw(text characters print_lines print_data);
+use PVE::Multipath::File;
+use PVE::Multipath::Node;
+use PVE::Multipath::Source;
+
+my sub spew($path, $bytes) {
+    PVE::Multipath::File::make_directory($path =~ s!/[^/]*\z!!r);
+    open(my $fh, '>:raw', $path) or die "cannot write '$path' - $!\n";
+    (print {$fh} $bytes) && close($fh) or die "cannot write '$path' - $!\n";
+    return;
+}
+
+my sub record_reply($path, $reply) {
+    spew("$path.out", $reply->{stdout});
+    spew("$path.err", $reply->{stderr}) if length($reply->{stderr});
+    my $how = $reply->{'timed-out'} ? 'timeout' : $reply->{'exit-code'} // 'signal';
+    spew("$path.rc", "$how\n");
+    return;
+}
+
+my sub record_node($base) {
+    my $node = PVE::Multipath::Node->live();
+    for my $command (['show', 'daemon'], ['show', 'maps', 'json'], ['show', 'config', 'local']) {
+        my $reply = $node->query($command);
+        record_reply("$base/multipathd/" . join('-', @$command), $reply);
+        next if "@$command" ne 'show maps json';
+
+        my $block = $node->block(PVE::RS::Multipath::Maps::devices($reply));
+        my $sys = "$base/sys/block";
+        PVE::Multipath::File::make_directory($sys);
+        for my $dev (sort keys $block->{links}->%*) {
+            symlink($block->{links}->{$dev}, "$sys/$dev") or die "cannot write '$sys/$dev' - $!\n";
+        }
+        spew("$sys/$_/size", $block->{sizes}->{$_}) for sort keys $block->{sizes}->%*;
+        for my $dev (sort keys $block->{holders}->%*) {
+            spew("$sys/$dev/holders/$_", '') for $block->{holders}->{$dev}->@*;
+        }
+    }
+    record_reply("$base/dmsetup/info", $node->open_counts());
+
+    my $version = $node->tools_version();
+    spew("$base/multipath-tools-version", "$version\n") if defined($version);
+    for my $path ($node->files()) {
+        my $text = PVE::Multipath::File::read($path);
+        spew("$base$path", $text) if defined($text);
+    }
+    return;
+}
+
+# What a single part cannot tell must not keep the others from being recorded.
+sub run($source, $opts, $dir) {
+    die "recording a recording makes no sense: leave out --replay\n" if $source->is_replay();
+    die "'$dir' is not empty: name a folder that does not exist yet\n"
+        if (PVE::Multipath::File::names($dir) // [])->@*;
+
+    my @missing;
+    my $part = sub($what, $code) {
+        eval { $code->(); 1 } or push @missing, "$what: " . $@ =~ s/\n\z//r;
+    };
+    my $optional = sub($name, $bytes) { spew("$dir/$name", $bytes) if defined($bytes) && length($bytes) };
+
+    spew("$dir/now", $source->now() . "\n");
+    my $name = $source->nodename();
+    spew("$dir/nodename", "$name\n");
+    $part->('the configuration', sub() { $optional->('multipath.cfg', $source->config_text()) });
+    $part->('the overrides', sub() {
+        $optional->('multipath-overrides.conf', $source->overrides_text());
+    });
+    $part->('the storages', sub() { $optional->('storage.cfg', $source->storage_text()) });
+    $part->('the cluster', sub() {
+        my $live = PVE::Multipath::Source->live();
+        my $members = $live->members();
+        $optional->('members.json', JSON::PP->new()->utf8()->canonical()->pretty()->encode($members))
+            if defined($members);
+        for my $key ($PVE::Multipath::KV_KEY, $PVE::Multipath::KV_APPLY_KEY) {
+            my $kv = $live->kv($key);
+            spew("$dir/kv/$key/$_", $kv->{$_}) for sort keys %$kv;
+        }
+    });
+    $part->('the node', sub() { record_node("$dir/nodes/$name") });
+
+    if ($opts->{'output-format'} eq 'text') {
+        print_lines('Recorded to ' . text(characters($dir)) . '. To look at it:',
+            '  pvemultipath status --replay ' . text(characters($dir)));
+        warn "not recorded: $_\n" for @missing;
+    } else {
+        print_data({ dir => characters($dir), missing => \@missing }, $opts->{'output-format'});
+    }
+    return 0;
+}
+
+1;
