@@ -104,10 +104,31 @@ my sub make_plan($cfg, $overrides, $present) {
     return PVE::RS::Multipath::Plan::plan_text($cfg, $overrides, $present);
 }
 
+# What a plan follows from; undef if that cannot be told.
+my sub basis($cfg, $overrides, $present) {
+    return undef if ref($cfg) || $present->{'reconfigure-due'};
+    my $drop_ins = $present->{'drop-ins'};
+    my @files = ((map { $drop_ins->{$_} } sort keys %$drop_ins), $present->@{qw(wwids record)});
+    return undef if grep { $_ && defined($_->{error}) } @files;
+    my @texts = ($cfg, $overrides, $present->{'tools-version'}, map { $_ && $_->{text} } @files);
+    return join('', map { defined($_) ? length($_) . ":$_" : '-' } @texts);
+}
+
+# What the last plan followed from that had nothing to do, and that plan: a daemon asks again and
+# again.
+my ($idle_basis, $idle_plan) = ('');
+
 # The plan, and what it is based on.
 my sub look($cfg, $overrides, $node) {
     my $present = present($node);
+    my $basis = basis($cfg, $overrides, $present);
+    return ($idle_plan, $present) if defined($basis) && $basis eq $idle_basis;
+
     my $plan = make_plan($cfg, $overrides, $present);
+    if (defined($basis) && !$plan->{changes} && !$plan->{errors}->@* && !$plan->{wwids}->@*) {
+        ($idle_basis, $idle_plan) = ($basis, $plan);
+        return ($plan, $present);
+    }
     if (grep { $_->{reason} eq 'use-unknown' } $plan->{wwids}->@*) {
         $present->{used} = eval { used_wwids($node) };
         my $err = $@;
