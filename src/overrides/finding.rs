@@ -119,6 +119,20 @@ pub struct Finding {
     pub versions: Vec<ToolsVersion>,
 }
 
+/// Most characters of a text that are shown.
+const MOST_SHOWN: usize = 40;
+
+/// A part of the text in quotes, and only the beginning if it is long. A character stands for a byte.
+pub(super) fn quoted(text: &str) -> String {
+    let mut chars = text.char_indices().skip(MOST_SHOWN);
+    // not between the bytes of a character in UTF-8
+    let cut = chars.find(|(_, c)| !('\u{80}'..='\u{bf}').contains(c));
+    match cut.and_then(|(at, _)| text.get(..at)) {
+        Some(start) => format!("'{start}...'"),
+        None => format!("'{text}'"),
+    }
+}
+
 impl fmt::Display for Finding {
     /// Without the place, which differs by who asks.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,5 +149,21 @@ impl fmt::Display for Finding {
             write!(f, "{before}{version}")?;
         }
         f.write_str(if self.versions.is_empty() { "" } else { ")" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted(&"x".repeat(40)), format!("'{}'", "x".repeat(40)));
+        assert_eq!(quoted(&"x".repeat(41)), format!("'{}...'", "x".repeat(40)));
+        // a sharp s in UTF-8, as bytes
+        let text = format!("{}\u{c3}\u{9f}y", "x".repeat(39));
+        let start = text.strip_suffix('y').unwrap_or_default();
+        assert_eq!(quoted(&text), format!("'{start}...'"));
     }
 }

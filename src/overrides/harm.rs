@@ -1,7 +1,7 @@
 //! What multipathd takes without a word, and what harms.
 
 use super::effective::Values;
-use super::finding::{FindingCode, Position};
+use super::finding::{FindingCode, Position, quoted};
 use super::keywords::Section;
 use super::reader::Note;
 use super::regex::Matcher;
@@ -23,8 +23,8 @@ pub(super) fn of(
     let Stored::Value(value) = stored else {
         return None;
     };
-    let warn = |code, message| Some(Note::warning(code, at, message).silent());
-    let refused = |message| Some(Note::error(FindingCode::KernelRefuses, at, message).silent());
+    let warn = |code, message| Some(Note::warning(code, at, message));
+    let refused = |message| Some(Note::error(FindingCode::KernelRefuses, at, message));
     match keyword {
         "path_selector" => {
             let first = value.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -35,14 +35,16 @@ pub(super) fn of(
                     format!("{reason}, and ignores them"),
                 ),
                 Err(reason) => refused(format!(
-                    "the kernel refuses {value:?}, and maps that are not in use would be removed: {reason}"
+                    "the kernel refuses {}, and maps that are not in use would be removed: {reason}",
+                    quoted(value)
                 )),
             }
         }
         "features" => match unknown_feature(value) {
             None => None,
             Some(word) => refused(format!(
-                "the kernel has no feature {word:?}, and maps that are not in use would be removed"
+                "the kernel has no feature {}, and maps that are not in use would be removed",
+                quoted(word)
             )),
         },
         "hardware_handler" => {
@@ -50,17 +52,24 @@ pub(super) fn of(
             match handler.filter(|name| !HANDLERS.contains(name)) {
                 None => None,
                 Some(name) => refused(format!(
-                    "the kernel has no hardware handler {name:?}, and would refuse the map"
+                    "the kernel has no hardware handler {}, and would refuse the map",
+                    quoted(name)
                 )),
             }
         }
         "path_checker" | "checker" if !CHECKERS.contains(&value.as_str()) => warn(
             FindingCode::UnknownName,
-            format!("there is no path checker {value:?}: paths would not be checked"),
+            format!(
+                "there is no path checker {}: paths would not be checked",
+                quoted(value)
+            ),
         ),
         "prio" if !PRIORITIZERS.contains(&value.as_str()) => warn(
             FindingCode::UnknownName,
-            format!("there is no prioritizer {value:?}: paths would have no priority"),
+            format!(
+                "there is no prioritizer {}: paths would have no priority",
+                quoted(value)
+            ),
         ),
         "user_friendly_names" if value == "yes" => warn(
             FindingCode::UndoesBaseline,
@@ -73,7 +82,8 @@ pub(super) fn of(
         "alias_prefix" if !is_safe_name(value) => warn(
             FindingCode::ReadAsOther,
             format!(
-                "device-mapper changes names that begin with {value:?}, and multipathd loses their paths"
+                "device-mapper changes names that begin with {}, and multipathd loses their paths",
+                quoted(value)
             ),
         ),
         _ => None,
@@ -162,8 +172,11 @@ pub(super) fn of_blacklist(entries: &[(&str, String, Position)], allow_list: &[W
         };
         let code = FindingCode::Blacklisted;
         if samples.iter().all(|sample| matcher.hits(sample)) {
-            let message = format!("{expression:?} hits everything: no map would be left");
-            notes.push(Note::warning(code, *at, message).silent());
+            let message = format!(
+                "{} hits everything: no map would be left",
+                quoted(expression)
+            );
+            notes.push(Note::warning(code, *at, message));
         } else if *keyword == "wwid" {
             let mut hit = allow_list.iter().filter(|wwid| matcher.hits(wwid.as_str()));
             if let Some(first) = hit.next() {
@@ -174,9 +187,10 @@ pub(super) fn of_blacklist(entries: &[(&str, String, Position)], allow_list: &[W
                     format!(" and {others} more")
                 };
                 let message = format!(
-                    "{expression:?} hits allow-listed LUN '{first}'{more}: the map would go away"
+                    "{} hits allow-listed LUN '{first}'{more}: the map would go away",
+                    quoted(expression)
                 );
-                notes.push(Note::warning(code, *at, message).silent());
+                notes.push(Note::warning(code, *at, message));
             }
         }
     }
@@ -220,7 +234,7 @@ impl Polling {
     fn refuse(&mut self, at: Position, message: &str) {
         let note = Note::error(FindingCode::PollingInterval, at, message);
         let note = note.instead("write a number of seconds, such as 5");
-        self.notes.push(note.silent());
+        self.notes.push(note);
     }
 
     /// The intervals that are taken, and what is wrong with them.
@@ -251,7 +265,7 @@ impl Polling {
                     let message = format!("max_polling_interval lowers polling_interval to {max}");
                     let code = FindingCode::ReadAsOther;
                     let note = Note::warning(code, max_at, message);
-                    self.notes.push(note.silent());
+                    self.notes.push(note);
                 } else if spins(interval, max) {
                     self.refuse(
                         max_at,
@@ -277,7 +291,7 @@ impl Polling {
             let message = "0 means 'not set' to max_polling_interval".to_owned();
             let code = FindingCode::ReadAsOther;
             let note = Note::warning(code, at, message);
-            self.notes.push(note.silent());
+            self.notes.push(note);
             defaults.remove("max_polling_interval");
         }
         if let Some((interval, max)) = taken {

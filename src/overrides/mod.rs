@@ -135,7 +135,11 @@ fn of_bytes(text: &[u8], lines: &Lines<'_>) -> Vec<Note> {
                 "the line has {} bytes: multipathd splits it after {MAX_LINE}, comments as well",
                 line.len()
             );
-            long.push(Note::error(FindingCode::LongLine, at(MAX_LINE + 1), message).silent());
+            long.push(Note::error(
+                FindingCode::LongLine,
+                at(MAX_LINE + 1),
+                message,
+            ));
         }
         let content = line.strip_suffix(b"\r").unwrap_or(line);
         let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
@@ -147,7 +151,7 @@ fn of_bytes(text: &[u8], lines: &Lines<'_>) -> Vec<Note> {
                 _ => "a control character",
             };
             let code = FindingCode::ControlCharacter;
-            controls.push(Note::error(code, at(offset + 1), message).silent());
+            controls.push(Note::error(code, at(offset + 1), message));
         }
     }
     let not_ascii = lines.iter().filter_map(|line| {
@@ -156,7 +160,7 @@ fn of_bytes(text: &[u8], lines: &Lines<'_>) -> Vec<Note> {
             column: line.not_ascii?,
         };
         let message = "characters beyond ASCII count as blanks outside of double quotes";
-        Some(Note::warning(FindingCode::NotAscii, at, message).silent())
+        Some(Note::warning(FindingCode::NotAscii, at, message))
     });
     long.into_iter()
         .chain(controls)

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::effective::{Effective, Filter, Values};
-use super::finding::{FindingCode, Position, Severity};
+use super::finding::{self, FindingCode, Position, Severity};
 use super::harm;
 use super::keywords::{KEYWORDS, Keyword, Section, is_section_name};
 use super::lexer::{Line, Lines, Token, TokenKind};
@@ -46,12 +46,10 @@ pub(super) struct Note {
     pub position: Position,
     pub message: String,
     pub instead: Option<String>,
-    /// Whether multipathd says something on this line as well.
-    pub complaint: bool,
 }
 
 impl Note {
-    /// A note of something that multipathd complains about as well.
+    /// Something found at a place.
     pub(super) fn new(
         severity: Severity,
         code: FindingCode,
@@ -64,7 +62,6 @@ impl Note {
             position,
             message: message.into(),
             instead: None,
-            complaint: true,
         }
     }
 
@@ -81,12 +78,6 @@ impl Note {
     /// With what to write or do instead.
     pub(super) fn instead(mut self, instead: impl Into<String>) -> Self {
         self.instead = Some(instead.into());
-        self
-    }
-
-    /// Of something about which multipathd is silent.
-    pub(super) fn silent(mut self) -> Self {
-        self.complaint = false;
         self
     }
 }
@@ -147,13 +138,8 @@ impl Frame {
     }
 }
 
-fn show(text: &[u8]) -> String {
-    let text = ByteString::from_bytes(text);
-    let short: String = text.as_str().chars().take(40).collect();
-    match short.len() < text.as_str().len() {
-        true => format!("{short}..."),
-        false => short,
-    }
+fn quoted(text: &[u8]) -> String {
+    finding::quoted(ByteString::from_bytes(text).as_str())
 }
 
 impl Reader {
@@ -223,8 +209,8 @@ impl Reader {
                 Some(_) if opens => self.nothing_after(line, 2, true),
                 Some(token) => {
                     self.warn(|| {
-                        let (name, found) = (show(name), show(token.text()));
-                        let message = format!("'{{' has to follow '{name}', not '{found}'");
+                        let (name, found) = (quoted(name), quoted(token.text()));
+                        let message = format!("'{{' has to follow {name}, not {found}");
                         Note::warning(FindingCode::MissingBrace, line.position(1), message)
                     });
                 }
@@ -245,7 +231,7 @@ impl Reader {
                 return false;
             }
             self.warn(|| {
-                let message = format!("'{}' has no value, and is ignored", show(name));
+                let message = format!("{} has no value, and is ignored", quoted(name));
                 Note::warning(FindingCode::MissingValue, line.position(0), message)
             });
             return false;
@@ -273,11 +259,8 @@ impl Reader {
     fn missing_brace(&mut self, line: &Line<'_, '_>, inner: Option<Section>) {
         self.brace_is_due = inner;
         self.warn(|| {
-            let name = line
-                .tokens
-                .first()
-                .map(|token| show(token.text()))
-                .unwrap_or_default();
+            let name = line.tokens.first().map_or(&b""[..], Token::text);
+            let name = String::from_utf8_lossy(name); // one that is known
             let message = format!("the brace of '{name}' has to be at the end of its line");
             Note::warning(FindingCode::MissingBrace, line.position(0), message)
                 .instead(format!("write \"{name} {{\""))
@@ -305,7 +288,7 @@ impl Reader {
             return;
         }
         self.warn(|| {
-            let text = show(dropped.text());
+            let text = quoted(dropped.text());
             let (why, instead) = match line.tokens.iter().skip(token).any(braces) {
                 true => (
                     ": a brace does not count here",
@@ -313,7 +296,7 @@ impl Reader {
                 ),
                 false => ("", "a value with blanks needs double quotes"),
             };
-            let message = format!("'{text}' is ignored, with all that follows on the line{why}");
+            let message = format!("{text} is ignored, with all that follows on the line{why}");
             Note::warning(FindingCode::ExtraText, at, message).instead(instead)
         });
     }
@@ -348,7 +331,6 @@ impl Reader {
                 self.refuse(|| {
                     Note::error(FindingCode::MultipathsSection, line.position(0), message)
                         .instead("set aliases and knobs of LUNs in multipath.cfg")
-                        .silent()
                 });
             }
             self.frames.push(Frame::new(inner, line.position(0)));
@@ -386,10 +368,8 @@ impl Reader {
             return;
         }
         self.warn(|| {
-            let message = format!(
-                "'{}' stands here for the second time: the later one wins",
-                show(name)
-            );
+            let name = quoted(name);
+            let message = format!("{name} stands here for the second time: the later one wins");
             Note::warning(FindingCode::Duplicate, line.position(0), message)
         });
     }
@@ -422,7 +402,6 @@ impl Reader {
         for remark in read.remarks {
             self.warn(|| Note {
                 instead: remark.instead,
-                complaint: remark.complaint,
                 ..Note::warning(remark.code, at, remark.message)
             });
         }
@@ -542,21 +521,21 @@ impl Reader {
 }
 
 fn unknown_section(section: Section, name: &[u8], at: Position) -> Note {
-    let name = show(name);
+    let name = quoted(name);
     if section == Section::Top {
-        let message = format!("unknown top-level section '{name}': its lines are lost");
+        let message = format!("unknown top-level section {name}: its lines are lost");
         return Note::error(FindingCode::UnknownSection, at, message)
             .instead("known are defaults, blacklist, blacklist_exceptions, devices, overrides");
     }
     let outer = section.name();
     let message = format!(
-        "unknown section '{name}': its lines count for '{outer}', which its closing brace will end"
+        "unknown section {name}: its lines count for '{outer}', which its closing brace will end"
     );
     Note::error(FindingCode::UnknownSection, at, message).instead("check the braces above")
 }
 
 fn unknown_keyword(section: Section, name: &[u8], at: Position, with_similar: bool) -> Note {
-    let shown = show(name);
+    let shown = quoted(name);
     let place = match section {
         Section::Top => "outside of all sections".to_owned(),
         _ => format!("in section '{}'", section.name()),
@@ -570,12 +549,12 @@ fn unknown_keyword(section: Section, name: &[u8], at: Position, with_similar: bo
         .collect();
     places.dedup();
     if !places.is_empty() {
-        let message = format!("'{shown}' is ignored {place}");
+        let message = format!("{shown} is ignored {place}");
         return Note::warning(FindingCode::WrongSection, at, message)
             .instead(format!("it belongs into {}", places.join(", ")));
     }
-    let similar = with_similar.then(|| similar(&shown, section)).flatten();
-    let message = format!("'{shown}' is no keyword {place}, and is ignored");
+    let similar = with_similar.then(|| similar(name, section)).flatten();
+    let message = format!("{shown} is no keyword {place}, and is ignored");
     let note = Note::warning(FindingCode::UnknownKeyword, at, message);
     match similar {
         Some(similar) => note.instead(format!("was '{similar}' meant?")),
@@ -593,7 +572,8 @@ fn value_of<'l>(line: &Line<'l, '_>) -> Cow<'l, [u8]> {
 }
 
 /// The keyword of a section that looks most like a name.
-fn similar(name: &str, section: Section) -> Option<&'static str> {
+fn similar(name: &[u8], section: Section) -> Option<&'static str> {
+    let name = std::str::from_utf8(name).ok()?;
     let candidates = KEYWORDS
         .iter()
         .filter(|keyword| keyword.sections.contains(&section));

@@ -1,6 +1,6 @@
 //! What multipathd makes of a keyword's value (libmultipath/dict.c).
 
-use super::finding::FindingCode;
+use super::finding::{FindingCode, quoted};
 use super::keywords::{Kind, Zero};
 use super::regex;
 use crate::tools_version::ToolsVersion;
@@ -30,8 +30,6 @@ pub(super) struct Remark {
     pub code: FindingCode,
     pub message: String,
     pub instead: Option<String>,
-    /// Whether multipathd says something as well.
-    pub complaint: bool,
 }
 
 impl Read {
@@ -49,23 +47,13 @@ impl Read {
         }
     }
 
-    /// With something to say that multipathd says as well.
-    fn complain(mut self, code: FindingCode, message: impl Into<String>) -> Self {
+    /// With something to say.
+    fn remark(mut self, code: FindingCode, message: impl Into<String>) -> Self {
         self.remarks.push(Remark {
             code,
             message: message.into(),
             instead: None,
-            complaint: true,
         });
-        self
-    }
-
-    /// With something to say about which multipathd is silent.
-    fn note(mut self, code: FindingCode, message: impl Into<String>) -> Self {
-        self = self.complain(code, message);
-        self.remarks
-            .iter_mut()
-            .for_each(|remark| remark.complaint &= remark.code != code);
         self
     }
 
@@ -77,9 +65,12 @@ impl Read {
     }
 
     fn invalid(keyword: &str, value: &str) -> Self {
-        Self::nothing().complain(
+        Self::nothing().remark(
             FindingCode::InvalidValue,
-            format!("{value:?} is no value of '{keyword}', and is ignored"),
+            format!(
+                "{} is no value of '{keyword}', and is ignored",
+                quoted(value)
+            ),
         )
     }
 }
@@ -99,7 +90,7 @@ pub(super) fn read(keyword: &str, kind: Kind, value: &str, version: ToolsVersion
             _ => Read::invalid(keyword, value).instead("write yes or no"),
         },
         Kind::Text => Read::value(value),
-        Kind::NoSlash if value.contains('/') => Read::nothing().complain(
+        Kind::NoSlash if value.contains('/') => Read::nothing().remark(
             FindingCode::InvalidValue,
             format!("'{keyword}' cannot contain a slash, and is ignored"),
         ),
@@ -109,7 +100,7 @@ pub(super) fn read(keyword: &str, kind: Kind, value: &str, version: ToolsVersion
                 true => Read::value(value),
                 false => Read::nothing(),
             };
-            read.complain(
+            read.remark(
                 FindingCode::Deprecated,
                 format!("'{keyword}' is ignored by newer versions; remove it"),
             )
@@ -167,13 +158,16 @@ pub(super) fn read(keyword: &str, kind: Kind, value: &str, version: ToolsVersion
         },
         Kind::Regex => match regex::check(value) {
             Ok(()) => Read::value(value),
-            Err(reason) => Read::nothing().complain(
+            Err(reason) => Read::nothing().remark(
                 FindingCode::InvalidValue,
-                format!("{value:?} is no extended regular expression, and is ignored: {reason}"),
+                format!(
+                    "{} is no extended regular expression, and is ignored: {reason}",
+                    quoted(value)
+                ),
             ),
         },
         Kind::Silent => Read::nothing(),
-        Kind::Ignored => Read::nothing().complain(
+        Kind::Ignored => Read::nothing().remark(
             FindingCode::Ignored,
             format!("'{keyword}' is ignored; remove it"),
         ),
@@ -220,15 +214,18 @@ fn int(keyword: &str, value: &str, min: i64, max: i64, zero: Zero) -> Read {
     };
     if stored != number {
         let which = if number > max { "large" } else { "small" };
-        return read.complain(
+        return read.remark(
             FindingCode::Capped,
-            format!("{value:?} is too {which} for '{keyword}': {stored} is taken instead"),
+            format!(
+                "{} is too {which} for '{keyword}': {stored} is taken instead",
+                quoted(value)
+            ),
         );
     }
     match read.stored {
         Stored::Unset => {
             let message = format!("0 means 'not set' to '{keyword}'");
-            let read = read.note(FindingCode::ReadAsOther, message);
+            let read = read.remark(FindingCode::ReadAsOther, message);
             match keyword {
                 "failback" => read.instead("write 'immediate' to return at once"),
                 _ => read,
@@ -259,9 +256,12 @@ fn words(keyword: &str, value: &str, count_at: usize) -> Read {
         _ => "write for example \"1 alua\", in quotes",
     };
     let missing = || {
-        let message = format!("{value:?} has no number of arguments, and '{keyword}' is ignored");
+        let message = format!(
+            "{} has no number of arguments, and '{keyword}' is ignored",
+            quoted(value)
+        );
         Read::nothing()
-            .complain(FindingCode::InvalidValue, message)
+            .remark(FindingCode::InvalidValue, message)
             .instead(example)
     };
     let Some(announced) = words.get(count_at) else {
@@ -277,10 +277,11 @@ fn words(keyword: &str, value: &str, count_at: usize) -> Read {
     let given = words.len() - count_at - 1;
     if usize::try_from(announced) != Ok(given) {
         let message = format!(
-            "{value:?} announces {announced} arguments and has {given}, and '{keyword}' is ignored"
+            "{} announces {announced} arguments and has {given}, and '{keyword}' is ignored",
+            quoted(value)
         );
         return Read::nothing()
-            .complain(FindingCode::InvalidValue, message)
+            .remark(FindingCode::InvalidValue, message)
             .instead(example);
     }
     Read::value(value)
@@ -300,9 +301,9 @@ fn flush_on_last_del(keyword: &str, value: &str, version: ToolsVersion) -> Read 
         }
     };
     Read::value(mapped)
-        .complain(
+        .remark(
             FindingCode::Deprecated,
-            format!("{value:?} is deprecated, and read as '{mapped}'"),
+            format!("{} is deprecated, and read as '{mapped}'", quoted(value)),
         )
         .instead("versions before 0.9.9 know no other values")
 }
@@ -325,9 +326,9 @@ fn grouping_policy(keyword: &str, value: &str, version: ToolsVersion) -> Read {
     match policies.iter().find(|policy| value.starts_with(*policy)) {
         Some(policy) if *policy == value => Read::value(value),
         Some(policy) => Read::value(*policy)
-            .note(
+            .remark(
                 FindingCode::ReadAsOther,
-                format!("{value:?} is read as '{policy}'"),
+                format!("{} is read as '{policy}'", quoted(value)),
             )
             .instead(format!("write {policy}")),
         None => {
@@ -382,9 +383,9 @@ fn dev_loss(keyword: &str, value: &str) -> Read {
     };
     match as_written && number != 0 {
         true => read,
-        false => read.note(
+        false => read.remark(
             FindingCode::ReadAsOther,
-            format!("{value:?} is read as '{printed}'"),
+            format!("{} is read as '{printed}'", quoted(value)),
         ),
     }
 }
@@ -395,9 +396,9 @@ fn mode(keyword: &str, value: &str) -> Read {
             let read = Read::value(format!("0{mode:o}"));
             match as_written {
                 true => read,
-                false => read.note(
+                false => read.remark(
                     FindingCode::ReadAsOther,
-                    format!("{value:?} is read as '0{mode:o}'"),
+                    format!("{} is read as '0{mode:o}'", quoted(value)),
                 ),
             }
         }
@@ -412,16 +413,21 @@ fn owner(keyword: &str, value: &str) -> Read {
             match as_written {
                 true => read,
                 false => {
-                    let message =
-                        format!("{value:?} is read as '{id}' if there is no user of this name");
-                    read.note(FindingCode::ReadAsOther, message)
+                    let message = format!(
+                        "{} is read as '{id}' if there is no user of this name",
+                        quoted(value)
+                    );
+                    read.remark(FindingCode::ReadAsOther, message)
                 }
             }
         }
         None => Read::nothing()
-            .complain(
+            .remark(
                 FindingCode::InvalidValue,
-                format!("'{keyword}' is ignored on nodes without a user called {value:?}"),
+                format!(
+                    "'{keyword}' is ignored on nodes without a user called {}",
+                    quoted(value)
+                ),
             )
             .instead("write a number"),
     }
@@ -458,9 +464,9 @@ fn uid_attrs(keyword: &str, value: &str) -> Read {
     match invalid.first() {
         None => read,
         Some(record) => read
-            .complain(
+            .remark(
                 FindingCode::InvalidValue,
-                format!("{record:?} is no record of '{keyword}'"),
+                format!("{} is no record of '{keyword}'", quoted(record)),
             )
             .instead("write for example \"sd:ID_SERIAL dasd:ID_UID\""),
     }
