@@ -93,7 +93,7 @@ pub enum FindingCode {
     UnknownName,
     /// A setting that undoes what all nodes are given.
     UndoesBaseline,
-    /// A blacklist entry that hits everything.
+    /// A blacklist entry that hits everything, or an allow-listed LUN.
     Blacklisted,
     /// There are more findings than are listed.
     Unlisted,

@@ -9,12 +9,14 @@
 //! since when is data, in `keywords`; what a value becomes is in `values`. Facts are from the sources
 //! of multipath-tools 0.9.4 to 0.15.1, and tried with the real ones.
 
+mod blacklist;
 mod drift;
 mod effective;
 mod finding;
 mod harm;
 mod keywords;
 mod lexer;
+mod polling;
 mod reader;
 mod regex;
 mod text;
@@ -75,7 +77,7 @@ pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec
         unlisted = unlisted.max(reading.unlisted);
         // the same to all of them
         let is_first = versions.first() == Some(&version);
-        let blacklisted = is_first.then(|| harm::of_blacklist(&reading.blacklisted, allow_list));
+        let blacklisted = is_first.then(|| blacklist::check(&reading.filters, allow_list));
         for note in blacklisted.into_iter().flatten() {
             let key = (note.position, note.code, note.message.clone());
             found.insert(key, (note, versions.to_vec()));

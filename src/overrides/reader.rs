@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::effective::{Effective, Filter, Values};
+use super::blacklist::{self, FilterEntry};
+use super::effective::{Effective, Values};
 use super::finding::{self, FindingCode, Position, Severity};
 use super::harm;
 use super::keywords::{KEYWORDS, Keyword, Section, is_section_name};
 use super::lexer::{Line, Lines, Token, TokenKind};
+use super::polling::Polling;
 use super::values::{self, Stored};
 use crate::byte_string::ByteString;
 use crate::tools_version::ToolsVersion;
@@ -19,8 +21,8 @@ pub(super) struct Reading {
     pub notes: Vec<Note>,
     /// How many notes are not among them.
     pub unlisted: usize,
-    /// The first entries of blacklists: keyword, expression and place.
-    pub blacklisted: Vec<(&'static str, String, Position)>,
+    /// The first entries of blacklists and of their exceptions.
+    pub filters: Vec<FilterEntry>,
 }
 
 /// What a text is read for.
@@ -90,7 +92,7 @@ pub(super) fn read(files: &[&Lines<'_>], version: ToolsVersion, purpose: Purpose
         reading: Reading::default(),
         frames: Vec::new(),
         brace_is_due: None,
-        polling: harm::Polling::default(),
+        polling: Polling::default(),
         errors: 0,
         warnings: 0,
         similar: 0,
@@ -110,7 +112,7 @@ struct Reader {
     frames: Vec<Frame>,
     /// A section's line without its brace has just gone by.
     brace_is_due: Option<Section>,
-    polling: harm::Polling,
+    polling: Polling,
     /// How many there were so far.
     errors: usize,
     warnings: usize,
@@ -417,16 +419,9 @@ impl Reader {
             return;
         }
         let name = keyword.printed.unwrap_or(keyword.name);
-        if let (Section::Blacklist, Stored::Value(value)) = (section, &read.stored) {
-            let listed = &mut self.reading.blacklisted;
-            if listed.len() < harm::MOST_TRIED {
-                listed.push((keyword.name, value.clone(), at));
-            }
-        }
         let values = match section {
-            Section::Blacklist => return self.filter(name, read.stored, |all| &mut all.blacklist),
-            Section::Exceptions => {
-                return self.filter(name, read.stored, |all| &mut all.blacklist_exceptions);
+            Section::Blacklist | Section::Exceptions => {
+                return self.filter(section, keyword.name, read.stored, at);
             }
             Section::Defaults => Some(&mut self.reading.effective.defaults),
             Section::Overrides => Some(&mut self.reading.effective.overrides),
@@ -444,54 +439,88 @@ impl Reader {
         }
     }
 
-    fn filter(&mut self, name: &str, stored: Stored, of: fn(&mut Effective) -> &mut Filter) {
-        if self.purpose == Purpose::Check {
-            return;
+    fn filter(&mut self, section: Section, name: &'static str, stored: Stored, at: Position) {
+        let Stored::Value(value) = stored else { return };
+        match self.purpose {
+            Purpose::Check => self.try_later(section, vec![(name, value)], at),
+            Purpose::Values => {
+                let effective = &mut self.reading.effective;
+                let filter = match section {
+                    Section::Blacklist => &mut effective.blacklist,
+                    _ => &mut effective.blacklist_exceptions,
+                };
+                let entries = filter.entries.entry(name.to_owned());
+                entries.or_default().push(value);
+            }
         }
-        if let Stored::Value(value) = stored {
-            let filter = of(&mut self.reading.effective);
-            filter
-                .entries
-                .entry(name.to_owned())
-                .or_default()
-                .push(value);
+    }
+
+    /// Keeps an entry to see what it hits.
+    fn try_later(
+        &mut self,
+        section: Section,
+        expressions: Vec<(&'static str, String)>,
+        position: Position,
+    ) {
+        if self.reading.filters.len() < blacklist::MOST_TRIED {
+            self.reading.filters.push(FilterEntry {
+                is_exception: matches!(section, Section::Exceptions | Section::ExceptionsDevice),
+                expressions,
+                position,
+            });
         }
     }
 
     /// Takes over what an entry has set.
     fn store(&mut self, frame: Frame) {
-        let effective = &mut self.reading.effective;
         let has = |name: &str| frame.values.contains_key(name);
-        let (entries, complete, needs) = match frame.section {
-            Section::BlacklistDevice => {
-                // one without either is dropped without a word
-                if has("vendor") || has("product") {
-                    effective.blacklist.devices.push(frame.values);
-                }
+        let (complete, needs) = match frame.section {
+            // one without either is dropped without a word
+            Section::BlacklistDevice | Section::ExceptionsDevice
+                if !has("vendor") && !has("product") =>
+            {
                 return;
             }
-            Section::ExceptionsDevice => {
-                if has("vendor") || has("product") {
-                    effective.blacklist_exceptions.devices.push(frame.values);
-                }
-                return;
-            }
-            Section::Device => {
-                let complete = has("vendor") && has("product");
-                (&mut effective.devices, complete, "vendor and product")
-            }
-            Section::Protocol => (&mut effective.protocols, has("type"), "type"),
-            Section::Multipath => (&mut effective.multipaths, has("wwid"), "wwid"),
+            Section::BlacklistDevice | Section::ExceptionsDevice => (true, ""),
+            Section::Device => (has("vendor") && has("product"), "vendor and product"),
+            Section::Protocol => (has("type"), "type"),
+            Section::Multipath => (has("wwid"), "wwid"),
             _ => return,
         };
-        if complete {
-            if self.purpose == Purpose::Values {
-                entries.push(frame.values);
-            }
+        if !complete {
+            let message = format!("this entry is dropped: it needs {needs}");
+            self.warn(|| Note::warning(FindingCode::IncompleteEntry, frame.opened, message));
             return;
         }
-        let message = format!("this entry is dropped: it needs {needs}");
-        self.warn(|| Note::warning(FindingCode::IncompleteEntry, frame.opened, message));
+        match self.purpose {
+            Purpose::Check => self.check_entry(frame),
+            Purpose::Values => {
+                let effective = &mut self.reading.effective;
+                let entries = match frame.section {
+                    Section::BlacklistDevice => &mut effective.blacklist.devices,
+                    Section::ExceptionsDevice => &mut effective.blacklist_exceptions.devices,
+                    Section::Device => &mut effective.devices,
+                    Section::Protocol => &mut effective.protocols,
+                    _ => &mut effective.multipaths,
+                };
+                entries.push(frame.values);
+            }
+        }
+    }
+
+    /// Looks at what an entry has as a whole.
+    fn check_entry(&mut self, frame: Frame) {
+        match frame.section {
+            Section::BlacklistDevice | Section::ExceptionsDevice => {
+                let mut values = frame.values;
+                let expressions = ["vendor", "product"];
+                let expressions = expressions
+                    .into_iter()
+                    .filter_map(|name| Some((name, values.remove(name)?)));
+                self.try_later(frame.section, expressions.collect(), frame.opened);
+            }
+            _ => {}
+        }
     }
 
     fn file(&mut self, lines: &Lines<'_>) {
