@@ -223,6 +223,7 @@ fn what_is_fine_is_not_told_of() {
         FindingCode::ReadAsOther,
         FindingCode::UndoesBaseline,
         FindingCode::UnknownName,
+        FindingCode::NeverMatches,
         FindingCode::Blacklisted,
     ];
     for case in cases() {

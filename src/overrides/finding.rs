@@ -87,10 +87,14 @@ pub enum FindingCode {
     IncompleteEntry,
     /// A polling interval that kills multipathd or makes it spin.
     PollingInterval,
+    /// A value for which multipathd refuses the whole configuration.
+    LoadFails,
     /// A value that the kernel refuses, which removes maps.
     KernelRefuses,
     /// A name that nothing implements.
     UnknownName,
+    /// An entry that is for no device.
+    NeverMatches,
     /// A setting that undoes what all nodes are given.
     UndoesBaseline,
     /// A blacklist entry that hits everything, or an allow-listed LUN.

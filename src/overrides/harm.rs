@@ -1,9 +1,11 @@
 //! What multipathd takes without a word, and what harms.
 
+use super::effective::Values;
 use super::finding::{FindingCode, Position, quoted};
 use super::keywords::Section;
 use super::polling::Polling;
 use super::reader::Note;
+use super::regex::{self, InvalidRegex};
 use super::values::Stored;
 use crate::knobs;
 
@@ -149,4 +151,30 @@ fn unknown_feature(features: &str) -> Option<&str> {
 fn is_safe_name(text: &str) -> bool {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:@+-".contains(&byte);
     (1..=100).contains(&text.len()) && text.bytes().all(safe)
+}
+
+/// What is to be said of an entry of `devices` as a whole.
+///
+/// multipathd puts `vendor` and `product_blacklist` into its blacklist, and does not load its
+/// configuration if it cannot; everywhere else it compares without a word, and in vain.
+pub(super) fn of_device(values: &Values, at: Position) -> Option<Note> {
+    let invalid = |name, check: fn(&str) -> Result<(), InvalidRegex>| {
+        let value = values.get(name)?;
+        let reason = check(value).err()?;
+        let value = quoted(value);
+        Some(format!(
+            "'{name}' {value} is no extended regular expression ({reason})"
+        ))
+    };
+    if values.contains_key("product_blacklist") {
+        let mut names = ["vendor", "product_blacklist"].into_iter();
+        if let Some(invalid) = names.find_map(|name| invalid(name, regex::check)) {
+            let message = format!("multipathd would not start, since {invalid}");
+            return Some(Note::error(FindingCode::LoadFails, at, message));
+        }
+    }
+    let mut names = ["vendor", "product", "revision"].into_iter();
+    let invalid = names.find_map(|name| invalid(name, regex::check_plain))?;
+    let message = format!("this entry is for no device, since {invalid}");
+    Some(Note::warning(FindingCode::NeverMatches, at, message))
 }

@@ -519,6 +519,11 @@ impl Reader {
                     .filter_map(|name| Some((name, values.remove(name)?)));
                 self.try_later(frame.section, expressions.collect(), frame.opened);
             }
+            Section::Device => {
+                if let Some(note) = harm::of_device(&frame.values, frame.opened) {
+                    self.add(note.severity, || note);
+                }
+            }
             _ => {}
         }
     }

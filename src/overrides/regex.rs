@@ -24,7 +24,12 @@ pub(super) enum InvalidRegex {
     Reference(u8),
 }
 
-/// Whether multipathd takes a text for an expression; a `!` in front of it inverts its meaning.
+/// Whether the C library takes a text for an expression.
+pub(super) fn check_plain(text: &str) -> Result<(), InvalidRegex> {
+    Parser::new(text.as_bytes()).expression()
+}
+
+/// The same for a blacklist, where a `!` in front of it inverts its meaning.
 pub(super) fn check(text: &str) -> Result<(), InvalidRegex> {
     Parser::new(pattern(text).0).expression()
 }

@@ -9,7 +9,7 @@ use pve_multipath::overrides::{self, Effective, Finding, FindingCode, Severity, 
 use crate::oracle::{Answer, Tree, runner};
 
 /// May be found where multipath is silent.
-const IN_SILENCE: [FindingCode; 10] = [
+const IN_SILENCE: [FindingCode; 11] = [
     FindingCode::MultipathsSection,
     FindingCode::KernelRefuses,
     FindingCode::PollingInterval,
@@ -19,6 +19,7 @@ const IN_SILENCE: [FindingCode; 10] = [
     FindingCode::ReadAsOther,
     FindingCode::UndoesBaseline,
     FindingCode::UnknownName,
+    FindingCode::NeverMatches,
     FindingCode::Blacklisted,
 ];
 
