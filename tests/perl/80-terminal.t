@@ -189,8 +189,8 @@ unlike($_, qr/\e/, 'no colour where there is no terminal')
 
 SKIP: {
     my $script = qx{script --version 2>/dev/null} // '';
-    skip "no 'script'", 8 if $script !~ m/util-linux/;
-    skip 'no pseudo terminal', 8 if system("script -qec true /dev/null >/dev/null 2>&1 </dev/null");
+    skip "no 'script'", 9 if $script !~ m/util-linux/;
+    skip 'no pseudo terminal', 9 if system("script -qec true /dev/null >/dev/null 2>&1 </dev/null");
 
     my $terminal = sub($command, $env) {
         my $log = stub();
@@ -208,6 +208,12 @@ SKIP: {
     unlike($out, qr/\e(?!\[[0-9;]+m)/, 'and nothing else');
     unlike($terminal->("stty cols 120; $status", { %$none, NO_COLOR => 1 }), qr/\e/, 'NO_COLOR');
     unlike($terminal->("stty cols 120; $status", { %$none, TERM => 'dumb' }), qr/\e/, 'dumb');
+
+    my $text = spew(stub(), "defaults {\n\tpolling_interval 0\n}\n");
+    like(
+        $terminal->("$^X $root/perl/bin/pvemultipath check $text", $none),
+        qr/:2:19: \e\[1;31merror\e\[0m: .* \e\[1;31m\^\e\[0m/s, 'of severities as well',
+    );
 
     for my $columns (70, 120) {
         my $out = $terminal->("stty cols $columns; $status", $none) =~ s/\e\[[0-9;]+m//gr;

@@ -9,6 +9,7 @@ use Getopt::Long ();
 
 use PVE::Multipath;
 use PVE::Multipath::CLI::Apply;
+use PVE::Multipath::CLI::Check;
 use PVE::Multipath::CLI::Config;
 use PVE::Multipath::CLI::Maps;
 use PVE::Multipath::CLI::Output qw(text characters encoded);
@@ -24,7 +25,8 @@ my $EXIT_ERROR = 3;
 my $formats = { map { $_ => 1 } qw(text json json-pretty yaml) };
 
 # input: what the command works on. With 'cluster', the cluster's data; with 'node', the node's own
-# are enough; with 'files', the files of pmxcfs as well; with 'store', the configuration is changed.
+# are enough; with 'files', the files of pmxcfs as well; with 'file', what the arguments name, and
+# the cluster's data where there are any; with 'store', the configuration is changed.
 # args: names of the arguments that it needs.
 my $commands = {
     status => { code => \&PVE::Multipath::CLI::Status::run, input => 'cluster' },
@@ -57,6 +59,12 @@ my $commands = {
         code => \&PVE::Multipath::CLI::Record::run,
         input => 'files',
         args => ['DIR'],
+    },
+    check => {
+        code => \&PVE::Multipath::CLI::Check::run,
+        input => 'file',
+        args => ['FILE'],
+        options => sub() { 'multipath-tools=s' },
     },
     'wwid add' => {
         code => \&PVE::Multipath::CLI::Wwid::add,
@@ -130,8 +138,10 @@ my sub source($input, $replay) {
     return PVE::Multipath::Source->replay($replay) if defined($replay);
     return undef if $input eq 'node';
     return PVE::Multipath::Source->files() if $input eq 'files';
-    return eval { PVE::Multipath::Source->live() }
-        // die(("$@" =~ s/\n\z//r) . "; to look at recorded data, use --replay DIR\n");
+
+    my $live = eval { PVE::Multipath::Source->live() };
+    return $live if defined($live) || $input eq 'file';
+    die(("$@" =~ s/\n\z//r) . "; to look at recorded data, use --replay DIR\n");
 }
 
 my sub dispatch(@args) {

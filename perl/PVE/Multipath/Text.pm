@@ -34,7 +34,7 @@ my sub pad($text, $width) {
 }
 
 # Pieces of at most $width columns. Nothing is lost: a WWID that was cut is another WWID.
-my sub pieces($text, $width) {
+sub pieces($text, $width) {
     return ($text) if width($text) <= $width;
 
     my @pieces = ('');

@@ -44,12 +44,15 @@ sub stub($text = undef) {
     return $path;
 }
 
+# What pvemultipath reads from its standard input.
+our $stdin = '/dev/null';
+
 # Runs pvemultipath without a terminal: { code, out, err }, out and err as bytes.
 sub cli($args, %env) {
     my ($out, $err) = ("$dir/out", "$dir/err");
     my $pid = fork() // die "cannot fork - $!\n";
     if ($pid == 0) {
-        open(STDIN, '<', '/dev/null');
+        open(STDIN, '<', $stdin);
         open(STDOUT, '>', $out);
         open(STDERR, '>', $err);
         delete @ENV{qw(COLUMNS NO_COLOR)};

@@ -9,13 +9,11 @@ use List::Util qw(max);
 use PVE::Multipath::CLI::Output qw(
     text characters terminal_width use_color print_lines print_data plural
 );
+use PVE::Multipath::CLI::Severity qw(severity_color severity_counts severity_exit_code);
 use PVE::Multipath::Config;
 use PVE::Multipath::Text;
 
 my $EXIT_DONE = 0;
-
-my $EXIT_WARNINGS = 1;
-my $EXIT_ERRORS = 2;
 
 # In less, a knob's name or value would be broken.
 my $LEAST_KNOBS_WIDTH = 25;
@@ -79,13 +77,6 @@ my sub all_problems($source, $cfg, $warnings, $version) {
     return \@sorted;
 }
 
-# '2 errors, 1 warning'
-my sub count_problems($problems) {
-    my %count = (error => 0, warning => 0);
-    $count{ $_->{severity} }++ for @$problems;
-    return join(', ', map { $count{$_} ? plural($count{$_}, $_) : () } qw(error warning));
-}
-
 my sub problem_lines($problems) {
     return 'No problems.' if !@$problems;
 
@@ -102,13 +93,11 @@ my sub problem_lines($problems) {
 
         my ($first, @more) =
             PVE::Multipath::Text::wrap(PVE::Multipath::Text::one_line($sentence), $width, '    ');
-        my $state = $severity eq 'error' ? 'failed' : 'degraded';
         # the line begins with it
-        substr($first, 0, length($severity)) =
-            PVE::Multipath::Text::color($severity, $state, $colored);
+        substr($first, 0, length($severity)) = severity_color($severity, $severity, $colored);
         push @lines, $first, @more;
     }
-    return (@lines, '', count_problems($problems));
+    return (@lines, '', severity_counts($problems));
 }
 
 sub problems($source, $opts) {
@@ -120,8 +109,7 @@ sub problems($source, $opts) {
     } else {
         print_data($problems, $opts->{'output-format'});
     }
-    return $EXIT_ERRORS if grep { $_->{severity} eq 'error' } @$problems;
-    return @$problems ? $EXIT_WARNINGS : $EXIT_DONE;
+    return severity_exit_code($problems);
 }
 
 # --- what is in force ---
@@ -224,7 +212,7 @@ my sub config_lines($effective, $problems, $wwid) {
     }
 
     push @lines, '',
-        $wrap->(count_problems($problems) . ": 'pvemultipath problems' says what is wrong")
+        $wrap->(severity_counts($problems) . ": 'pvemultipath problems' says what is wrong")
         if @$problems;
     return @lines;
 }

@@ -14,7 +14,7 @@ use POSIX ();
 use PVE::Multipath::Text;
 
 our @EXPORT_OK = qw(
-    text characters terminal_width use_color encoded print_lines print_data print_json plural
+    text characters terminal_width use_color printable encoded print_lines print_data print_json plural
     is_count
 );
 
@@ -54,12 +54,17 @@ sub use_color() {
 }
 
 # What the terminal cannot show is escaped.
-sub encoded($string) {
+sub printable($string) {
     POSIX::setlocale(POSIX::LC_CTYPE(), '');
     my $codeset = I18N::Langinfo::langinfo(I18N::Langinfo::CODESET()) // '';
     if ($codeset !~ m/\Autf-?8\z/i) {
         $string =~ s/([^\x00-\x7f])/sprintf('\\x{%x}', ord($1))/ge;
     }
+    return $string;
+}
+
+sub encoded($string) {
+    $string = printable($string);
     utf8::encode($string);
     return $string;
 }

@@ -1,0 +1,123 @@
+package PVE::Multipath::CLI::Check;
+
+# pvemultipath check: what is wrong with a text for multipathd, told as compilers tell it.
+
+use v5.36;
+
+use List::Util qw(max);
+
+use PVE::Multipath::CLI::Output qw(
+    text characters terminal_width use_color printable print_lines print_data
+);
+use PVE::Multipath::CLI::Severity qw(severity_color severity_counts severity_exit_code);
+use PVE::Multipath::Config;
+use PVE::Multipath::Text;
+
+# What is larger was named by mistake, such as a disk.
+my $MOST_READ = 1024 * 1024;
+
+my $MARGIN = '  | ';
+my $DOTS = '...';
+
+# These are about the text as a whole.
+my $without_place = { 'too-long' => 1, unlisted => 1 };
+
+# --- what there is to tell ---
+
+my sub contents($file) {
+    my ($fh, $name) = (undef, $file eq '-' ? 'the standard input' : "'$file'");
+    my $opened = $file eq '-' ? open($fh, '<&', \*STDIN) : open($fh, '<', $file);
+    die "cannot read $name - $!\n" if !$opened;
+    binmode($fh);
+    my $count = read($fh, my $raw, $MOST_READ + 1) // die "cannot read $name - $!\n";
+    die "$name is too large for a text for multipathd\n" if $count > $MOST_READ;
+    return $raw;
+}
+
+# The LUNs that a blacklist should not hit. A live node may not know them.
+my sub allow_list($source) {
+    return undef if !defined($source);
+    my $cfg = eval { $source->config() };
+    return PVE::Multipath::Config::wwid_list($cfg) if defined($cfg);
+    die $@ if $source->is_replay();
+    warn "the allow-list is not looked at: $@";
+    return undef;
+}
+
+my sub findings($source, $raw, $version) {
+    my $wwids = allow_list($source);
+    my $findings = eval { PVE::Multipath::Config::overrides_findings($raw, $version, $wwids) }
+        // die "--multipath-tools: $@";
+    for my $finding (@$findings) {
+        $finding->{$_} = characters($finding->{$_})
+            for grep { defined($finding->{$_}) } qw(message instead text);
+    }
+    return $findings;
+}
+
+# --- a line with its place ---
+
+my sub shown($chars) {
+    return printable(text($chars =~ s/\t/    /gr));
+}
+
+# The beginning, as much as has room.
+my sub cut($shown, $width) {
+    return $shown if PVE::Multipath::Text::width($shown) <= $width;
+    my $room = $width - length($DOTS);
+    my ($first) = PVE::Multipath::Text::pieces(substr($shown, 0, $room), $room);
+    return "$first$DOTS";
+}
+
+my sub cut_before($shown, $width) {
+    return scalar reverse(cut(scalar reverse($shown), $width));
+}
+
+# What is left of the place, and what is right of it, of a line's bytes.
+my sub around($line, $column, $width) {
+    my $chars = characters($line);
+    # a place counts bytes, of which a character may have several; it may be behind the last one
+    my $place = $chars eq $line ? $column - 1 : (substr("$line\n", 0, $column) =~ tr/\x80-\xbf//c) - 1;
+
+    # more than a line's characters are never shown
+    my $from = max(0, $place - $width - 1);
+    my $before = shown(substr($chars, $from, $place - $from));
+    my $after = shown(substr($chars, $place, $width + 1));
+    my $room_after = max(1, PVE::Multipath::Text::width($after));
+    $before = cut_before($before, max($width - $room_after, int($width / 2)));
+    return ($before, cut($after, $width - PVE::Multipath::Text::width($before)));
+}
+
+my sub finding_lines($name, $findings, $raw) {
+    my ($width, $colored) = (terminal_width() - length($MARGIN), use_color());
+    my @source = split(/\n/, $raw, -1);
+    my @lines;
+    for my $finding (@$findings) {
+        my ($severity, $line, $column) = $finding->@{qw(severity line column)};
+        my $color = sub($text) { severity_color($text, $severity, $colored) };
+        push @lines, "$name:$line:$column: " . $color->($severity) . ': '
+            . PVE::Multipath::Text::one_line($finding->{text});
+        next if $without_place->{ $finding->{code} };
+
+        my ($before, $after) = around($source[$line - 1] =~ s/\r\z//r, $column, $width);
+        push @lines, "$MARGIN$before$after",
+            $MARGIN . ' ' x PVE::Multipath::Text::width($before) . $color->('^');
+    }
+    return @lines;
+}
+
+sub run($source, $opts, $file) {
+    my $raw = contents($file);
+    my $findings = findings($source, $raw, $opts->{'multipath-tools'});
+
+    if ($opts->{'output-format'} eq 'text') {
+        my $name = $file eq '-' ? '<stdin>' : text(characters($file));
+        my $summary = severity_counts($findings) || 'nothing found';
+        print_lines(finding_lines($name, $findings, $raw), "$name: $summary");
+    } else {
+        print_data($findings, $opts->{'output-format'});
+    }
+    return severity_exit_code($findings);
+}
+
+1;
