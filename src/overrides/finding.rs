@@ -87,7 +87,7 @@ pub enum FindingCode {
     IncompleteEntry,
     /// A polling interval that kills multipathd or makes it spin.
     PollingInterval,
-    /// A value for which multipathd refuses the whole configuration.
+    /// A value with which multipathd cannot load its configuration.
     LoadFails,
     /// A value that the kernel refuses, which removes maps.
     KernelRefuses,

@@ -20,6 +20,11 @@ pub(super) fn of(
     if section == Section::Defaults && polling.sees(keyword, stored, at) {
         return None;
     }
+    if keyword == "partition_delimiter" && *stored == Stored::Nothing {
+        // where none was set before, multipathd compares nothing with something
+        let message = "a 'partition_delimiter' with a slash kills multipathd";
+        return Some(Note::error(FindingCode::LoadFails, at, message));
+    }
     let Stored::Value(value) = stored else {
         return None;
     };
