@@ -65,11 +65,9 @@ pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec
         }];
     }
     let lines = Lines::new(text);
-    let mut found: BTreeMap<(Position, FindingCode, String), (Note, Vec<ToolsVersion>)> =
-        BTreeMap::new();
+    let mut found = BTreeMap::new();
     for note in of_bytes(text, &lines) {
-        let key = (note.position, note.code, note.message.clone());
-        found.insert(key, (note, versions.to_vec()));
+        found.insert(note.key(), (note, versions.to_vec()));
     }
     let mut unlisted = 0;
     for &version in versions {
@@ -79,12 +77,10 @@ pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec
         let is_first = versions.first() == Some(&version);
         let blacklisted = is_first.then(|| blacklist::check(&reading.filters, allow_list));
         for note in blacklisted.into_iter().flatten() {
-            let key = (note.position, note.code, note.message.clone());
-            found.insert(key, (note, versions.to_vec()));
+            found.insert(note.key(), (note, versions.to_vec()));
         }
         for note in reading.notes {
-            let key = (note.position, note.code, note.message.clone());
-            let (_, versions) = found.entry(key).or_insert((note, Vec::new()));
+            let (_, versions) = found.entry(note.key()).or_insert((note, Vec::new()));
             if versions.last() != Some(&version) {
                 versions.push(version);
             }
@@ -97,9 +93,8 @@ pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec
             column: 1,
         };
         let message = format!("{unlisted} more findings are not listed");
-        let code = FindingCode::Unlisted;
-        let note = Note::new(Severity::Warning, code, position, message.clone());
-        found.insert((position, code, message), (note, versions.to_vec()));
+        let note = Note::warning(FindingCode::Unlisted, position, message);
+        found.insert(note.key(), (note, versions.to_vec()));
     }
     let finding = |(note, of): (Note, Vec<ToolsVersion>)| Finding {
         severity: note.severity,

@@ -51,8 +51,7 @@ pub(super) struct Note {
 }
 
 impl Note {
-    /// Something found at a place.
-    pub(super) fn new(
+    fn new(
         severity: Severity,
         code: FindingCode,
         position: Position,
@@ -77,6 +76,12 @@ impl Note {
         Self::new(Severity::Error, code, at, message)
     }
 
+    /// What findings are sorted by, and what makes those of several versions the same.
+    pub(super) fn key(&self) -> (Position, Severity, FindingCode, String) {
+        let message = self.message.clone();
+        (self.position, self.severity, self.code, message)
+    }
+
     /// With what to write or do instead.
     pub(super) fn instead(mut self, instead: impl Into<String>) -> Self {
         self.instead = Some(instead.into());
@@ -93,6 +98,7 @@ pub(super) fn read(files: &[&Lines<'_>], version: ToolsVersion, purpose: Purpose
         frames: Vec::new(),
         brace_is_due: None,
         polling: Polling::default(),
+        devices: BTreeSet::new(),
         errors: 0,
         warnings: 0,
         similar: 0,
@@ -113,6 +119,8 @@ struct Reader {
     /// A section's line without its brace has just gone by.
     brace_is_due: Option<Section>,
     polling: Polling,
+    /// Vendor, product and revision of the entries of `devices` so far.
+    devices: BTreeSet<[Option<String>; 3]>,
     /// How many there were so far.
     errors: usize,
     warnings: usize,
@@ -522,6 +530,15 @@ impl Reader {
             Section::Device => {
                 if let Some(note) = harm::of_device(&frame.values, frame.opened) {
                     self.add(note.severity, || note);
+                }
+                let names = ["vendor", "product", "revision"];
+                if !self
+                    .devices
+                    .insert(names.map(|name| frame.values.get(name).cloned()))
+                {
+                    let message = "an entry for the same devices stands above: \
+                        both are joined, and the later one wins";
+                    self.warn(|| Note::warning(FindingCode::Duplicate, frame.opened, message));
                 }
             }
             _ => {}
