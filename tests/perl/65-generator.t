@@ -267,6 +267,16 @@ for (
     is((grep { m/-a/ } $node->calls()->@*), 2, 'and nothing twice');
 }
 
+# --- no time ---
+{
+    my $node = node();
+    my $many = join("\n", map { "wwid: 3600m$_\n" } 1 .. 4);
+    is(regenerate($many, '', limit => 0)->{changed}, 1, 'a pass without time');
+    is_deeply($node->wwids(), [], 'leaves the WWIDs to the next one');
+    changed($many, '', 'which adds them');
+    is(scalar($node->wwids()->@*), 4, 'all of them');
+}
+
 # --- sync ---
 
 my sub sync() {

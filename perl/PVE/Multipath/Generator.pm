@@ -28,7 +28,7 @@ long to compare.
 Applies the configuration, and gives 1 if that changed anything, else 0. A step that fails does not
 stop the others; then it dies in the end with all the reasons, one a line. Options: C<timeout> is how
 many seconds to wait for another pass, C<progress> is called with a text at each step of those that
-take long.
+take long, C<limit> is after how many seconds to leave further WWIDs to the next pass.
 
 =item drift($cfg, $overrides, $node)
 
@@ -47,6 +47,8 @@ changed.
 
 use v5.36;
 
+use Time::HiRes ();
+
 use PVE::Multipath;
 use PVE::Multipath::Config;
 use PVE::Multipath::File;
@@ -59,6 +61,9 @@ our $RUN_DIR = '/run/pve-multipath';
 
 # A pass that adds a thousand LUNs takes a while.
 our $LOCK_TIMEOUT = 60;
+
+# A daemon has other things to do, so it adds many WWIDs in several passes.
+our $TIME_LIMIT = 5;
 
 # An error is told again after this many seconds.
 our $REFRESH_INTERVAL = 60;
@@ -158,9 +163,10 @@ my sub replace($path, $bytes) {
 
 # Runs the code for each step; one that fails is noted, and the others go on. Gives how many
 # succeeded.
-my sub each_step($errors, $steps, $code) {
+my sub each_step($errors, $steps, $code, $in_time = sub() { 1 }) {
     my $done = 0;
     for my $step (@$steps) {
+        last if !$in_time->();
         if (eval { $code->($step); 1 }) {
             $done++;
         } else {
@@ -185,7 +191,7 @@ my sub is_listed($node, $wwid) {
 
 # The record is written before an entry is added, so that one of ours is known as such even if this
 # process does not get any further.
-my sub apply_wwids($plan, $present, $node, $errors, $progress) {
+my sub apply_wwids($plan, $present, $node, $errors, %options) {
     my $record = $present->{record} ? $present->{record}->{text} : undef;
     my %noted;
     my $note = sub(%changes) {
@@ -205,7 +211,9 @@ my sub apply_wwids($plan, $present, $node, $errors, $progress) {
     %noted = ((map { $_ => 'added' } $wwids{confirm}->@*), (map { $_ => undef } $wwids{drop}->@*));
 
     my ($count, $all) = (0, $wwids{add}->@* + $wwids{remove}->@*);
-    my $tell = sub($what) { $progress->("$what (" . ++$count . " of $all)") };
+    my $tell = sub($what) { $options{progress}->("$what (" . ++$count . " of $all)") };
+    my $deadline = defined($options{limit}) ? Time::HiRes::time() + $options{limit} : undef;
+    my $in_time = sub() { !defined($deadline) || Time::HiRes::time() < $deadline };
 
     my $done = each_step($errors, $wwids{add}, sub($wwid) {
         $tell->("adding $wwid");
@@ -221,12 +229,12 @@ my sub apply_wwids($plan, $present, $node, $errors, $progress) {
         die $err if !$added;
         die "'multipath -a $wwid' succeeded, but the node's allow-list does not have it\n"
             if !defined($noted{$wwid});
-    });
+    }, $in_time);
     $done += each_step($errors, $wwids{remove}, sub($wwid) {
         $tell->("removing $wwid");
         PVE::Multipath::remove_wwid($wwid);
         $noted{$wwid} = undef;
-    });
+    }, $in_time);
     each_step($errors, [{}], sub($) { $note->() });
 
     return $done;
@@ -238,7 +246,7 @@ my sub reconfigure($marker) {
     return;
 }
 
-my sub carry_out($plan, $present, $node, $progress) {
+my sub carry_out($plan, $present, $node, %options) {
     my $errors = $plan->{errors};
     my $marker = reconfigure_marker();
     my $due = $present->{'reconfigure-due'};
@@ -247,11 +255,11 @@ my sub carry_out($plan, $present, $node, $progress) {
     each_step($errors, [$marker], sub($path) { replace($path, '') }) if $plan->{reconfigure} && !$due;
 
     my $changed = apply_drop_ins($plan, $node, $errors)
-        + apply_wwids($plan, $present, $node, $errors, $progress);
+        + apply_wwids($plan, $present, $node, $errors, %options);
 
     # reading everything again stalls multipathd, so not for a step that fails again and again
     if ($changed || $due) {
-        $progress->('reconfiguring multipathd');
+        $options{progress}->('reconfiguring multipathd');
         each_step($errors, [$marker], \&reconfigure);
     } elsif ($plan->{reconfigure}) {
         each_step($errors, [$marker], \&PVE::Multipath::File::remove);
@@ -268,8 +276,7 @@ sub regenerate($cfg, $overrides, %options) {
     if ($plan->{changes}) {
         PVE::Multipath::assert_supported();
         PVE::Multipath::File::make_directory($RUN_DIR);
-        my $progress = $options{progress} // sub($) { };
-        my $timeout = $options{timeout} // $LOCK_TIMEOUT;
+        $options{progress} //= sub($) { };
         PVE::Multipath::File::locked("$RUN_DIR/lock", sub() {
             # somebody may have done it in the meantime
             ($plan, $present) = look($cfg, $overrides, $node);
@@ -278,8 +285,8 @@ sub regenerate($cfg, $overrides, %options) {
                 $node->{'record-file'},
                 map { drop_in_path($node, $_) } PVE::RS::Multipath::Plan::drop_ins()->@*,
             );
-            $changed = carry_out($plan, $present, $node, $progress) if $plan->{changes};
-        }, $timeout);
+            $changed = carry_out($plan, $present, $node, %options) if $plan->{changes};
+        }, $options{timeout} // $LOCK_TIMEOUT);
     }
     die join('', map { "$_\n" } $plan->{errors}->@*) if $plan->{errors}->@*;
     return $changed;
@@ -362,7 +369,8 @@ my sub pass() {
         return;
     }
     warn "another file of multipathd's configuration wins: $_\n" for prove($config, $overrides);
-    $unproven = "$config\0$overrides" if regenerate($config, $overrides, timeout => 0);
+    my %options = (timeout => 0, limit => $TIME_LIMIT);
+    $unproven = "$config\0$overrides" if regenerate($config, $overrides, %options);
     return;
 }
 
