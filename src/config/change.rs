@@ -134,8 +134,11 @@ impl ChangeError {
     /// The parameter of the call that is wrong, if it is one.
     pub fn parameter(&self) -> Option<&str> {
         Some(match self {
-            Self::Modified | Self::NotConfigured(_) | Self::OtherType { .. } => return None,
-            Self::Wwid(_) | Self::WwidDefaults | Self::WwidIsAlias { .. } => "wwid",
+            Self::Modified | Self::OtherType { .. } => return None,
+            Self::Wwid(_)
+            | Self::WwidDefaults
+            | Self::WwidIsAlias { .. }
+            | Self::NotConfigured(_) => "wwid",
             Self::NotSettable(name) | Self::SetAndDelete(name) => name,
             Self::NotDeletable(_) => "delete",
             Self::Value { property, .. } => property,

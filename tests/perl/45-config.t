@@ -533,7 +533,7 @@ my @refusals = (
         );
     } ['add_wwid'], ['remove_wwid'], ['update_wwid', {}], ['set_alias', 'x'], ['remove_alias']),
 
-    (map { ["$_->[0] of what is not there", undef, qr/^WWID '3600x' is not configured$/, @$_] }
+    (map { ["$_->[0] of what is not there", 'wwid', qr/^WWID '3600x' is not configured$/, @$_] }
         ['remove_wwid', '3600x'], ['update_wwid', '3600x', {}], ['set_alias', '3600x', 'x'],
         ['remove_alias', '3600x']),
 
