@@ -215,7 +215,7 @@ perl-syntax:
 	# These need JSON::XS, which nothing else does.
 	! perl -MJSON::XS -e1 2>/dev/null || printf '%s\n' perl/bench/run perl/bench/lib/*.pm >>target/perl-files
 	while read -r file; do
-	    $(RUN_PERL) perl -Iperl/bench/lib -wc "$$file" 2>target/perl-syntax || { cat target/perl-syntax; exit 1; }
+	    $(RUN_PERL) perl -Iperl/bench/lib -Itests/perl/lib/double -wc "$$file" 2>target/perl-syntax || { cat target/perl-syntax; exit 1; }
 	    grep -v ' syntax OK$$' target/perl-syntax || true
 	done <target/perl-files
 	echo "$$(wc -l <target/perl-files) files compile"

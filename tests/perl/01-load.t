@@ -23,7 +23,7 @@ File::Find::find(
 );
 
 # These stand on Proxmox VE's own modules.
-my $needs_pve = qr!^PVE/(?:API2|CLI|Storage)/!;
+my $needs_pve = qr!^PVE/(?:API2|CLI|Service|Storage)/|/ClusterConfig\.pm\z!;
 
 for my $module (sort grep { !m/$needs_pve/ } @modules) {
     my $package = $module =~ s!/!::!gr =~ s/\.pm\z//r;

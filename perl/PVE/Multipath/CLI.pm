@@ -26,7 +26,7 @@ my $formats = { map { $_ => 1 } qw(text json json-pretty yaml) };
 
 # input: what the command works on. With 'cluster', the cluster's data; with 'node', the node's own
 # are enough; with 'files', the files of pmxcfs as well; with 'file', what the arguments name, and
-# the cluster's data where there are any; with 'store', the configuration is changed.
+# the cluster's data where there are any.
 # args: names of the arguments that it needs.
 my $commands = {
     status => { code => \&PVE::Multipath::CLI::Status::run, input => 'cluster' },
@@ -68,19 +68,19 @@ my $commands = {
     },
     'wwid add' => {
         code => \&PVE::Multipath::CLI::Wwid::add,
-        input => 'store',
+        input => 'cluster',
         args => ['WWID'],
         options => sub() { ('digest=s', PVE::Multipath::CLI::Wwid::knob_options()) },
     },
     'wwid set' => {
         code => \&PVE::Multipath::CLI::Wwid::set,
-        input => 'store',
+        input => 'cluster',
         args => ['WWID'],
         options => sub() { ('digest=s', 'delete=s@', PVE::Multipath::CLI::Wwid::knob_options()) },
     },
     'wwid remove' => {
         code => \&PVE::Multipath::CLI::Wwid::remove,
-        input => 'store',
+        input => 'cluster',
         args => ['WWID'],
         options => sub() { 'digest=s' },
     },
@@ -134,7 +134,6 @@ my sub parse_options($args, $opts, @spec) {
 }
 
 my sub source($input, $replay) {
-    return PVE::Multipath::Source->store($replay) if $input eq 'store';
     return PVE::Multipath::Source->replay($replay) if defined($replay);
     return undef if $input eq 'node';
     return PVE::Multipath::Source->files() if $input eq 'files';

@@ -10,8 +10,8 @@ PVE::Multipath::Source - where the data of the cluster comes from
     my $source = PVE::Multipath::Source->replay($dir);
 
 C<live> is the node's pmxcfs with its key-value store and the storage configuration, C<files> no more
-than the files of pmxcfs, for which no module of Proxmox VE is needed, and C<replay> a folder with recordings of them (its layout is in F<fixtures/replay/README.md>). C<store> is for what
-is to be changed: it takes the folder, or undef for the cluster itself.
+than the files of pmxcfs, for which no module of Proxmox VE is needed, and C<replay> a folder with
+recordings of them (its layout is in F<fixtures/replay/README.md>).
 
 =over
 
@@ -45,7 +45,7 @@ file
 
 reads F<multipath.cfg>, calls the code with it, which gives the changed one or dies, and writes
 that, all under a lock. Gives what was written, and whether that was needed: a configuration that
-says the same as before leaves the file alone. Only a folder with recordings can be changed so far.
+says the same as before leaves the file alone.
 
 =item tools_version()
 
@@ -97,17 +97,6 @@ sub replay($class, $dir) {
     die "'$dir' is no folder with recordings: " . (-e $dir ? 'not a directory' : $!) . "\n"
         if !-d $dir;
     return bless { replay => $dir }, $class;
-}
-
-my sub no_live_changes() {
-    die "changing the configuration in $PMXCFS is still to come, with the part of this software"
-        . " that works with the cluster; --replay DIR changes the $CONFIG of a folder with"
-        . " recordings\n";
-}
-
-sub store($class, $dir) {
-    no_live_changes() if !defined($dir);
-    return $class->replay($dir);
 }
 
 sub is_replay($self) {
@@ -206,20 +195,34 @@ sub config($self) {
     return PVE::Multipath::Config->parse_config($CONFIG, $self->config_text());
 }
 
+# The texts decide whether there is anything to write: a change may set what is set already.
+my sub change($self, $code, $write) {
+    my $cfg = $self->config();
+    my $text = PVE::Multipath::Config->write_config($CONFIG, my $changed = $code->($cfg));
+    return ($cfg, 0) if $text eq PVE::Multipath::Config->write_config($CONFIG, $cfg);
+
+    $write->($changed, $text);
+
+    # whatever there was to say has been said when it was read
+    local $SIG{__WARN__} = sub { };
+    return (PVE::Multipath::Config->parse_config($CONFIG, $text), 1);
+}
+
 sub change_config($self, $code) {
-    no_live_changes() if !$self->is_replay();
-
-    return PVE::Multipath::File::locked("$self->{replay}/.$CONFIG.lock", sub() {
-        my $cfg = $self->config();
-        my $text = PVE::Multipath::Config->write_config($CONFIG, $code->($cfg));
-        return ($cfg, 0) if $text eq PVE::Multipath::Config->write_config($CONFIG, $cfg);
-
-        PVE::Multipath::File::replace("$self->{replay}/$CONFIG", $text);
-
-        # whatever there was to say has been said when it was read
-        local $SIG{__WARN__} = sub { };
-        return (PVE::Multipath::Config->parse_config($CONFIG, $text), 1);
+    if ($self->is_replay()) {
+        return PVE::Multipath::File::locked("$self->{replay}/.$CONFIG.lock", sub() {
+            return change($self, $code, sub($cfg, $text) {
+                PVE::Multipath::File::replace("$self->{replay}/$CONFIG", $text);
+            });
+        });
+    }
+    require PVE::Multipath::ClusterConfig;
+    my $res = PVE::Multipath::ClusterConfig::lock_config(sub() {
+        return [change($self, $code, sub($cfg, $) {
+            PVE::Multipath::ClusterConfig::write_config($cfg);
+        })];
     });
+    return @$res;
 }
 
 sub tools_version($self) {

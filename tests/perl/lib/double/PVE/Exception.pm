@@ -4,11 +4,17 @@ package PVE::Exception;
 
 use v5.36;
 
+use Exporter qw(import);
 use overload '""' => sub($self, @) { $self->stringify() }, fallback => 1;
 
+our @EXPORT_OK = qw(raise raise_param_exc);
+
+sub raise($msg, %param) {
+    die bless { msg => $msg, %param }, __PACKAGE__;
+}
+
 sub raise_param_exc($errors) {
-    my $fields = { code => 400, msg => "Parameter verification failed.\n", errors => $errors };
-    die bless $fields, __PACKAGE__;
+    raise("Parameter verification failed.\n", code => 400, errors => $errors);
 }
 
 sub is_param_exc($self) {
@@ -16,7 +22,7 @@ sub is_param_exc($self) {
 }
 
 sub stringify($self) {
-    my $errors = $self->{errors};
+    my $errors = $self->{errors} // {};
     return join('', "$self->{code} $self->{msg}", map { "$_: $errors->{$_}\n" } sort keys %$errors);
 }
 

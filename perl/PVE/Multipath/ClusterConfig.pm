@@ -1,0 +1,120 @@
+package PVE::Multipath::ClusterConfig;
+
+=head1 NAME
+
+PVE::Multipath::ClusterConfig - the cluster's multipath configuration in pmxcfs
+
+=head1 SYNOPSIS
+
+    PVE::Multipath::ClusterConfig::lock_config(sub {
+        my $cfg = PVE::Multipath::ClusterConfig::read_config();
+        $cfg = PVE::Multipath::Config::add_wwid($cfg, $wwid);
+        PVE::Multipath::ClusterConfig::write_config($cfg);
+    }, 'adding a WWID failed');
+
+=head1 DESCRIPTION
+
+F<multipath.cfg> and F<multipath-overrides.conf>. Where PVE::Cluster knows these files, it reads, caches
+and locks them; a stock one does not, and they are read and written below F</etc/pve> directly under a
+lock of their own, with the same results. What is absent is empty; what cannot be read is an error.
+
+=over
+
+=item read_config(), write_config($cfg)
+
+A configuration as L<PVE::Multipath::Config> has it.
+
+=item read_overrides(), write_overrides($text)
+
+The administrator's text, as bytes. It is checked before it is written, and what would harm is refused;
+gives the warnings.
+
+=item lock_config($code, $errmsg), lock_overrides($code, $errmsg)
+
+Call the code under the cluster's lock and give what it gives. Exceptions of Proxmox VE stay what they
+are, with their HTTP code and parameters; before other errors stands C<$errmsg>.
+
+=back
+
+=cut
+
+use v5.36;
+
+use PVE::Cluster;
+use PVE::Tools;
+
+use PVE::Multipath::Config;
+use PVE::Multipath::Source;
+
+my $CONFIG = 'multipath.cfg';
+my $OVERRIDES = 'multipath-overrides.conf';
+
+my sub parse_overrides($filename, $raw) {
+    return PVE::Multipath::Config::parse_overrides($filename, $raw);
+}
+
+my sub format_overrides($filename, $text) {
+    return PVE::Multipath::Config::write_overrides($filename, $text);
+}
+
+# Whether PVE::Cluster knows the files; it dies over others.
+my $observed = eval {
+    PVE::Cluster::cfs_register_file(
+        $CONFIG,
+        sub { PVE::Multipath::Config->parse_config(@_) },
+        sub { PVE::Multipath::Config->write_config(@_) },
+    );
+    PVE::Cluster::cfs_register_file($OVERRIDES, \&parse_overrides, \&format_overrides);
+    1;
+};
+
+my sub write_file($name, $bytes) {
+    PVE::Tools::file_set_contents("$PVE::Multipath::Source::PMXCFS/$name", $bytes);
+    return;
+}
+
+my sub lock($name, $code, $errmsg) {
+    my $res = $observed
+        ? PVE::Cluster::cfs_lock_file($name, undef, $code)
+        : PVE::Cluster::cfs_lock_domain('multipath', undef, $code);
+    my $err = $@;
+    return $res if !$err;
+
+    die $err if ref($err) || !defined($errmsg);
+    die "$errmsg: $err";
+}
+
+sub read_config() {
+    return PVE::Cluster::cfs_read_file($CONFIG) if $observed;
+    return PVE::Multipath::Source->files()->config();
+}
+
+sub write_config($cfg) {
+    return PVE::Cluster::cfs_write_file($CONFIG, $cfg) if $observed;
+    return write_file($CONFIG, PVE::Multipath::Config->write_config($CONFIG, $cfg));
+}
+
+sub lock_config($code, $errmsg = undef) {
+    return lock($CONFIG, $code, $errmsg);
+}
+
+sub read_overrides() {
+    return PVE::Cluster::cfs_read_file($OVERRIDES) if $observed;
+    return PVE::Multipath::Source->files()->overrides_text();
+}
+
+sub write_overrides($text) {
+    my $warnings = PVE::Multipath::Config::check_overrides($text);
+    if ($observed) {
+        PVE::Cluster::cfs_write_file($OVERRIDES, $text);
+    } else {
+        write_file($OVERRIDES, format_overrides($OVERRIDES, $text));
+    }
+    return $warnings;
+}
+
+sub lock_overrides($code, $errmsg = undef) {
+    return lock($OVERRIDES, $code, $errmsg);
+}
+
+1;

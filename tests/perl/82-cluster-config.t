@@ -1,0 +1,108 @@
+#!/usr/bin/perl
+
+# The configuration in pmxcfs: on a stock PVE::Cluster, and on one that knows the files.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/lib/double";
+
+use File::Temp qw(tempdir);
+use Test::More;
+
+use MultipathTest qw(slurp spew warnings_of);
+use PVE::Cluster;
+use PVE::Exception;
+use PVE::Multipath::Config;
+use PVE::Multipath::Source;
+use PVE::Tools;
+
+my $overrides = "devices {\n\tdevice {\n\t\tvendor A\n\t\tproduct B\n\t}\n}\n";
+
+my sub failure($code) {
+    return eval { $code->(); 1 } ? undef : $@;
+}
+
+for my $observed (0, 1) {
+    my $what = $observed ? 'known files' : 'stock';
+    $PVE::Cluster::dir = $PVE::Multipath::Source::PMXCFS = tempdir(CLEANUP => 1);
+    $PVE::Cluster::observed = { map { $_ => $observed } qw(multipath.cfg multipath-overrides.conf) };
+    delete $INC{'PVE/Multipath/ClusterConfig.pm'};
+    warnings_of(sub() { require PVE::Multipath::ClusterConfig }); # of the second time
+    spew("$PVE::Cluster::dir/.version", '');
+
+    my $file = "$PVE::Cluster::dir/multipath.cfg";
+    my $read = \&PVE::Multipath::ClusterConfig::read_config;
+    is_deeply($read->()->{ids}, {}, "$what: what is absent is empty");
+    is(PVE::Multipath::ClusterConfig::read_overrides(), '', "$what: the overrides as well");
+
+    @PVE::Cluster::locked = ();
+    my $res = PVE::Multipath::ClusterConfig::lock_config(sub {
+        my $cfg = PVE::Multipath::Config::add_wwid($read->(), '3600a', { alias => 'one' });
+        PVE::Multipath::ClusterConfig::write_config($cfg);
+        return 'done';
+    });
+    is($res, 'done', "$what: a change under the lock");
+    is(slurp($file), "wwid: 3600a\n\talias one\n\n", "$what: is written");
+    is_deeply(
+        \@PVE::Cluster::locked, [$observed ? 'file-multipath.cfg' : 'domain-multipath'],
+        "$what: with its lock",
+    );
+    is($read->()->{ids}->{'3600a'}->{alias}, 'one', "$what: and read");
+
+    is_deeply(
+        PVE::Multipath::ClusterConfig::write_overrides("$overrides\n \n"), [],
+        "$what: overrides, without a warning",
+    );
+    is(slurp("$PVE::Cluster::dir/multipath-overrides.conf"), $overrides, "$what: end in a line feed");
+    is(PVE::Multipath::ClusterConfig::read_overrides(), $overrides, "$what: and are read");
+    is(
+        scalar(PVE::Multipath::ClusterConfig::write_overrides("defaults {\n\tbogus 1\n}\n")->@*), 1,
+        "$what: what is doubtful is told",
+    );
+    like(
+        failure(sub { PVE::Multipath::ClusterConfig::write_overrides("defaults {\n") }),
+        qr/\Amultipath overrides: line \d+: /, "$what: what harms is refused",
+    );
+    is(
+        PVE::Multipath::ClusterConfig::read_overrides(), "defaults {\n\tbogus 1\n}\n",
+        "$what: and the last good text stays",
+    );
+
+    my $lock = \&PVE::Multipath::ClusterConfig::lock_config;
+    my $change = sub {
+        PVE::Multipath::Config::add_wwid($read->(), "3600b\n");
+    };
+    my $err = failure(sub { $lock->($change, 'it failed') });
+    ok(ref($err) && $err->is_param_exc(), "$what: a parameter's error stays one under the lock");
+    like($err->{errors}->{wwid}, qr/invalid character/, "$what: with the parameter's name");
+    is(failure(sub { $lock->(sub { die "no\n" }, 'it failed') }), "it failed: no\n",
+        "$what: a text gets one before it");
+    is(failure(sub { $lock->(sub { die "no\n" }) }), "no\n", "$what: or none");
+    {
+        local $PVE::Cluster::quorate = 0;
+        like(failure(sub { $lock->(sub { }, 'it failed') }), qr/\Ait failed: cfs-lock .*no quorum/,
+            "$what: without quorum");
+    }
+
+    # as the command line does it
+    my $source = PVE::Multipath::Source->live();
+    my ($cfg, $changed) = $source->change_config(sub($cfg) {
+        return PVE::Multipath::Config::remove_alias($cfg, '3600a');
+    });
+    is($changed, 1, "$what: a change of the cluster's configuration");
+    is(slurp($file), "wwid: 3600a\n\n", "$what: is written");
+    is($cfg->{digest}, $read->()->{digest}, "$what: and given back");
+    ($cfg, $changed) = $source->change_config(sub($cfg) { return $cfg });
+    is($changed, 0, "$what: what changes nothing is not");
+
+    # what cannot be read is never empty
+    unlink("$PVE::Cluster::dir/$_") for qw(.version multipath.cfg multipath-overrides.conf);
+    like(failure($read), qr/not mounted|Connection refused/, "$what: pmxcfs is gone");
+    like(
+        failure(\&PVE::Multipath::ClusterConfig::read_overrides), qr/not mounted|Connection refused/,
+        "$what: for the overrides as well",
+    );
+}
+
+done_testing();
