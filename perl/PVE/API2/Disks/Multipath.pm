@@ -1,0 +1,76 @@
+package PVE::API2::Disks::Multipath;
+
+# /nodes/{node}/disks/multipath: the maps of a node.
+
+use v5.36;
+
+use PVE::Exception qw(raise);
+use PVE::JSONSchema qw(get_standard_option);
+
+use PVE::Multipath;
+use PVE::Multipath::Schema;
+use PVE::RESTHandler;
+
+use base qw(PVE::RESTHandler);
+
+my $audit = { check => ['perm', '/nodes/{node}', ['Sys.Audit']] };
+
+__PACKAGE__->register_method({
+    name => 'index',
+    path => '',
+    method => 'GET',
+    protected => 1,
+    proxyto => 'node',
+    description => 'The multipath maps of the node.',
+    permissions => $audit,
+    parameters => {
+        additionalProperties => 0,
+        properties => { node => get_standard_option('pve-node') },
+    },
+    returns => {
+        type => 'object',
+        properties => {
+            supported => { type => 'boolean', description => 'Whether multipath-tools is installed.' },
+            running => { type => 'boolean', description => 'Whether multipathd runs.' },
+            maps => {
+                type => 'array',
+                description => 'The maps; none while multipathd does not run.',
+                items => PVE::Multipath::Schema::map(),
+            },
+        },
+    },
+    code => sub($param) {
+        my $supported = PVE::Multipath::is_supported();
+        my $running = $supported ? PVE::Multipath::is_running() : 0;
+        return {
+            supported => $supported,
+            running => $running,
+            maps => $running ? PVE::Multipath::get_maps() : [],
+        };
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'map',
+    path => '{wwid}',
+    method => 'GET',
+    protected => 1,
+    proxyto => 'node',
+    description => 'One multipath map of the node with its path groups and paths.',
+    permissions => $audit,
+    parameters => {
+        additionalProperties => 0,
+        properties => {
+            node => get_standard_option('pve-node'),
+            wwid => PVE::Multipath::Schema::wwid(),
+        },
+    },
+    returns => PVE::Multipath::Schema::map(),
+    code => sub($param) {
+        return PVE::Multipath::get_map_for_wwid($param->{wwid})
+            // raise("no multipath map with WWID '$param->{wwid}' on this node\n",
+                code => 404);
+    },
+});
+
+1;

@@ -1,0 +1,384 @@
+package PVE::API2::Multipath;
+
+# /cluster/multipath: the cluster's multipath configuration and health.
+
+use v5.36;
+
+use PVE::Exception qw(raise_param_exc);
+use PVE::JSONSchema qw(get_standard_option);
+
+use PVE::Multipath;
+use PVE::Multipath::ClusterConfig;
+use PVE::Multipath::Config;
+use PVE::Multipath::Schema;
+use PVE::RESTHandler;
+
+use base qw(PVE::RESTHandler);
+
+my $audit = { check => ['perm', '/', ['Sys.Audit']] };
+my $modify = { check => ['perm', '/', ['Sys.Modify']] };
+
+my $digest = get_standard_option('pve-config-digest');
+my $nothing = { type => 'null' };
+
+my $delete = {
+    type => 'string',
+    format => 'pve-configid-list',
+    optional => 1,
+    description => 'The properties to delete, separated by comma, semicolon or blanks.',
+};
+
+my $text = {
+    type => 'string',
+    maxLength => 128 * 1024,
+    description => 'Text for multipath.conf, at most 128 KiB.',
+};
+
+my $findings = {
+    type => 'array',
+    description => 'What is wrong with the text, by place.',
+    items => PVE::Multipath::Schema::finding(),
+};
+
+# What a request sets: its parameters but for those that say what to set, and how.
+my sub properties($param) {
+    my %set = %$param;
+    delete @set{qw(wwid delete digest)};
+    return \%set;
+}
+
+# Texts are characters in the API, and bytes in a file.
+my sub text_bytes($characters) {
+    my $bytes = $characters;
+    utf8::encode($bytes);
+    return $bytes;
+}
+
+my sub characters($bytes) {
+    my $characters = $bytes;
+    return utf8::decode($characters) ? $characters : $bytes;
+}
+
+my sub finding_characters($findings) {
+    for my $finding (@$findings) {
+        $finding->{$_} = characters($finding->{$_})
+            for grep { defined($finding->{$_}) } qw(message instead text);
+    }
+    return $findings;
+}
+
+# Makes a change of the configuration as it is under the lock.
+my sub change($what, $code) {
+    PVE::Multipath::ClusterConfig::lock_config(
+        sub() {
+            my $cfg = PVE::Multipath::ClusterConfig::read_config();
+            PVE::Multipath::ClusterConfig::write_config($code->($cfg));
+        },
+        $what,
+    );
+    return undef;
+}
+
+my sub assert_unused($wwid) {
+    my $consumers = PVE::Multipath::cluster_storage_expectations()->{consumers};
+    my $storage = $consumers->{$wwid} // return;
+    raise_param_exc({ wwid => "WWID '$wwid' is still used by storage '$storage'" });
+}
+
+__PACKAGE__->register_method({
+    name => 'config',
+    path => '',
+    method => 'GET',
+    description => 'The multipath configuration of the cluster.',
+    permissions => $audit,
+    parameters => { additionalProperties => 0, properties => {} },
+    returns => {
+        type => 'object',
+        properties => {
+            defaults => {
+                type => 'object',
+                description => 'The global knobs that are in force.',
+                properties => PVE::Multipath::Schema::defaults(),
+            },
+            wwids => {
+                type => 'array',
+                description => 'The allow-listed WWIDs.',
+                items => PVE::Multipath::Schema::wwid(),
+            },
+            aliases => {
+                type => 'object',
+                description => 'The aliases by WWID.',
+                additionalProperties => 1,
+            },
+            'wwid-options' => {
+                type => 'object',
+                description => 'Alias and knobs by WWID, of the LUNs that have any.',
+                additionalProperties => 1,
+            },
+            problems => {
+                type => 'array',
+                description => 'What is of no use in the configuration, or dangerous.',
+                items => PVE::Multipath::Schema::problem(),
+            },
+            digest => $digest,
+        },
+    },
+    code => sub($param) {
+        my $cfg = PVE::Multipath::ClusterConfig::read_config();
+        return {
+            defaults => PVE::Multipath::Config::effective_defaults($cfg),
+            wwids => PVE::Multipath::Config::wwid_list($cfg),
+            aliases => PVE::Multipath::Config::aliases($cfg),
+            'wwid-options' => PVE::Multipath::Config::wwid_opts($cfg),
+            problems => PVE::Multipath::Config::problems($cfg),
+            digest => $cfg->{digest},
+        };
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'update_defaults',
+    path => 'defaults',
+    method => 'PUT',
+    protected => 1,
+    description => 'Set global knobs.',
+    permissions => $modify,
+    parameters => {
+        additionalProperties => 0,
+        properties => {
+            PVE::Multipath::Schema::defaults()->%*, delete => $delete, digest => $digest,
+        },
+    },
+    returns => $nothing,
+    code => sub($param) {
+        return change('changing the multipath defaults failed', sub($cfg) {
+            return PVE::Multipath::Config::update_defaults(
+                $cfg, properties($param), $param->@{qw(delete digest)},
+            );
+        });
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'add_wwid',
+    path => 'wwid',
+    method => 'POST',
+    protected => 1,
+    description => 'Allow-list a LUN, with its alias and knobs. One that is listed already stays as it is.',
+    permissions => $modify,
+    parameters => {
+        additionalProperties => 0,
+        properties => {
+            wwid => PVE::Multipath::Schema::wwid(),
+            PVE::Multipath::Schema::lun()->%*, digest => $digest,
+        },
+    },
+    returns => $nothing,
+    code => sub($param) {
+        return change('adding the WWID failed', sub($cfg) {
+            return PVE::Multipath::Config::add_wwid(
+                $cfg, $param->{wwid}, properties($param), $param->{digest},
+            );
+        });
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'update_wwid',
+    path => 'wwid/{wwid}',
+    method => 'PUT',
+    protected => 1,
+    description => 'Set the alias and knobs of a LUN.',
+    permissions => $modify,
+    parameters => {
+        additionalProperties => 0,
+        properties => {
+            wwid => PVE::Multipath::Schema::wwid(),
+            PVE::Multipath::Schema::lun()->%*, delete => $delete, digest => $digest,
+        },
+    },
+    returns => $nothing,
+    code => sub($param) {
+        return change('changing the WWID failed', sub($cfg) {
+            return PVE::Multipath::Config::update_wwid(
+                $cfg, $param->{wwid}, properties($param), $param->@{qw(delete digest)},
+            );
+        });
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'remove_wwid',
+    path => 'wwid/{wwid}',
+    method => 'DELETE',
+    protected => 1,
+    description => 'Take a LUN off the allow-list. Nodes that use its map keep it until they do not.',
+    permissions => $modify,
+    parameters => {
+        additionalProperties => 0,
+        properties => {
+            wwid => PVE::Multipath::Schema::wwid(),
+            force => {
+                type => 'boolean',
+                optional => 1,
+                description => 'Also if a storage uses the LUN.',
+            },
+            digest => $digest,
+        },
+    },
+    returns => $nothing,
+    code => sub($param) {
+        return change('removing the WWID failed', sub($cfg) {
+            assert_unused($param->{wwid}) if !$param->{force};
+            return PVE::Multipath::Config::remove_wwid($cfg, $param->@{qw(wwid digest)});
+        });
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'set_alias',
+    path => 'alias',
+    method => 'POST',
+    protected => 1,
+    description => 'Set the alias of a LUN.',
+    permissions => $modify,
+    parameters => {
+        additionalProperties => 0,
+        properties => {
+            wwid => PVE::Multipath::Schema::wwid(),
+            alias => { PVE::Multipath::Schema::lun()->{alias}->%*, optional => 0 },
+            digest => $digest,
+        },
+    },
+    returns => $nothing,
+    code => sub($param) {
+        return change('setting the alias failed', sub($cfg) {
+            return PVE::Multipath::Config::set_alias($cfg, $param->@{qw(wwid alias digest)});
+        });
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'remove_alias',
+    path => 'alias/{wwid}',
+    method => 'DELETE',
+    protected => 1,
+    description => 'Remove the alias of a LUN.',
+    permissions => $modify,
+    parameters => {
+        additionalProperties => 0,
+        properties => { wwid => PVE::Multipath::Schema::wwid(), digest => $digest },
+    },
+    returns => $nothing,
+    code => sub($param) {
+        return change('removing the alias failed', sub($cfg) {
+            return PVE::Multipath::Config::remove_alias($cfg, $param->@{qw(wwid digest)});
+        });
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'overrides',
+    path => 'overrides',
+    method => 'GET',
+    description => "The administrator's own text for multipathd.",
+    permissions => $audit,
+    parameters => { additionalProperties => 0, properties => {} },
+    returns => { type => 'object', properties => { text => $text, digest => $digest } },
+    code => sub($param) {
+        my $bytes = PVE::Multipath::ClusterConfig::read_overrides();
+        return {
+            text => characters($bytes),
+            digest => PVE::Multipath::Config::overrides_digest($bytes),
+        };
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'update_overrides',
+    path => 'overrides',
+    method => 'PUT',
+    protected => 1,
+    description => "Replace the administrator's own text for multipathd. What would harm is refused.",
+    permissions => $modify,
+    parameters => {
+        additionalProperties => 0,
+        properties => { text => $text, digest => $digest },
+    },
+    returns => {
+        type => 'object',
+        properties => {
+            warnings => {
+                type => 'array',
+                description => 'What is doubtful in the text, but was accepted.',
+                items => { type => 'string' },
+            },
+        },
+    },
+    code => sub($param) {
+        my $new = text_bytes($param->{text});
+        my $warnings = PVE::Multipath::ClusterConfig::lock_overrides(
+            sub() {
+                my $present = PVE::Multipath::ClusterConfig::read_overrides();
+                PVE::Tools::assert_if_modified(
+                    PVE::Multipath::Config::overrides_digest($present), $param->{digest},
+                );
+                my $warnings = eval { PVE::Multipath::ClusterConfig::write_overrides($new) };
+                if (my $err = $@) {
+                    raise_param_exc({ text => characters($err =~ s/\n\z//r) })
+                        if !ref($err) && $err =~ m/\Amultipath overrides: /;
+                    die $err;
+                }
+                return $warnings;
+            },
+            'changing the overrides failed',
+        );
+        return { warnings => [map { characters($_) } @$warnings] };
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'check_overrides',
+    path => 'check-overrides',
+    method => 'POST',
+    description => 'Check a text for multipathd without storing it.',
+    permissions => $audit,
+    parameters => {
+        additionalProperties => 0,
+        properties => {
+            text => $text,
+            version => {
+                type => 'string',
+                pattern => '\d+\.\d+(?:\.\d+)?',
+                optional => 1,
+                description => 'The version of multipath-tools; by default all that are supported.',
+            },
+        },
+    },
+    returns => $findings,
+    code => sub($param) {
+        my $cfg = PVE::Multipath::ClusterConfig::read_config();
+        my $wwids = PVE::Multipath::Config::wwid_list($cfg);
+        return finding_characters(
+            PVE::Multipath::Config::overrides_findings(
+                text_bytes($param->{text}), $param->{version}, $wwids,
+            ),
+        );
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'status',
+    path => 'status',
+    method => 'GET',
+    protected => 1,
+    description => 'The health of each LUN on each node.',
+    permissions => $audit,
+    parameters => { additionalProperties => 0, properties => {} },
+    returns => PVE::Multipath::Schema::status(),
+    code => sub($param) {
+        return PVE::Multipath::cluster_status(PVE::Multipath::cluster_status_args());
+    },
+});
+
+1;

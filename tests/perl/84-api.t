@@ -1,0 +1,214 @@
+#!/usr/bin/perl
+
+# The REST API: what each method does, and what is an error of which parameter.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/lib/double";
+
+use File::Temp qw(tempdir);
+use Test::More;
+
+use MultipathTest qw($replay slurp spew stub);
+use PVE::Cluster;
+use PVE::Exception;
+use PVE::Storage;
+use PVE::Tools;
+
+use PVE::API2::Disks::Multipath;
+use PVE::API2::Multipath;
+
+my $dir = $PVE::Cluster::dir = $PVE::Multipath::Source::PMXCFS = tempdir(CLEANUP => 1);
+spew("$dir/.version", '');
+
+my $api = 'PVE::API2::Multipath';
+
+my sub call($method, $path, %param) {
+    return $api->call($method, $path, \%param);
+}
+
+my sub config_text() {
+    return -e "$dir/multipath.cfg" ? slurp("$dir/multipath.cfg") : '';
+}
+
+# The parameters that it complains of, by name.
+my sub refused($method, $path, %param) {
+    my $before = config_text();
+    return undef if eval { call($method, $path, %param); 1 };
+    my $err = $@;
+    die $err if !ref($err);
+    is($err->{code}, 400, "$method $path: a bad request") or diag("$err");
+    is(config_text(), $before, "$method $path: changes nothing");
+    return $err->{errors};
+}
+
+# --- the schemas ---
+
+my @methods = map { [$_, $_->methods_of()] } $api, 'PVE::API2::Disks::Multipath';
+sub undescribed($schema, $where) {
+    my @without = defined($schema->{description}) || $where =~ m!returns\z|/items\z! ? () : $where;
+    my $properties = $schema->{properties} // {};
+    push @without, undescribed($properties->{$_}, "$where/$_") for sort keys %$properties;
+    my $items = $schema->{items} // return @without;
+    push @without, undescribed($items, "$where/items") if $items->{properties};
+    return @without;
+}
+for my $entry (@methods) {
+    my ($class, @infos) = @$entry;
+    for my $info (@infos) {
+        my $name = "$class $info->{method} $info->{path}";
+        my $writes = $info->{method} ne 'GET' && $info->{path} ne 'check-overrides';
+        my $check = $info->{permissions}->{check};
+        is_deeply(
+            $check->[2], [$writes ? 'Sys.Modify' : 'Sys.Audit'], "$name: its privilege",
+        );
+        is($check->[1], $class eq $api ? '/' : '/nodes/{node}', "$name: and on what");
+        ok($info->{protected}, "$name: as root") if $writes;
+        is($info->{parameters}->{additionalProperties}, 0, "$name: takes nothing else");
+        is_deeply(
+            [undescribed({ %{ $info->{parameters} }, description => 1 }, 'parameters'),
+                undescribed($info->{returns}, 'returns')],
+            [], "$name: everything is described",
+        );
+        my @in_path = $info->{path} =~ m/\{(\w+)\}/g;
+        is_deeply([grep { !$info->{parameters}->{properties}->{$_} } @in_path], [], "$name: its path");
+        my $defaults = grep { exists($_->{default}) } values $info->{parameters}->{properties}->%*;
+        is($defaults, 0, "$name: what is left out stays as it is");
+    }
+}
+
+# --- the configuration ---
+
+is_deeply(
+    call('GET', ''),
+    {
+        defaults => {
+            'find-multipaths' => 'strict', 'user-friendly-names' => 'no', 'polling-interval' => 5,
+        },
+        wwids => [],
+        aliases => {},
+        'wwid-options' => {},
+        problems => [],
+        digest => 'da39a3ee5e6b4b0d3255bfef95601890afd80709', # of nothing
+    },
+    'no configuration',
+);
+is(call('POST', 'wwid', wwid => '3600a', alias => 'one', 'no-path-retry' => '18'), undef, 'a LUN');
+is(call('POST', 'wwid', wwid => '3600b'), undef, 'another one');
+is(call('PUT', 'wwid/{wwid}', wwid => '3600a', failback => 'manual', delete => 'no-path-retry'),
+    undef, 'changed');
+is(call('POST', 'alias', wwid => '3600b', alias => 'two'), undef, 'an alias');
+is(call('PUT', 'defaults', 'polling-interval' => 10), undef, 'a default');
+is(
+    config_text(),
+    "wwid: 3600a\n\talias one\n\tfailback manual\n\nwwid: 3600b\n\talias two\n\n"
+        . "defaults: defaults\n\tpolling-interval 10\n\n",
+    'is in the file',
+);
+my $config = call('GET', '');
+is_deeply($config->{wwids}, ['3600a', '3600b'], 'and told');
+is_deeply($config->{aliases}, { '3600a' => 'one', '3600b' => 'two' }, 'with the aliases');
+is_deeply(
+    $config->{'wwid-options'},
+    { '3600a' => { alias => 'one', failback => 'manual' }, '3600b' => { alias => 'two' } },
+    'the options',
+);
+is($config->{defaults}->{'polling-interval'}, 10, 'and the defaults');
+is(call('DELETE', 'alias/{wwid}', wwid => '3600b'), undef, 'the alias is removed');
+is(call('PUT', 'defaults', delete => 'polling-interval'), undef, 'the default as well');
+
+# --- what is refused, and for which parameter ---
+
+is_deeply([keys refused('POST', 'wwid', wwid => "3600c\n")->%*], ['wwid'], 'a line feed at the end');
+is_deeply([keys refused('POST', 'wwid', wwid => 'defaults')->%*], ['wwid'], 'called defaults');
+is_deeply(
+    refused('POST', 'wwid', wwid => '3600c', alias => 'one'),
+    { alias => "alias 'one' is already assigned to WWID '3600a'" }, 'an alias that is taken',
+);
+is_deeply([keys refused('POST', 'alias', wwid => '3600a')->%*], ['alias'], 'an alias that is missing');
+is_deeply(
+    [keys refused('PUT', 'wwid/{wwid}', wwid => '3600x', failback => 'manual')->%*], ['wwid'],
+    'a LUN that is not there',
+);
+is_deeply([keys refused('DELETE', 'wwid/{wwid}', wwid => '3600x')->%*], ['wwid'], 'nor to remove');
+is_deeply(
+    [keys refused('PUT', 'wwid/{wwid}', wwid => '3600a', delete => 'type')->%*], ['delete'],
+    'what cannot be deleted',
+);
+is_deeply(
+    [keys refused('PUT', 'defaults', 'path-selector' => 'nonsense 0')->%*], ['path-selector'],
+    'a selector that takes maps away',
+);
+is_deeply([keys refused('PUT', 'defaults', bogus => 1)->%*], ['bogus'], 'a knob that there is not');
+
+my $digest = call('GET', '')->{digest};
+is(eval { call('PUT', 'defaults', failback => 'manual', digest => '0' x 40); 1 }, undef, 'a digest');
+like("$@", qr/detected modified configuration/, 'of another configuration');
+is(call('PUT', 'defaults', failback => 'manual', digest => $digest), undef, 'the right one');
+
+# --- removing what is used ---
+
+$PVE::Storage::ids = {
+    san => { type => 'multipath' },
+    vg => { type => 'lvm', base => 'san:3600a' },
+};
+is_deeply(
+    refused('DELETE', 'wwid/{wwid}', wwid => '3600a'),
+    { wwid => "WWID '3600a' is still used by storage 'vg'" }, 'a LUN that a storage uses',
+);
+is(call('DELETE', 'wwid/{wwid}', wwid => '3600b'), undef, 'one that none uses');
+is(call('DELETE', 'wwid/{wwid}', wwid => '3600a', force => 1), undef, 'or with force');
+is_deeply(call('GET', '')->{wwids}, [], 'both are gone');
+
+# --- overrides ---
+
+my $text = "# gr\x{fc}n \x{2603}\ndevices {\n\tdevice {\n\t\tvendor A\n\t\tproduct B\n\t}\n}\n";
+is_deeply(call('GET', 'overrides')->{text}, '', 'none');
+is(scalar(call('PUT', 'overrides', text => $text)->{warnings}->@*), 0, 'stored');
+my $bytes = $text;
+utf8::encode($bytes);
+is(slurp("$dir/multipath-overrides.conf"), $bytes, 'as UTF-8');
+my $present = call('GET', 'overrides');
+is($present->{text}, $text, 'and given back');
+my $res = call('PUT', 'overrides', text => "defaults {\n\tbogus 1\n}\n", digest => $present->{digest});
+like($res->{warnings}->[0], qr/\Aline 2: .*bogus/, 'what is doubtful is told');
+is(eval { call('PUT', 'overrides', text => $text, digest => $present->{digest}); 1 }, undef, 'digest');
+like("$@", qr/\Achanging the overrides failed: detected modified configuration/, 'of an older text');
+my $errors = refused('PUT', 'overrides', text => "multipaths {\n}\n");
+like($errors->{text}, qr/\Amultipath overrides: line 1: .*managed via aliases/, 'what harms: the text');
+
+my $findings = call('POST', 'check-overrides', text => "defaults {\n\tpolling_interval 0\n");
+is_deeply([sort map { $_->{severity} } @$findings], [('error') x 2], 'all findings');
+is_deeply([map { $_->{line} } @$findings], [1, 2], 'with their places');
+is(slurp("$dir/multipath-overrides.conf"), "defaults {\n\tbogus 1\n}\n", 'nothing is stored');
+
+# --- status and maps ---
+
+no warnings 'once';
+call('POST', 'wwid', wwid => '35000c50000000a01');
+$PVE::Storage::ids = {};
+my $status = call('GET', 'status');
+is_deeply([map { $_->{wwid} } $status->{luns}->@*], ['35000c50000000a01'], 'a row for the LUN');
+is_deeply($status->{nodes}, {}, 'and no node that could not apply it');
+
+$api = 'PVE::API2::Disks::Multipath';
+local $PVE::Multipath::Node::MULTIPATH = stub();
+local $PVE::Multipath::Node::MULTIPATHD = stub();
+is_deeply(call('GET', '', node => 'pve1'), { supported => 0, running => 0, maps => [] },
+    'a node without multipath-tools');
+my $pve1 = "$replay/three-nodes/nodes/pve1";
+local $PVE::Multipath::Node::SYSFS = "$pve1/sys";
+$PVE::Multipath::Node::MULTIPATH = stub('exit 0');
+$PVE::Multipath::Node::MULTIPATHD = stub('exit 1');
+is_deeply(call('GET', '', node => 'pve1'), { supported => 1, running => 0, maps => [] }, 'no daemon');
+$PVE::Multipath::Node::MULTIPATHD =
+    stub("cat $pve1/multipathd/\$(echo \"\$*\" | tr ' ' -).out");
+my $node = call('GET', '', node => 'pve1');
+is($node->{running}, 1, 'one that runs');
+my $map = $node->{maps}->[0];
+is_deeply(call('GET', '{wwid}', node => 'pve1', wwid => $map->{wwid}), $map, 'one of its maps');
+is(eval { call('GET', '{wwid}', node => 'pve1', wwid => '3600x'); 1 }, undef, 'one that is not there');
+is($@->{code}, 404, 'is not found');
+
+done_testing();
