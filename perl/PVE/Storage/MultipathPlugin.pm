@@ -1,0 +1,162 @@
+package PVE::Storage::MultipathPlugin;
+
+# Storage type 'multipath': each multipath map of a node is a raw volume, called after its WWID. LUNs
+# come from the array, so volumes are neither made nor removed here.
+
+use v5.36;
+
+use Time::HiRes ();
+
+use PVE::Storage::Plugin;
+
+use PVE::Multipath;
+use PVE::RS::Multipath::Allowlist;
+
+use base qw(PVE::Storage::Plugin);
+
+# How long to wait for udev's link once multipathd has the map, in seconds.
+our $LINK_TIMEOUT = 5;
+
+our $BY_ID = '/dev/disk/by-id';
+
+# The same LUNs are seen by all nodes.
+push @PVE::Storage::Plugin::SHARED_STORAGE, 'multipath'
+    if !grep { $_ eq 'multipath' } @PVE::Storage::Plugin::SHARED_STORAGE;
+
+# --- configuration ---
+
+sub type {
+    return 'multipath';
+}
+
+sub plugindata {
+    return {
+        content => [{ images => 1, none => 1 }, { images => 1 }],
+        format => [{ raw => 1 }, 'raw'],
+        select_existing => 1,
+        'sensitive-properties' => {},
+    };
+}
+
+sub options {
+    return { map { $_ => { optional => 1 } } qw(nodes shared disable content bwlimit) };
+}
+
+# --- volumes ---
+
+sub parse_volname($class, $volname) {
+    eval { PVE::RS::Multipath::Allowlist::assert_wwid($volname) };
+    die "unable to parse multipath volume name '$volname' - it has to be a WWID\n" if $@;
+    return ('images', $volname, undef, undef, undef, undef, 'raw');
+}
+
+sub filesystem_path($class, $scfg, $volname, $snapname = undef) {
+    die "volume snapshots are not possible on multipath storage\n" if defined($snapname);
+
+    my ($vtype, $wwid) = $class->parse_volname($volname);
+    my $path = "$BY_ID/dm-uuid-mpath-$wwid";
+    return wantarray ? ($path, undef, $vtype) : $path;
+}
+
+sub path($class, $scfg, $volname, $storeid, $snapname = undef) {
+    return $class->filesystem_path($scfg, $volname, $snapname);
+}
+
+# One question to multipathd for each round of questions to the storages.
+my sub maps($cache) {
+    return $cache->{'multipath-maps'} //= PVE::Multipath::get_maps();
+}
+
+sub list_images($class, $storeid, $scfg, $vmid = undef, $vollist = undef, $cache = {}) {
+    # LUNs belong to nobody, so there are none of a guest unless it names them
+    return [] if defined($vmid) && !$vollist;
+
+    my $wanted = $vollist ? { map { $_ => 1 } @$vollist } : undef;
+    my @images;
+    for my $map (maps($cache)->@*) {
+        my $volid = "$storeid:$map->{wwid}";
+        next if $wanted && !$wanted->{$volid};
+        push @images, { volid => $volid, format => 'raw', size => $map->{size} // 0, vmid => 0 };
+    }
+    return \@images;
+}
+
+sub volume_size_info($class, $scfg, $storeid, $volname, $timeout = undef) {
+    my (undef, $wwid) = $class->parse_volname($volname);
+    my $map = PVE::Multipath::get_map_for_wwid($wwid)
+        // die "there is no multipath map for WWID '$wwid' on this node\n";
+    return wantarray ? ($map->{size}, 'raw', 0, undef) : $map->{size};
+}
+
+sub volume_has_feature($class, $scfg, $feature, $storeid, $volname, $snapname = undef, @) {
+    return $feature eq 'copy' && !defined($snapname) ? 1 : undef;
+}
+
+# --- activation ---
+
+# A LUN has no size that could be given away, so there are no numbers.
+sub status($class, $storeid, $scfg, $cache = {}) {
+    my $active = $cache->{'multipath-running'} //= PVE::Multipath::is_running();
+    return (0, 0, 0, $active);
+}
+
+sub activate_storage($class, $storeid, $scfg, $cache = {}) {
+    PVE::Multipath::assert_supported();
+    return 1;
+}
+
+sub deactivate_storage($class, $storeid, $scfg, $cache = {}) {
+    return 1;
+}
+
+sub activate_volume($class, $storeid, $scfg, $volname, $snapname = undef, @) {
+    my $path = $class->filesystem_path($scfg, $volname, $snapname);
+    return 1 if -b $path;
+
+    my (undef, $wwid) = $class->parse_volname($volname);
+    PVE::Multipath::wait_for_map($wwid)
+        // die "there is no multipath map for WWID '$wwid' on this node - is it allow-listed, and does"
+        . " the node have paths to the LUN? See 'pvemultipath status'\n";
+
+    # udev makes the link a moment later
+    my $deadline = Time::HiRes::time() + $LINK_TIMEOUT;
+    while (!-b $path) {
+        die "the multipath map for WWID '$wwid' is there, but not its link '$path' - is udev well?\n"
+            if Time::HiRes::time() >= $deadline;
+        Time::HiRes::sleep(0.1);
+    }
+    return 1;
+}
+
+# Maps belong to the node, and others may use them.
+sub deactivate_volume($class, $storeid, $scfg, $volname, $snapname = undef, @) {
+    return 1;
+}
+
+# --- what the array would have to do ---
+
+my sub impossible($what) {
+    die "$what is not possible on multipath storage: the array has to do that\n";
+}
+
+sub create_base($class, @) { impossible('making a base volume') }
+sub clone_image($class, @) { impossible('cloning a volume') }
+sub alloc_image($class, @) { impossible('creating a volume') }
+sub free_image($class, @) { impossible('removing a volume') }
+sub rename_volume($class, @) { impossible('renaming a volume') }
+sub volume_resize($class, @) { impossible('resizing a volume') }
+sub volume_snapshot($class, @) { impossible('a volume snapshot') }
+sub volume_snapshot_rollback($class, @) { impossible('a rollback to a volume snapshot') }
+sub volume_snapshot_delete($class, @) { impossible('removing a volume snapshot') }
+sub volume_snapshot_info($class, @) { impossible('a volume snapshot') }
+sub rename_snapshot($class, @) { impossible('renaming a volume snapshot') }
+
+sub volume_export_formats($class, @) {
+    return ();
+}
+
+sub volume_import_formats($class, @) {
+    return ();
+}
+
+1;
