@@ -215,7 +215,7 @@ perl-syntax:
 	# These need JSON::XS, which nothing else does.
 	! perl -MJSON::XS -e1 2>/dev/null || printf '%s\n' perl/bench/run perl/bench/lib/*.pm >>target/perl-files
 	while read -r file; do
-	    $(RUN_PERL) perl -Iperl/bench/lib -Itests/perl/lib/double -wc "$$file" 2>target/perl-syntax || { cat target/perl-syntax; exit 1; }
+	    $(RUN_PERL) perl -Iperl/bench/lib -Itests/perl/lib -Itests/perl/lib/double -wc "$$file" 2>target/perl-syntax || { cat target/perl-syntax; exit 1; }
 	    grep -v ' syntax OK$$' target/perl-syntax || true
 	done <target/perl-files
 	echo "$$(wc -l <target/perl-files) files compile"
@@ -275,14 +275,19 @@ install: build ## into DESTDIR, where Debian's perl looks for vendor modules
 	@cd '$(ROOT)'
 	arch=$$(perl -MConfig -e 'print $$Config{installvendorarch}')
 	lib=$$(perl -MConfig -e 'print $$Config{installvendorlib}')
-	install -d '$(DESTDIR)'"$$arch/auto" '$(DESTDIR)'"$$lib" '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1'
+	install -d '$(DESTDIR)'"$$arch/auto" '$(DESTDIR)'"$$lib" '$(DESTDIR)$(PREFIX)/bin'
 	install -m644 '$(PERL_LIB)' '$(DESTDIR)'"$$arch/auto/$(LIB)"
 	(cd perl && find PVE -name '*.pm') | while read -r module; do
 	    install -Dm644 "perl/$$module" '$(DESTDIR)'"$$lib/$$module"
 	done
 	install -m755 perl/bin/pvemultipath '$(DESTDIR)$(PREFIX)/bin/pvemultipath'
-	pod2man --section=1 --release='pve-multipath $(VERSION)' --center='Proxmox VE' \
-	    perl/bin/pvemultipath '$(DESTDIR)$(PREFIX)/share/man/man1/pvemultipath.1'
+	install -Dm755 perl/bin/pvemultipathd '$(DESTDIR)$(PREFIX)/sbin/pvemultipathd'
+	install -Dm644 perl/bash-completion/pvemultipath '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pvemultipath'
+	man='$(DESTDIR)$(PREFIX)/share/man'
+	install -d "$$man/man1" "$$man/man8"
+	pod="pod2man --release=$(VERSION) --center=Proxmox-VE"
+	$$pod --section=1 perl/bin/pvemultipath "$$man/man1/pvemultipath.1"
+	$$pod --section=8 perl/bin/pvemultipathd "$$man/man8/pvemultipathd.8"
 
 # The build happens in a copy: dpkg's helpers write into the tree they build.
 .PHONY: deb

@@ -1,0 +1,18 @@
+package PVE::SafeSyslog;
+
+# As much of Proxmox VE's PVE::SafeSyslog as is used here; it keeps what is logged.
+
+use v5.36;
+
+use Exporter qw(import);
+
+our @EXPORT = qw(syslog);
+
+our @logged;
+
+sub syslog($level, $format, @args) {
+    push @logged, "$level: " . sprintf($format, @args);
+    return;
+}
+
+1;
