@@ -77,6 +77,7 @@ NEEDS.bench := $(NEEDS.build) json-xs
 NEEDS.valgrind := $(NEEDS.build) prove valgrind
 NEEDS.deb := $(NEEDS.build) prove dpkg-buildpackage dh lintian
 NEEDS.debian13 := debootstrap
+NEEDS.vm := debootstrap prove
 
 .PHONY: deps
 deps: deps-test ## check what build and tests need, and install or name what is missing
@@ -263,6 +264,14 @@ test-valgrind: deps-valgrind build stand-in-library ## the Perl tests of binding
 .PHONY: test-debian13
 test-debian13: deps-debian13 ## test and demo in a fresh Debian 13 (chroot; needs root and a mirror)
 	@'$(ROOT)/tests/debian13/run'
+
+# 77: it cannot be done on this machine.
+.PHONY: test-vm
+test-vm: ## the package on a virtual machine with LUNs on two HBAs (root and a mirror)
+	@[ "$$(id -u)" = 0 ] && $(MAKE) -f '$(ROOT)/Makefile' deps-vm && rc=0 || rc=77
+	[ "$$rc" != 0 ] || '$(ROOT)/tests/machine/run' $(TESTS) || rc=$$?
+	[ "$$rc" != 77 ] || $(call skip,test-vm (it needs root on Debian$(,) debootstrap and a Debian mirror))
+	exit $$rc
 
 .PHONY: bench
 bench: deps-bench build ## compare with plain Perl on JSON::XS
