@@ -14,7 +14,7 @@ our @EXPORT_OK = qw(
     run must slurp spew eventually
     paths_of set_path remove_path rescan
     kernel_maps kernel_paths daemon_maps our_maps wwids
-    install_package
+    files_below install_package configure apply
 );
 
 # The LUNs, from ../boot. The first has four paths, the others two; half of them through each HBA.
@@ -154,7 +154,18 @@ sub our_maps() {
 # The entries of the node's allow-list, sorted.
 sub wwids() {
     return [] if !-e '/etc/multipath/wwids';
-    return [sort slurp('/etc/multipath/wwids') =~ m!^/(.*)/$!mg];
+    my @wwids = slurp('/etc/multipath/wwids') =~ m!^/(.*)/$!mg;
+    return [sort @wwids];
+}
+
+# What identifies the files below some folders as the same: { path => inode, size and time of change }.
+sub files_below(@folders) {
+    my $files = {};
+    for (split(/\0/, must('find', @folders, '-type', 'f', '-printf', '%p %i %s %C@\0'))) {
+        my ($path, $rest) = m/\A(.*) (\d+ \d+ [\d.]+)\z/s or die "find answers '$_'\n";
+        $files->{$path} = $rest;
+    }
+    return $files;
 }
 
 # --- the package ---
@@ -164,6 +175,23 @@ sub install_package() {
     my $res = run('dpkg', '--install', glob('/source/target/machine/deb/libpve-multipath-perl_*.deb'));
     is($res->{code}, 0, 'the package installs on a plain Debian') or diag("$res->{out}$res->{err}");
     return;
+}
+
+# --- the cluster's configuration ---
+
+# What the cluster file system has: texts, or undef if there is no such file.
+sub configure($config, $overrides = undef) {
+    mkdir('/etc/pve');
+    for (['.version', "{}\n"], ['multipath.cfg', $config], ['multipath-overrides.conf', $overrides]) {
+        my ($name, $text) = @$_;
+        unlink("/etc/pve/$name");
+        spew("/etc/pve/$name", $text) if defined($text);
+    }
+    return;
+}
+
+sub apply() {
+    return run('pvemultipath', 'apply');
 }
 
 1;
