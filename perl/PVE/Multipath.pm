@@ -279,9 +279,12 @@ my sub complain($text) {
     return;
 }
 
-my sub clear_health($now) {
-    PVE::Cluster::broadcast_node_kv($KV_KEY, undef);
-    $last_sent = { time => $now };
+# Writes these values of the key-value store in their order.
+my sub write_health($values, $now) {
+    for my $value (@$values) {
+        PVE::Cluster::broadcast_node_kv($value->{key}, $value->{text});
+        $last_sent = { text => $value->{text}, time => $now } if $value->{key} eq $KV_KEY;
+    }
     return;
 }
 
@@ -292,19 +295,19 @@ sub broadcast_health() {
 
     my $now = time();
 
-    if (!is_supported()) {
-        clear_health($now) if defined($last_sent->{text});
+    my $maps = [];
+    if (is_supported()) {
+        ($maps, my $warnings) = eval { fetch_maps(PVE::Multipath::Node->live()) };
+        if (my $err = $@) {
+            complain("cannot get the health of multipath maps: $err");
+            return;
+        }
+        complain($_) for @$warnings;
+    } elsif (!defined($last_sent->{text})) {
         return;
     }
 
-    my ($maps, $warnings) = eval { fetch_maps(PVE::Multipath::Node->live()) };
-    if (my $err = $@) {
-        complain("cannot get the health of multipath maps: $err");
-        return;
-    }
-    complain($_) for @$warnings;
-
-    my $res = eval {
+    my $values = eval {
         PVE::RS::Multipath::Broadcast::health({
             maps => $maps,
             now => $now,
@@ -316,13 +319,7 @@ sub broadcast_health() {
         complain("cannot publish the health of multipath maps: $err");
         return;
     }
-
-    if ($res->{action} eq 'send') {
-        PVE::Cluster::broadcast_node_kv($KV_KEY, $res->{text});
-        $last_sent = { text => $res->{text}, time => $now };
-    } elsif ($res->{action} eq 'clear') {
-        clear_health($now);
-    }
+    write_health($values, $now);
 
     return;
 }
@@ -381,9 +378,11 @@ sub aggregate_cluster_status($allow_wwids, $aliases, $used_by, $node_kv, $online
 
 my sub status_args($args) {
     $args //= {};
+    my $continued = $args->{'kv-continued'} // {};
     return {
         %$args,
         kv => bytes_of_values($args->{kv}),
+        'kv-continued' => { map { $_ => bytes_of_values($continued->{$_}) } keys %$continued },
         'apply-kv' => bytes_of_values($args->{'apply-kv'}),
     };
 }
@@ -399,8 +398,11 @@ sub cluster_status_json($args) {
 # The arguments of cluster_status, from the live cluster or from the PVE::Multipath::Source that is
 # handed in.
 sub cluster_status_args($source = PVE::Multipath::Source->live()) {
+    my $kv = $source->kv($KV_KEY);
+    my $keys = PVE::RS::Multipath::Broadcast::continuation_keys(bytes_of_values($kv));
     return {
-        kv => $source->kv($KV_KEY),
+        kv => $kv,
+        'kv-continued' => { map { $_ => $source->kv($_) } @$keys },
         'apply-kv' => $source->kv($KV_APPLY_KEY),
         members => $source->members(),
         now => $source->now(),

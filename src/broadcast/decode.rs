@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::scan::scan;
-use super::{REFRESH_SECONDS, STALE_SECONDS};
+use super::{REFRESH_SECONDS, STALE_SECONDS, packed};
 use crate::object::Object;
 use crate::reason::WireReason;
 use crate::scalar::Scalar;
@@ -20,6 +20,10 @@ const MAX_PATHS: i64 = 65_535;
 
 /// Most reasons that are taken over for one map.
 const MAX_REASONS: usize = 8;
+
+/// Most maps of one node that are believed. A flood of names would cost every reader time and
+/// memory.
+pub const MAX_MAPS: usize = 16_384;
 
 /// A peer's report, cleaned: only WWIDs, states and numbers that can be such are left.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,6 +64,23 @@ pub enum BadBroadcast {
     /// There is no object `maps`.
     #[error("no object 'maps'")]
     NoMaps,
+    /// There are more than [`MAX_MAPS`] maps.
+    #[error("more than {MAX_MAPS} maps")]
+    TooManyMaps,
+    /// The report is in the packed form and cannot be unpacked.
+    #[error("it cannot be unpacked: {0}")]
+    Packed(&'static str),
+    /// Not all values of a packed report are there.
+    #[error("part {} of {of} is missing", .number + 1)]
+    Incomplete {
+        /// Number of the first missing value, from 0.
+        number: usize,
+        /// How many there should be.
+        of: usize,
+    },
+    /// The values of a packed report are not of one report: a new one is just being sent.
+    #[error("its parts do not belong together")]
+    Torn,
     /// The text is of a form that a newer version made: what it says is not known here.
     #[error("made by a newer version (format {0})")]
     Newer(i64),
@@ -79,13 +100,41 @@ pub enum Freshness {
 }
 
 impl<'a> Broadcast<'a> {
-    /// Reads a report in the plain form, `{ "maps": { WWID: {...} }, "time": N }`.
+    /// Reads a report that is a single value: in the plain form,
+    /// `{ "maps": { WWID: {...} }, "time": N }`, or packed.
     ///
     /// Names that are no WWID are left out, odd states become `unknown`, numbers that make no sense
     /// are dropped one by one. Fields that are not known are skipped.
     pub fn decode(text: &'a [u8]) -> Result<Self, BadBroadcast> {
+        Self::decode_values(text, |_| None)
+    }
+
+    /// As [`Broadcast::decode`], for a report that may have several values: `continuation` gives
+    /// the one under one of its [keys](super::continuation_keys).
+    pub fn decode_values<'c>(
+        text: &'a [u8],
+        continuation: impl Fn(&str) -> Option<&'c [u8]>,
+    ) -> Result<Self, BadBroadcast> {
         let text =
             std::str::from_utf8(text).map_err(|error| BadBroadcast::Utf8(error.valid_up_to()))?;
+        match Self::decode_plain(text) {
+            Err(BadBroadcast::Newer(packed::FORMAT)) => {
+                let (report, time) = packed::unpack(text, continuation)?;
+                let unpacked = Broadcast::decode_plain(&report)?;
+                Ok(Self {
+                    time: seconds(&time),
+                    entries: unpacked
+                        .entries
+                        .into_iter()
+                        .map(|(wwid, entry)| (Cow::Owned(wwid.into_owned()), entry))
+                        .collect(),
+                })
+            }
+            decoded => decoded,
+        }
+    }
+
+    fn decode_plain(text: &'a str) -> Result<Self, BadBroadcast> {
         match scan(text) {
             Some(broadcast) => Ok(broadcast),
             None => Self::decode_thoroughly(text),
@@ -117,6 +166,9 @@ impl<'a> Broadcast<'a> {
                 if bare.0.is_empty() || !bare.0.iter().all(summary) {
                     return Err(BadBroadcast::NoMaps);
                 }
+                if bare.0.len() > MAX_MAPS {
+                    return Err(BadBroadcast::TooManyMaps);
+                }
                 let bare = bare.0.into_iter();
                 let bare = bare.map(|(wwid, Object(entry))| (wwid, entry.entry()));
                 Ok(Self::new(None, bare.collect()))
@@ -134,6 +186,9 @@ impl<'a> Broadcast<'a> {
         let maps = fields.last("maps").ok_or(BadBroadcast::NoMaps)?;
         let maps: Pairs<'a, &'a RawValue> =
             serde_json::from_str(maps.get()).map_err(|_| BadBroadcast::NoMaps)?;
+        if maps.0.len() > MAX_MAPS {
+            return Err(BadBroadcast::TooManyMaps);
+        }
         let maps = maps
             .0
             .into_iter()
@@ -184,6 +239,9 @@ impl<'a> WireBroadcast<'a> {
     fn finish(self) -> Result<Broadcast<'a>, BadBroadcast> {
         check_format(&self.format)?;
         let maps = self.maps.ok_or(BadBroadcast::NoMaps)?;
+        if maps.0.len() > MAX_MAPS {
+            return Err(BadBroadcast::TooManyMaps);
+        }
         Ok(Broadcast::new(seconds(&self.time), maps.0))
     }
 }
@@ -327,7 +385,10 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Pairs<'a, T> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs = Vec::new();
                 while let Some((Key(key), value)) = map.next_entry()? {
-                    pairs.push((key, value));
+                    // One more than any object may have is enough to tell.
+                    if pairs.len() <= MAX_MAPS {
+                        pairs.push((key, value));
+                    }
                 }
                 Ok(pairs)
             }
@@ -461,11 +522,38 @@ mod tests {
             Broadcast::decode(b"{\"a\xff\":1}"),
             Err(BadBroadcast::Utf8(3))
         );
-        assert_eq!(
-            states(r#"{"format":2,"lz":"..."}"#),
-            Err(BadBroadcast::Newer(2))
-        );
+        for text in [r#"{"format":3,"maps":{}}"#, r#"{"format":"3","lz":"..."}"#] {
+            assert_eq!(states(text), Err(BadBroadcast::Newer(3)), "{text}");
+        }
+        assert!(matches!(
+            states(r#"{"format":2,"maps":{}}"#),
+            Err(BadBroadcast::Packed(_))
+        ));
         assert_eq!(states(r#"{"format":1,"maps":{}}"#), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_flood_of_names_is_no_report() {
+        for (count, counts) in [(MAX_MAPS, true), (MAX_MAPS + 1, false)] {
+            let maps: Vec<_> = (0..count).map(|n| format!(r#""a{n}":{{}}"#)).collect();
+            // As the scanner reads it, as serde does, and piece by piece.
+            for end in ["}", r#","other":1}"#, r#","time":1e999}"#] {
+                let text = format!(r#"{{"maps":{{{}}}{end}"#, maps.join(","));
+                let read = states(&text).map(|states| states.len());
+                let wanted = if counts {
+                    Ok(count)
+                } else {
+                    Err(BadBroadcast::TooManyMaps)
+                };
+                assert_eq!(read, wanted, "{end}");
+            }
+            let text = format!(
+                r#"{{{}}}"#,
+                maps.join(",").replace("{}", r#"{"state":"failed"}"#)
+            );
+            let read = Broadcast::decode_lenient(text.as_bytes());
+            assert_eq!(read.is_ok(), counts);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::decode::{Broadcast, Entry, Fields};
+use super::decode::{Broadcast, Entry, Fields, MAX_MAPS};
 use crate::object::Object;
 use crate::reason::WireReason;
 
@@ -131,7 +131,7 @@ impl<'a> Scanner<'a> {
                 Some(())
             })?;
             maps.push((Cow::Borrowed(wwid), fields.entry(&reasons)));
-            Some(())
+            (maps.len() <= MAX_MAPS).then_some(())
         })?;
         Some(maps)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{MAX_VALUE_LEN, REFRESH_SECONDS, Summary};
+use super::{KEY, MAX_MAPS, MAX_VALUE_LEN, MAX_VALUES, REFRESH_SECONDS, Summary, packed};
 use crate::Wwid;
 
 /// What was sent last under the key.
@@ -17,22 +17,29 @@ pub struct LastSent<'a> {
     pub time: i64,
 }
 
-/// What to do with the key.
+/// A value of the key-value store to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Send this text.
-    Send(String),
-    /// Nothing: the peers know already.
-    Skip,
-    /// Clear the key: the node has no maps.
-    Clear,
+pub struct Value {
+    /// Its key.
+    pub key: String,
+    /// Its text; none clears the key.
+    pub text: Option<String>,
 }
 
-/// The report does not fit into one value of the key-value store.
+/// What to do with the node's keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Write these values in this order. The one under `multipath` is the next [`LastSent::text`].
+    Send(Vec<Value>),
+    /// Nothing: the peers know already.
+    Skip,
+}
+
+/// The report does not fit into the key-value store.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "the report of {maps} maps has {len} bytes, the cluster's key-value store takes \
-     {MAX_VALUE_LEN}: nothing was sent"
+    "the report of {maps} maps has {len} bytes, which even packed is more than {MAX_VALUES} values \
+     of the cluster's key-value store can hold: nothing was sent"
 )]
 pub struct TooLarge {
     /// Number of maps.
@@ -44,27 +51,50 @@ pub struct TooLarge {
 #[derive(Serialize)]
 struct Plain<'a> {
     maps: &'a BTreeMap<Wwid, Summary>,
-    time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<i64>,
 }
 
-fn encode(maps: &BTreeMap<Wwid, Summary>, time: i64) -> String {
+fn encode(maps: &BTreeMap<Wwid, Summary>, time: Option<i64>) -> String {
     // Neither keys nor values can fail to serialize: all are texts, numbers and lists of these.
     serde_json::to_string(&Plain { maps, time }).unwrap_or_default()
+}
+
+/// The values of a report, in the plain form if it fits.
+fn values(maps: &BTreeMap<Wwid, Summary>, time: i64) -> Result<Vec<String>, TooLarge> {
+    let plain = encode(maps, Some(time));
+    if plain.len() <= MAX_VALUE_LEN && maps.len() <= MAX_MAPS {
+        return Ok(vec![plain]);
+    }
+    let too_large = TooLarge {
+        maps: maps.len(),
+        len: plain.len(),
+    };
+    if maps.len() > MAX_MAPS {
+        return Err(too_large);
+    }
+    packed::pack(&encode(maps, None), time).ok_or(too_large)
 }
 
 /// Decides whether a node's health is sent at `now`, in seconds since the epoch.
 ///
 /// A change is sent at once, the same content again only after [`REFRESH_SECONDS`]: a node whose
-/// maps do not change costs the cluster one message a minute. Without maps the key is cleared,
-/// once. `last` is none if it is not known what was sent, as after a restart.
+/// maps do not change costs the cluster one message a minute, or one for each value of a packed
+/// report. Without maps the keys are cleared, once. `last` is none if it is not known what was sent,
+/// as after a restart.
 pub fn health(
     maps: &BTreeMap<Wwid, Summary>,
     now: i64,
     last: Option<LastSent<'_>>,
 ) -> Result<Action, TooLarge> {
+    let last_text = last.and_then(|last| last.text);
     if maps.is_empty() {
-        let cleared = last.is_some_and(|last| last.text.is_none());
-        return Ok(if cleared { Action::Skip } else { Action::Clear });
+        let cleared = last.is_some() && last_text.is_none();
+        return Ok(if cleared {
+            Action::Skip
+        } else {
+            Action::Send(changes(Vec::new(), last_text))
+        });
     }
     if let Some(LastSent {
         text: Some(text),
@@ -73,18 +103,37 @@ pub fn health(
     {
         // A clock that was set back must not silence the node until it has caught up.
         let recent = (0..REFRESH_SECONDS).contains(&now.saturating_sub(time));
-        if recent && encode(maps, time).as_bytes() == text {
+        let first_value = |values: Vec<String>| values.into_iter().next().unwrap_or_default();
+        if recent && values(maps, time).map(first_value)?.as_bytes() == text {
             return Ok(Action::Skip);
         }
     }
-    let text = encode(maps, now);
-    if text.len() > MAX_VALUE_LEN {
-        return Err(TooLarge {
-            maps: maps.len(),
-            len: text.len(),
-        });
-    }
-    Ok(Action::Send(text))
+    Ok(Action::Send(changes(values(maps, now)?, last_text)))
+}
+
+/// What has to be written so that the node's values are these.
+///
+/// The first value comes after those that it needs, and before those that the last report, of which
+/// this was the first value, does not need any more.
+fn changes(values: Vec<String>, last: Option<&[u8]>) -> Vec<Value> {
+    let count = values.len().max(1);
+    let before = last.map_or(1, packed::values);
+    let mut numbered = values.into_iter();
+    let first = Value {
+        key: KEY.to_owned(),
+        text: numbered.next(),
+    };
+    let continued = |(number, text)| Value {
+        key: packed::continuation_key(number),
+        text,
+    };
+    let needed = numbered.map(Some).zip(1..);
+    let mut changes: Vec<_> = needed
+        .map(|(text, number)| continued((number, text)))
+        .collect();
+    changes.push(first);
+    changes.extend((count..before).map(|number| continued((number, None))));
+    changes
 }
 
 /// Longest error text in bytes that is sent; the rest is cut off.
@@ -123,7 +172,10 @@ mod tests {
             size: Some(1 << 40),
             reasons: Vec::new(),
         };
-        let wwids = (0..count).filter_map(|n| Wwid::new(&format!("36001405{n:024}")).ok());
+        // Digits in no order, as hashes have them: the worst for compression.
+        let noise = |n: u128| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 28;
+        let wwids = (1..).map(|n| format!("36001405{:025x}", noise(n)));
+        let wwids = wwids.take(count).filter_map(|wwid| Wwid::new(&wwid).ok());
         wwids.map(|wwid| (wwid, summary.clone())).collect()
     }
 
@@ -134,31 +186,45 @@ mod tests {
         })
     }
 
+    fn plain(text: String) -> Result<Action, TooLarge> {
+        written(vec![("multipath", Some(text))])
+    }
+
+    fn written(values: Vec<(&str, Option<String>)>) -> Result<Action, TooLarge> {
+        let values = values.into_iter().map(|(key, text)| Value {
+            key: key.to_owned(),
+            text,
+        });
+        Ok(Action::Send(values.collect()))
+    }
+
     #[test]
     fn a_change_at_once_and_a_refresh_each_minute() {
         let (one, two) = (maps(1), maps(2));
-        let text = encode(&one, 1000);
-        assert_eq!(health(&one, 1000, None), Ok(Action::Send(text.clone())));
-        assert_eq!(health(&one, 1059, sent(&text, 1000)), Ok(Action::Skip));
+        let text = |maps: &_, time| encode(maps, Some(time));
+        let first = text(&one, 1000);
+        assert_eq!(health(&one, 1000, None), plain(first.clone()));
+        assert_eq!(health(&one, 1059, sent(&first, 1000)), Ok(Action::Skip));
         assert_eq!(
-            health(&one, 1060, sent(&text, 1000)),
-            Ok(Action::Send(encode(&one, 1060)))
+            health(&one, 1060, sent(&first, 1000)),
+            plain(text(&one, 1060))
         );
         assert_eq!(
-            health(&two, 1001, sent(&text, 1000)),
-            Ok(Action::Send(encode(&two, 1001)))
+            health(&two, 1001, sent(&first, 1000)),
+            plain(text(&two, 1001))
         );
         assert_eq!(
-            health(&one, 999, sent(&text, 1000)),
-            Ok(Action::Send(encode(&one, 999)))
+            health(&one, 999, sent(&first, 1000)),
+            plain(text(&one, 999))
         );
     }
 
     #[test]
     fn no_maps_clear_the_key_once() {
         let none = maps(0);
-        assert_eq!(health(&none, 1000, None), Ok(Action::Clear));
-        assert_eq!(health(&none, 1000, sent("x", 990)), Ok(Action::Clear));
+        let clear = written(vec![("multipath", None)]);
+        assert_eq!(health(&none, 1000, None), clear);
+        assert_eq!(health(&none, 1000, sent("x", 990)), clear);
         let cleared = Some(LastSent {
             text: None,
             time: 990,
@@ -186,16 +252,60 @@ mod tests {
                     .collect(),
             }];
         }
-        assert!(matches!(
-            health(&hundred, 1_800_000_000, None),
-            Ok(Action::Send(_))
-        ));
+        let text = encode(&hundred, Some(1_800_000_000));
+        assert_eq!(health(&hundred, 1_800_000_000, None), plain(text));
+    }
+
+    /// The keys and texts that a report of so many maps is written to.
+    fn packed_values(count: usize, time: i64, last: Option<LastSent<'_>>) -> Vec<Value> {
+        match health(&maps(count), time, last) {
+            Ok(Action::Send(values)) => values,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    fn keys(values: &[Value]) -> Vec<(&str, bool)> {
+        let key = |value: &'_ Value| value.text.is_some();
+        values
+            .iter()
+            .map(|value| (value.key.as_str(), key(value)))
+            .collect()
+    }
+
+    #[test]
+    fn values_are_written_and_cleared_in_an_order_that_readers_can_follow() {
+        // WWIDs without any order to them take two values, and with the others three.
+        let two = packed_values(2_000, 1000, None);
+        assert_eq!(keys(&two), [("multipath-1", true), ("multipath", true)]);
+        let head = two
+            .last()
+            .and_then(|value| value.text.clone())
+            .unwrap_or_default();
+
+        assert_eq!(
+            health(&maps(2_000), 1059, sent(&head, 1000)),
+            Ok(Action::Skip)
+        );
+        assert_eq!(
+            keys(&packed_values(2_000, 1060, sent(&head, 1000))),
+            keys(&two)
+        );
+
+        let last = sent(&head, 1000);
+        assert_eq!(
+            keys(&packed_values(1, 1010, last)),
+            [("multipath", true), ("multipath-1", false)]
+        );
+        assert_eq!(
+            keys(&packed_values(0, 1010, last)),
+            [("multipath", false), ("multipath-1", false)]
+        );
     }
 
     #[test]
     fn nothing_is_dropped_in_silence() {
-        let error = health(&maps(2000), 0, None);
-        assert!(matches!(error, Err(TooLarge { maps: 2000, .. })));
+        let error = health(&maps(20_000), 0, None);
+        assert!(matches!(error, Err(TooLarge { maps: 20_000, .. })));
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub struct StatusArgs<'a> {
     /// Texts of the key `multipath` by node.
     #[serde(borrow)]
     pub kv: Option<KvTexts<'a>>,
+    /// Texts of the keys that long reports go on under, by key and by node, see
+    /// [`continuation_keys`](crate::broadcast::continuation_keys).
+    #[serde(borrow)]
+    pub kv_continued: Option<BTreeMap<String, KvTexts<'a>>>,
     /// Texts of the key `multipath-apply` by node.
     #[serde(borrow)]
     pub apply_kv: Option<KvTexts<'a>>,
@@ -42,6 +46,14 @@ pub type KvTexts<'a> = BTreeMap<String, Option<RawText<'a>>>;
 /// Whether a node is online: a truth value, or a member as pmxcfs describes it, `{ online, ... }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presence(pub bool);
+
+impl StatusArgs<'_> {
+    /// The text that a node has under a key of a continued report.
+    pub(super) fn continued(&self, key: &str, node: &str) -> Option<&[u8]> {
+        let text = self.kv_continued.as_ref()?.get(key)?.get(node)?;
+        text.as_ref().map(|text| text.0.as_ref())
+    }
+}
 
 impl<'de> Deserialize<'de> for Presence {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -18,7 +18,9 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
         None => true,
     };
     let now = args.now.as_int().unwrap_or(0);
-    let mut reporters = reporters(args.kv.as_ref(), Broadcast::decode);
+    let mut reporters = reporters(args.kv.as_ref(), |node, text| {
+        Broadcast::decode_values(text, |key| args.continued(key, node))
+    });
     for (name, reporter) in &mut reporters {
         if !is_online(name.as_str()) {
             reporter.standing = Standing::Offline;
@@ -60,7 +62,7 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
 pub fn aggregate(args: &AggregateArgs<'_>) -> Matrix {
     let none = NodeNames::default();
     let is_online = |node: &str| args.is_online(node);
-    let mut reporters = reporters(args.kv.as_ref(), Broadcast::decode_lenient);
+    let mut reporters = reporters(args.kv.as_ref(), |_, text| Broadcast::decode_lenient(text));
     for (name, reporter) in &mut reporters {
         if !is_online(name.as_str()) {
             reporter.standing = Standing::Offline;
@@ -106,16 +108,15 @@ impl Standing {
     }
 }
 
-type Decode<'a> = fn(&'a [u8]) -> Result<Broadcast<'a>, BadBroadcast>;
-
-/// Reads the texts of one key. An empty text is a cleared key.
+/// Reads the texts of one key; `decode` gets the node's name and its text. An empty text is a
+/// cleared key.
 fn reporters<'a>(
     kv: Option<&'a KvTexts<'_>>,
-    decode: Decode<'a>,
+    decode: impl Fn(&str, &'a [u8]) -> Result<Broadcast<'a>, BadBroadcast>,
 ) -> BTreeMap<NodeName, Reporter<'a>> {
     let texts = kv.into_iter().flatten().filter_map(|(name, text)| {
         let text = text.as_ref().filter(|text| !text.0.is_empty())?;
-        let broadcast = decode(&text.0);
+        let broadcast = decode(name, &text.0);
         Some((
             NodeName::new(name).ok()?,
             Reporter {
@@ -238,6 +239,11 @@ fn absent(reporter: Option<&Reporter<'_>>, online: bool) -> Cell {
             CellState::Unknown,
             vec![Reason::NewerBroadcast { format: *format }],
         ),
+        // Nor what a report says that is being replaced right now.
+        (Err(error @ (BadBroadcast::Incomplete { .. } | BadBroadcast::Torn)), None) => {
+            let detail = error.to_string();
+            Cell::bare(CellState::Unknown, vec![Reason::BadBroadcast { detail }])
+        }
         (Err(error), None) => {
             let detail = error.to_string();
             let reasons = vec![Reason::NotAssembled, Reason::BadBroadcast { detail }];

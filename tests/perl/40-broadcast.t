@@ -154,7 +154,7 @@ for my $file (glob("$replay/*/kv/multipath/*")) {
     is_deeply($value->{maps}, $summary, "$file is the summary of the recorded maps");
 
     my $res = PVE::RS::Multipath::Broadcast::health({ maps => $maps, now => $value->{time} });
-    is(slurp($file), $res->{text}, 'byte for byte');
+    is_deeply($res, [{ key => 'multipath', text => slurp($file) }], 'byte for byte');
     $recorded++;
 }
 is($recorded, 6, 'all of them');

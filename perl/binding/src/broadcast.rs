@@ -25,12 +25,20 @@ pub mod pve_rs_multipath_broadcast {
         last_time: Scalar<'a>,
     }
 
+    /// A value to write; one without a text is cleared.
     #[derive(Serialize)]
-    #[serde(tag = "action", rename_all = "kebab-case")]
-    pub enum Decision {
-        Send { text: Bytes<'static> },
-        Skip,
-        Clear,
+    pub struct Value {
+        key: String,
+        text: Option<Bytes<'static>>,
+    }
+
+    impl From<broadcast::Value> for Value {
+        fn from(value: broadcast::Value) -> Self {
+            Self {
+                key: value.key,
+                text: value.text.map(Bytes::from),
+            }
+        }
     }
 
     /// Summaries of maps by WWID.
@@ -39,20 +47,26 @@ pub mod pve_rs_multipath_broadcast {
         broadcast::summarize(maps.iter().flatten().filter_map(MapHealth::summary))
     }
 
-    /// Whether to send the health of the maps, and which text.
+    /// What to write in which order to publish the health of the maps; nothing if the peers know.
     #[export]
-    pub fn health(args: HealthArgs) -> Result<Decision, Error> {
+    pub fn health(args: HealthArgs) -> Result<Vec<Value>, Error> {
         let maps = summarize(args.maps);
         let last = args.last_time.as_int().map(|time| LastSent {
             text: args.last_text,
             time,
         });
-        let action = broadcast::health(&maps, args.now.as_int().unwrap_or(0), last)?;
-        Ok(match action {
-            Action::Send(text) => Decision::Send { text: text.into() },
-            Action::Skip => Decision::Skip,
-            Action::Clear => Decision::Clear,
-        })
+        Ok(
+            match broadcast::health(&maps, args.now.as_int().unwrap_or(0), last)? {
+                Action::Send(values) => values.into_iter().map(Value::from).collect(),
+                Action::Skip => Vec::new(),
+            },
+        )
+    }
+
+    /// The keys that have to be read beside the first one, of which these are the values by node.
+    #[export]
+    pub fn continuation_keys(kv: BTreeMap<String, Option<&[u8]>>) -> Vec<String> {
+        broadcast::continuation_keys(kv.into_values().flatten())
     }
 
     /// The text that tells of a failure to apply the configuration; none clears the key.
