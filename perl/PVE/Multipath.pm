@@ -26,6 +26,7 @@ use PVE::RS::Multipath::Allowlist;
 use PVE::RS::Multipath::Broadcast;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Maps;
+use PVE::RS::Multipath::Paths;
 
 our $VERSION;
 
@@ -119,15 +120,32 @@ sub parse_maps_json($json) {
     return $res->{maps};
 }
 
+# The cluster's configuration, as far as the maps of a node depend on it. Without it they are what
+# they are; what is wrong in it is told elsewhere.
+my sub known_config() {
+    return undef if !-d $PVE::Multipath::Source::PMXCFS;
+    local $SIG{__WARN__} = sub { };
+    return eval { PVE::Multipath::Source->live()->config() };
+}
+
 # Maps and warnings of a PVE::Multipath::Node. A reply may fail because a map vanished while it was
 # put together, so the core can ask for one more try. Both tries together take no longer than one
 # that times out: pvestatd waits for this.
-my sub fetch_maps($node) {
+my sub fetch_maps($node, $config = undef) {
+    $config //= known_config() if !$node->is_replay();
+    my $memory = eval { $node->paths_text() // PVE::RS::Multipath::Paths::empty() };
+    my $memory_err = $@;
+
     my $deadline = monotonic() + $PVE::Multipath::Node::QUERY_TIMEOUT;
     my $ask = sub {
         my $reply = $node->query(['show', 'maps', 'json'], $deadline - monotonic());
         my $devices = PVE::RS::Multipath::Maps::devices($reply);
-        my $res = PVE::RS::Multipath::Maps::parse_reply($reply, $node->block($devices));
+        my $res = PVE::RS::Multipath::Maps::parse_reply({
+            reply => $reply,
+            block => $node->block($devices),
+            memory => $memory,
+            config => $config,
+        });
         return ($res, $reply->{'timed-out'});
     };
 
@@ -141,17 +159,18 @@ my sub fetch_maps($node) {
 
     die $res->{error} =~ s/\n*\z/\n/r if defined($res->{error});
 
-    return ($res->{maps}, $res->{warnings});
+    return ($res->{maps}, [$res->{warnings}->@*, $memory_err || ()]);
 }
 
-# The maps of the local node, or of the PVE::Multipath::Node that is handed in.
-sub get_maps($node = undef) {
+# The maps of the local node, or of the PVE::Multipath::Node that is handed in together with the
+# cluster's configuration.
+sub get_maps($node = undef, $config = undef) {
     if (!defined($node)) {
         assert_supported();
         $node = PVE::Multipath::Node->live();
     }
 
-    my ($maps, $warnings) = fetch_maps($node);
+    my ($maps, $warnings) = fetch_maps($node, $config);
     warn $_ for @$warnings;
 
     return $maps;
@@ -256,6 +275,54 @@ sub reconfigure() {
     die "'multipathd reconfigure' failed$how: $text\n";
 }
 
+# --- numbers of paths ---
+
+# What this process knows of numbers of paths that have not settled yet.
+my $learning;
+
+# Remembers how many paths the LUNs have, as far as that has settled.
+my sub learn_paths($node, $maps, $config, $now) {
+    my $observe = sub($memory) {
+        return PVE::RS::Multipath::Paths::observe({
+            maps => $maps,
+            memory => $memory // PVE::RS::Multipath::Paths::empty(),
+            learning => $learning,
+            config => $config,
+            now => $now,
+        });
+    };
+
+    my $observed = $observe->($node->paths_text());
+    # there is something new every few days
+    $node->change_paths(sub($memory) { $observe->($memory)->{memory} })
+        if defined($observed->{memory});
+
+    $learning = $observed->{learning};
+    return;
+}
+
+# Takes the present number of paths of a LUN for the one that it should have on this node, or on the
+# PVE::Multipath::Node that is handed in together with the cluster's configuration. Gives that number.
+sub accept_paths($wwid, $node = undef, $config = undef) {
+    $wwid = bytes($wwid // '');
+    PVE::RS::Multipath::Allowlist::assert_wwid($wwid);
+
+    my $map = find_map(get_maps($node, $config), $wwid)
+        // die "there is no map of '$wwid' on this node\n";
+
+    $node //= PVE::Multipath::Node->live();
+    $config //= known_config() if !$node->is_replay();
+    $node->change_paths(sub($memory) {
+        return PVE::RS::Multipath::Paths::accept({
+            memory => $memory // PVE::RS::Multipath::Paths::empty(),
+            config => $config,
+            wwid => $wwid,
+            paths => $map->{'paths-total'},
+        });
+    });
+    return $map->{'paths-total'};
+}
+
 # --- broadcasts ---
 
 sub summarize_maps_for_broadcast($maps) {
@@ -297,12 +364,17 @@ sub broadcast_health() {
 
     my $maps = [];
     if (is_supported()) {
-        ($maps, my $warnings) = eval { fetch_maps(PVE::Multipath::Node->live()) };
+        my $node = PVE::Multipath::Node->live();
+        my $config = known_config();
+        ($maps, my $warnings) = eval { fetch_maps($node, $config) };
         if (my $err = $@) {
             complain("cannot get the health of multipath maps: $err");
             return;
         }
         complain($_) for @$warnings;
+
+        eval { learn_paths($node, $maps, $config, $now) };
+        complain("cannot remember how many paths the LUNs have: $@") if $@;
     } elsif (!defined($last_sent->{text})) {
         return;
     }

@@ -11,15 +11,17 @@ use thiserror::Error;
 use super::scan::scan;
 use super::{REFRESH_SECONDS, STALE_SECONDS, packed};
 use crate::object::Object;
+use crate::paths::MAX_PATHS;
 use crate::reason::WireReason;
 use crate::scalar::Scalar;
-use crate::{CellState, Reason, Transport, wwid};
+use crate::{CellState, NoteCode, Reason, Transport, wwid};
 
-/// Most paths of one map that are believed.
-const MAX_PATHS: i64 = 65_535;
-
-/// Most reasons that are taken over for one map.
+/// Most reasons and notes that are taken over for one map.
 const MAX_REASONS: usize = 8;
+
+/// Longest name of a map in bytes; the kernel takes no longer ones. It is compared and shown, so it
+/// may be any text.
+const MAX_NAME_LEN: usize = 127;
 
 /// Most maps of one node that are believed. A flood of names would cost every reader time and
 /// memory.
@@ -31,24 +33,42 @@ pub struct Broadcast<'a> {
     /// When it was sent, in seconds since the epoch.
     pub time: Option<i64>,
     /// The maps by WWID, in the order of the text.
-    pub entries: Vec<(Cow<'a, str>, Entry)>,
+    pub entries: Vec<(Cow<'a, str>, Entry<'a>)>,
 }
 
 /// What a peer says of one of its maps.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct Entry<'a> {
     /// The map's state; `unknown` where the peer sent none of the known ones.
     pub state: CellState,
     /// Number of active paths.
     pub paths_active: Option<u32>,
     /// Number of paths.
     pub paths_total: Option<u32>,
+    /// Number of paths that there should be.
+    pub paths_expected: Option<u32>,
     /// Transport of all of its paths.
     pub transport: Option<Transport>,
     /// Size in bytes.
     pub size: Option<u64>,
+    /// Its name on the node, any text of up to 127 bytes.
+    pub name: Option<Cow<'a, str>>,
+    /// Whether it is read-only.
+    pub write_protected: Option<bool>,
     /// Why the state is not optimal.
     pub reasons: Vec<Reason>,
+    /// What is worth knowing beside the state.
+    pub notes: Vec<NoteCode>,
+}
+
+impl Entry<'_> {
+    /// The same without anything borrowed.
+    fn into_owned(self) -> Entry<'static> {
+        Entry {
+            name: self.name.map(|name| Cow::Owned(name.into_owned())),
+            ..self
+        }
+    }
 }
 
 /// Why a peer's text counts as no report.
@@ -126,7 +146,7 @@ impl<'a> Broadcast<'a> {
                     entries: unpacked
                         .entries
                         .into_iter()
-                        .map(|(wwid, entry)| (Cow::Owned(wwid.into_owned()), entry))
+                        .map(|(wwid, entry)| (Cow::Owned(wwid.into_owned()), entry.into_owned()))
                         .collect(),
                 })
             }
@@ -150,7 +170,7 @@ impl<'a> Broadcast<'a> {
     }
 
     /// A report with those entries whose name is a WWID.
-    pub(super) fn new(time: Option<i64>, mut entries: Vec<(Cow<'a, str>, Entry)>) -> Self {
+    pub(super) fn new(time: Option<i64>, mut entries: Vec<(Cow<'a, str>, Entry<'a>)>) -> Self {
         entries.retain(|(wwid, _)| wwid::check(wwid).is_ok());
         Self { time, entries }
     }
@@ -232,7 +252,7 @@ struct WireBroadcast<'a> {
     #[serde(borrow, default)]
     time: Scalar<'a>,
     #[serde(borrow)]
-    maps: Option<Pairs<'a, Entry>>,
+    maps: Option<Pairs<'a, Entry<'a>>>,
 }
 
 impl<'a> WireBroadcast<'a> {
@@ -256,42 +276,49 @@ struct WireEntry<'a> {
     #[serde(borrow)]
     paths_total: Scalar<'a>,
     #[serde(borrow)]
+    paths_expected: Scalar<'a>,
+    #[serde(borrow)]
     transport: Scalar<'a>,
     #[serde(borrow)]
     size: Scalar<'a>,
     #[serde(borrow)]
+    name: Scalar<'a>,
+    #[serde(borrow)]
+    write_protected: Scalar<'a>,
+    #[serde(borrow)]
     reasons: Vec<Object<WireReason<'a>>>,
+    #[serde(borrow)]
+    notes: Vec<Scalar<'a>>,
 }
 
 impl<'a> WireEntry<'a> {
     fn piece_by_piece(raw: &'a RawValue) -> Self {
         let fields: Pairs<'a, &'a RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-        let reasons = fields
-            .last("reasons")
-            .map(|raw| serde_json::from_str(raw.get()));
-        let reasons: Vec<&'a RawValue> = reasons.and_then(Result::ok).unwrap_or_default();
         Self {
             state: fields.scalar("state"),
             paths_active: fields.scalar("paths-active"),
             paths_total: fields.scalar("paths-total"),
+            paths_expected: fields.scalar("paths-expected"),
             transport: fields.scalar("transport"),
             size: fields.scalar("size"),
-            reasons: reasons
-                .into_iter()
-                .filter_map(|raw| serde_json::from_str(raw.get()).ok())
-                .collect(),
+            name: fields.scalar("name"),
+            write_protected: fields.scalar("write-protected"),
+            reasons: fields.list("reasons"),
+            notes: fields.list("notes"),
         }
     }
 
-    fn entry(self) -> Entry {
+    fn entry(self) -> Entry<'a> {
         let fields = Fields {
             state: self.state.as_str(),
             paths_active: self.paths_active.as_int(),
             paths_total: self.paths_total.as_int(),
+            paths_expected: self.paths_expected.as_int(),
             transport: self.transport.as_str(),
             size: self.size.as_int(),
+            write_protected: self.write_protected.as_int(),
         };
-        fields.entry(&self.reasons)
+        fields.entry(self.name.into_text(), &self.reasons, &self.notes)
     }
 }
 
@@ -301,16 +328,23 @@ pub(super) struct Fields<'a> {
     pub(super) state: Option<&'a str>,
     pub(super) paths_active: Option<i64>,
     pub(super) paths_total: Option<i64>,
+    pub(super) paths_expected: Option<i64>,
     pub(super) transport: Option<&'a str>,
     pub(super) size: Option<i64>,
+    pub(super) write_protected: Option<i64>,
 }
 
 impl Fields<'_> {
     /// Keeps what makes sense.
-    pub(super) fn entry(&self, reasons: &[Object<WireReason<'_>>]) -> Entry {
+    pub(super) fn entry<'a>(
+        &self,
+        name: Option<Cow<'a, str>>,
+        reasons: &[Object<WireReason<'_>>],
+        notes: &[Scalar<'_>],
+    ) -> Entry<'a> {
         let number = |number: Option<i64>| {
-            let number = number.filter(|number| (0..=MAX_PATHS).contains(number))?;
-            u32::try_from(number).ok()
+            let number = u32::try_from(number?).ok()?;
+            (number <= MAX_PATHS).then_some(number)
         };
         let mut active = number(self.paths_active);
         let mut total = number(self.paths_total);
@@ -319,6 +353,9 @@ impl Fields<'_> {
             (active, total) = (None, None);
         }
         let reasons = reasons.iter().filter_map(|Object(reason)| reason.reason());
+        let notes = notes
+            .iter()
+            .filter_map(|note| NoteCode::from_name(note.as_str()?));
         Entry {
             state: self
                 .state
@@ -326,19 +363,27 @@ impl Fields<'_> {
                 .unwrap_or(CellState::Unknown),
             paths_active: active,
             paths_total: total,
+            paths_expected: number(self.paths_expected),
             transport: self.transport.and_then(Transport::from_name),
             size: self
                 .size
                 .and_then(|size| u64::try_from(size).ok())
                 .filter(|size| *size > 0),
+            name: name.filter(|name| (1..=MAX_NAME_LEN).contains(&name.len())),
+            write_protected: match self.write_protected {
+                Some(0) => Some(false),
+                Some(1) => Some(true),
+                _ => None,
+            },
             reasons: reasons.take(MAX_REASONS).collect(),
+            notes: notes.take(MAX_REASONS).collect(),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Entry {
+impl<'de: 'a, 'a> Deserialize<'de> for Entry<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Object::<WireEntry<'de>>::deserialize(deserializer).map(|Object(wire)| wire.entry())
+        Object::<WireEntry<'a>>::deserialize(deserializer).map(|Object(wire)| wire.entry())
     }
 }
 
@@ -359,6 +404,16 @@ impl<'a> Pairs<'a, &'a RawValue> {
             .rev()
             .find(|(name, _)| name == key)
             .map(|(_, raw)| *raw)
+    }
+
+    /// The elements of a list that can be read as such.
+    fn list<T: Deserialize<'a>>(&self, key: &str) -> Vec<T> {
+        let raw = self.last(key).map(|raw| serde_json::from_str(raw.get()));
+        let elements: Vec<&'a RawValue> = raw.and_then(Result::ok).unwrap_or_default();
+        let elements = elements.into_iter();
+        elements
+            .filter_map(|raw| serde_json::from_str(raw.get()).ok())
+            .collect()
     }
 
     /// A plain value; null where there is none, or none that can be read.
@@ -468,6 +523,11 @@ mod tests {
         for odd in [
             r#""size":1e999"#,
             r#""reasons":{"x":[]}"#,
+            r#""notes":[7,"no-such-note"]"#,
+            r#""notes":{}"#,
+            r#""name":["a"]"#,
+            r#""write-protected":2"#,
+            r#""paths-expected":65536"#,
             r#""paths-active":-1"#,
         ] {
             let text = format!(
@@ -478,9 +538,13 @@ mod tests {
                 state: CellState::Degraded,
                 paths_active: None,
                 paths_total: Some(4),
+                paths_expected: None,
                 transport: Some(Transport::Fc),
                 size: None,
+                name: None,
+                write_protected: None,
                 reasons: Vec::new(),
+                notes: Vec::new(),
             };
             let wanted = Broadcast {
                 time: Some(7),

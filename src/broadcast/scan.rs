@@ -7,9 +7,12 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+
 use super::decode::{Broadcast, Entry, Fields, MAX_MAPS};
 use crate::object::Object;
 use crate::reason::WireReason;
+use crate::scalar::Scalar;
 
 /// Reads a report in the usual form; none if there is anything unusual about it.
 pub(super) fn scan(text: &str) -> Option<Broadcast<'_>> {
@@ -103,34 +106,40 @@ impl<'a> Scanner<'a> {
         (length > 0 && !more && (!leading_zero || length == 1)).then_some(number)
     }
 
-    /// Takes a list of reasons, which only maps that are not optimal have.
-    fn reasons(&mut self) -> Option<Vec<Object<WireReason<'a>>>> {
+    /// Takes a list of reasons or notes, which not every map has.
+    fn list<T: Deserialize<'a>>(&mut self) -> Option<Vec<T>> {
         let rest = self.text.get(self.at..)?;
         let mut values = serde_json::Deserializer::from_str(rest).into_iter();
-        let reasons = values.next()?.ok()?;
+        let list = values.next()?.ok()?;
         self.at += values.byte_offset();
-        Some(reasons)
+        Some(list)
     }
 
-    fn maps(&mut self) -> Option<Vec<(Cow<'a, str>, Entry)>> {
+    fn maps(&mut self) -> Option<Vec<(Cow<'a, str>, Entry<'a>)>> {
         // An entry has about this many bytes; too little room only costs a copy.
         let mut maps = Vec::with_capacity(self.text.len() / 128);
         self.object(|scanner, wwid| {
             let mut fields = Fields::default();
-            let mut reasons = Vec::new();
+            let mut reasons: Vec<Object<WireReason<'_>>> = Vec::new();
+            let mut name = None;
+            let mut notes: Vec<Scalar<'_>> = Vec::new();
             scanner.object(|scanner, key| {
                 match key {
                     "state" => fields.state = Some(scanner.string()?),
                     "paths-active" => fields.paths_active = Some(scanner.integer()?),
                     "paths-total" => fields.paths_total = Some(scanner.integer()?),
+                    "paths-expected" => fields.paths_expected = Some(scanner.integer()?),
                     "transport" => fields.transport = Some(scanner.string()?),
                     "size" => fields.size = Some(scanner.integer()?),
-                    "reasons" => reasons = scanner.reasons()?,
+                    "name" => name = Some(Cow::Borrowed(scanner.string()?)),
+                    "write-protected" => fields.write_protected = Some(scanner.integer()?),
+                    "reasons" => reasons = scanner.list()?,
+                    "notes" => notes = scanner.list()?,
                     _ => return None,
                 }
                 Some(())
             })?;
-            maps.push((Cow::Borrowed(wwid), fields.entry(&reasons)));
+            maps.push((Cow::Borrowed(wwid), fields.entry(name, &reasons, &notes)));
             (maps.len() <= MAX_MAPS).then_some(())
         })?;
         Some(maps)
@@ -175,6 +184,7 @@ mod tests {
             "[]",
             "{}",
             "[{\"code\":\"no-paths\"}]",
+            "[\"single-hba\"]",
             "\"a\nb\"",
             "",
         ]);
@@ -185,6 +195,10 @@ mod tests {
             "size",
             "transport",
             "reasons",
+            "notes",
+            "name",
+            "write-protected",
+            "paths-expected",
             "other",
         ]);
         let fields = vec((key, value.clone()), 0..5);

@@ -161,16 +161,20 @@ pub fn apply_status(error: Option<&str>, now: i64) -> Option<String> {
 mod tests {
     use super::*;
     use crate::reason::Device;
-    use crate::{Health, Reason, Transport};
+    use crate::{Health, NoteCode, Reason, Transport};
 
     fn maps(count: usize) -> BTreeMap<Wwid, Summary> {
         let summary = Summary {
             state: Health::Optimal,
             paths_active: 4,
             paths_total: 4,
+            paths_expected: Some(4),
             transport: None,
             size: Some(1 << 40),
+            name: None,
+            write_protected: Some(0),
             reasons: Vec::new(),
+            notes: Vec::new(),
         };
         // Digits in no order, as hashes have them: the worst for compression.
         let noise = |n: u128| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 28;
@@ -240,7 +244,9 @@ mod tests {
     #[test]
     fn a_hundred_maps_fit() {
         let mut hundred = maps(100);
-        for summary in hundred.values_mut() {
+        for (wwid, summary) in &mut hundred {
+            summary.name = Some(wwid.to_string());
+            summary.notes = vec![NoteCode::SingleHba];
             summary.state = Health::Degraded;
             summary.paths_total = 8;
             summary.transport = Some(Transport::Iscsi);

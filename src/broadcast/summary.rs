@@ -1,5 +1,6 @@
 //! A node's maps, reduced to what its peers need.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::maps::Map;
 use crate::reason::WireReason;
 use crate::scalar::Scalar;
-use crate::{Health, Reason, Transport, Wwid};
+use crate::{Health, NoteCode, Reason, Transport, Wwid};
 
 /// The part of a map that goes into a summary, as a map's serialized form has it.
 ///
@@ -25,11 +26,26 @@ pub struct MapHealth<'a> {
     #[serde(borrow)]
     paths_total: Scalar<'a>,
     #[serde(borrow)]
+    paths_expected: Scalar<'a>,
+    #[serde(borrow)]
     transport: Scalar<'a>,
     #[serde(borrow)]
     size: Scalar<'a>,
     #[serde(borrow)]
+    name: Scalar<'a>,
+    #[serde(borrow)]
+    write_protected: Scalar<'a>,
+    #[serde(borrow)]
     reasons: Option<Vec<WireReason<'a>>>,
+    #[serde(borrow)]
+    notes: Option<Vec<NoteOfMap<'a>>>,
+}
+
+/// A note, of whose facts none are broadcast.
+#[derive(Debug, Deserialize)]
+struct NoteOfMap<'a> {
+    #[serde(borrow, default)]
+    code: Scalar<'a>,
 }
 
 /// Health of one map as it is broadcast.
@@ -42,15 +58,27 @@ pub struct Summary {
     pub paths_active: u32,
     /// Number of paths.
     pub paths_total: u32,
+    /// Number of paths that there should be, as far as it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths_expected: Option<u32>,
     /// Transport, if the paths agree on one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
     /// Size in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// The map's name on the node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether the map is read-only (1) or not (0).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write_protected: Option<u8>,
     /// Why the state is not optimal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
+    /// What is worth knowing beside the state.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<NoteCode>,
 }
 
 impl From<&Map<'_>> for Summary {
@@ -59,9 +87,13 @@ impl From<&Map<'_>> for Summary {
             state: map.health,
             paths_active: u32::try_from(map.paths_active).unwrap_or(u32::MAX),
             paths_total: u32::try_from(map.paths_total).unwrap_or(u32::MAX),
+            paths_expected: map.paths_expected,
             transport: map.transport,
             size: map.size,
+            name: Some(map.name.clone().into_owned()),
+            write_protected: map.write_protected,
             reasons: map.reasons.clone(),
+            notes: map.notes.iter().map(|note| note.code).collect(),
         }
     }
 }
@@ -82,16 +114,31 @@ impl MapHealth<'_> {
             state: given.unwrap_or_else(|| Health::from_paths(active as usize, total as usize)),
             paths_active: active,
             paths_total: total,
+            paths_expected: self
+                .paths_expected
+                .as_int()
+                .and_then(|number| u32::try_from(number).ok()),
             transport: self
                 .transport
                 .as_text()
                 .and_then(|name| Transport::from_name(&name)),
             size: self.size.as_int().and_then(|size| u64::try_from(size).ok()),
+            name: self.name.as_text().map(Cow::into_owned),
+            write_protected: match self.write_protected {
+                Scalar::Null => None,
+                ref flag => Some(flag.is_true().into()),
+            },
             reasons: self
                 .reasons
                 .iter()
                 .flatten()
                 .filter_map(WireReason::reason)
+                .collect(),
+            notes: self
+                .notes
+                .iter()
+                .flatten()
+                .filter_map(|note| NoteCode::from_name(note.code.as_str()?))
                 .collect(),
         };
         Some((wwid, summary))
@@ -130,11 +177,13 @@ mod tests {
         let maps = read(
             r#"[{"wwid": "3600a", "health": "degraded", "paths-active": "1", "paths-total": 2,
                  "transport": "fc", "size": "512",
-                 "reasons": [{"code": "path-failed", "count": 1, "devs": ["sdb"]}]},
+                 "paths-expected": "4", "name": "san-a", "write-protected": "0",
+                 "reasons": [{"code": "path-failed", "count": 1, "devs": ["sdb"]}],
+                 "notes": [{"code": "single-hba", "through": "0x1"}, {"code": "other"}]},
                 {"wwid": "../a", "health": "optimal", "reasons": null}, {}]"#,
         );
         let summaries = summarize(maps.iter().filter_map(MapHealth::summary));
-        let wanted = r#"{"3600a":{"state":"degraded","paths-active":1,"paths-total":2,"transport":"fc","size":512,"reasons":[{"code":"path-failed","count":1,"devs":["sdb"]}]}}"#;
+        let wanted = r#"{"3600a":{"state":"degraded","paths-active":1,"paths-total":2,"paths-expected":4,"transport":"fc","size":512,"name":"san-a","write-protected":0,"reasons":[{"code":"path-failed","count":1,"devs":["sdb"]}],"notes":["single-hba"]}}"#;
         assert_eq!(
             serde_json::to_string(&summaries).ok().as_deref(),
             Some(wanted)

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Alias, CellState, NodeName, Reason, Transport, Wwid};
+use super::disagreement::Disagreement;
+use crate::{Alias, CellState, NodeName, Note, Reason, Transport, Wwid};
 
 /// The answer to a request for the cluster's status.
 #[derive(Debug, Serialize)]
@@ -53,6 +54,7 @@ pub(super) struct Row {
     pub(super) used_by: Option<String>,
     pub(super) size: Option<u64>,
     pub(super) state: CellState,
+    pub(super) notes: Vec<Disagreement>,
     /// Cells by position of their node, sorted.
     pub(super) cells: Vec<(usize, Cell)>,
 }
@@ -74,6 +76,9 @@ pub struct Lun<'m> {
     pub size: Option<u64>,
     /// The worst state of any node that counts.
     pub cluster_state: CellState,
+    /// In what the nodes disagree.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub notes: &'m [Disagreement],
     /// The nodes' own states.
     pub nodes: Cells<'m>,
 }
@@ -97,12 +102,18 @@ pub struct Cell {
     /// Number of paths.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paths_total: Option<u32>,
+    /// Number of paths that there should be, as far as the node knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths_expected: Option<u32>,
     /// Transport of the paths.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
     /// Why the state is not optimal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
+    /// What is worth knowing beside the state.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note<'static>>,
 }
 
 impl Cell {
@@ -112,8 +123,10 @@ impl Cell {
             state,
             paths_active: None,
             paths_total: None,
+            paths_expected: None,
             transport: None,
             reasons,
+            notes: Vec::new(),
         }
     }
 }
@@ -127,6 +140,7 @@ impl Matrix {
             used_by: row.used_by.as_deref(),
             size: row.size,
             cluster_state: row.state,
+            notes: &row.notes,
             nodes: Cells {
                 nodes: &self.nodes,
                 cells: &row.cells,

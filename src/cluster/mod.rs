@@ -13,11 +13,15 @@
 //!    or whose report is stale, is `unknown`.
 //! 6. A node where the LUN is not expected is never `missing`, but what it reports counts.
 //! 7. The LUN's state is the worst of the online nodes' states other than `unknown`.
+//!
+//! Beside the states, a LUN has notes where nodes whose reports count [disagree](Disagreement).
 
+mod disagreement;
 mod inputs;
 mod matrix;
 mod roll_up;
 
+pub use disagreement::Disagreement;
 pub use inputs::{
     AggregateArgs, Config, KnownExpectations, KvTexts, Online, Presence, RawText, Section,
     StatusArgs,

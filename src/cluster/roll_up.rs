@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::disagreement::{Facts, disagreements};
 use super::inputs::{AggregateArgs, KnownExpectations, KvTexts, StatusArgs};
 use super::matrix::{ApplyError, Cell, Matrix, Row, Status};
 use crate::broadcast::{ApplyStatus, BadBroadcast, Broadcast, Entry, Freshness};
 use crate::node::NodeNames;
 use crate::scalar::Scalar;
-use crate::{Alias, CellState, NodeName, Reason, Wwid};
+use crate::{Alias, CellState, NodeName, Note, Reason, Wwid};
 
 /// Answers a request for the cluster's status.
 pub fn status(args: &StatusArgs<'_>) -> Status {
@@ -200,8 +201,12 @@ fn roll_up(
             if let Some(row) = rows.row(wwid, 0) {
                 row.report(node, reporter.standing, entry);
             }
+            if reporter.standing == Standing::Live {
+                rows.compare(entry);
+            }
         }
     }
+    rows.note_disagreements(reporters);
 
     for (wwid, expected) in &expected_by_wwid {
         if let Some(row) = rows.row(wwid.as_str(), 0) {
@@ -254,15 +259,17 @@ fn absent(reporter: Option<&Reporter<'_>>, online: bool) -> Cell {
 
 /// The rows that there are so far, found by WWID.
 #[derive(Default)]
-struct Rows {
+struct Rows<'r> {
     list: Vec<Row>,
+    /// What the nodes say of the LUN of each row that has been reported, and whether all agree.
+    facts: Vec<(Facts<'r>, bool)>,
     by_wwid: HashMap<Wwid, usize>,
     /// The position to look at first. Nodes name the same LUNs in the same order, so that the row
     /// after the last one is mostly right and spares the search.
     next: usize,
 }
 
-impl Rows {
+impl<'r> Rows<'r> {
     /// The position of a WWID's row, which is made with room for `cells` if there is none. None if
     /// the text is no WWID.
     fn position(&mut self, wwid: &str, cells: usize) -> Option<usize> {
@@ -281,6 +288,56 @@ impl Rows {
         Some(position)
     }
 
+    /// Compares what a live node says of the row that was looked at last with what others say.
+    fn compare(&mut self, entry: &'r Entry<'_>) {
+        let Some(position) = self.next.checked_sub(1) else {
+            return;
+        };
+        if self.facts.len() <= position {
+            self.facts
+                .resize(self.list.len(), (Facts::default(), false));
+        }
+        if let Some((known, differ)) = self.facts.get_mut(position) {
+            *differ |= known.merge(&Facts::of(entry));
+        }
+    }
+
+    /// Says in what the nodes disagree, where they do. That takes another look at the reports, which
+    /// the many rows without a disagreement are spared.
+    fn note_disagreements(&mut self, reporters: &'r BTreeMap<NodeName, Reporter<'_>>) {
+        let differing = self.list.iter().zip(&self.facts);
+        let differing = differing.filter(|(_, (_, differ))| *differ);
+        let mut said: HashMap<&str, Vec<(&NodeName, Facts<'_>)>> = differing
+            .map(|(row, _)| (row.wwid.as_str(), Vec::new()))
+            .collect();
+        if said.is_empty() {
+            return;
+        }
+        let live = reporters.iter().filter_map(|(name, reporter)| {
+            let counts = reporter.standing == Standing::Live;
+            Some((name, reporter.broadcast.as_ref().ok().filter(|_| counts)?))
+        });
+        for (name, broadcast) in live {
+            for (wwid, entry) in &broadcast.entries {
+                if let Some(nodes) = said.get_mut(wwid.as_ref()) {
+                    nodes.push((name, Facts::of(entry)));
+                }
+            }
+        }
+        let notes: Vec<(usize, _)> = (0..)
+            .zip(&self.list)
+            .filter_map(|(position, row)| {
+                let nodes = said.get(row.wwid.as_str())?;
+                Some((position, disagreements(nodes)))
+            })
+            .collect();
+        for (position, notes) in notes {
+            if let Some(row) = self.list.get_mut(position) {
+                row.notes = notes;
+            }
+        }
+    }
+
     /// The row of a WWID, which is made with room for `cells` if there is none.
     fn row(&mut self, wwid: &str, cells: usize) -> Option<&mut Row> {
         let position = self.position(wwid, cells)?;
@@ -296,12 +353,13 @@ impl Row {
             used_by: None,
             size: None,
             state: CellState::Unknown,
+            notes: Vec::new(),
             cells: Vec::with_capacity(cells),
         }
     }
 
     /// Rules 3 and 4: a node named the LUN.
-    fn report(&mut self, node: usize, standing: Standing, entry: &Entry) {
+    fn report(&mut self, node: usize, standing: Standing, entry: &Entry<'_>) {
         // A name that occurs twice in one report: the later one counts.
         if self.cells.last().is_some_and(|(last, _)| *last == node) {
             self.cells.pop();
@@ -347,7 +405,7 @@ impl Row {
 }
 
 /// The cell of a node whose report counts.
-fn live_cell(entry: &Entry) -> Cell {
+fn live_cell(entry: &Entry<'_>) -> Cell {
     let reasons = match entry.state {
         CellState::Optimal => Vec::new(),
         _ if entry.reasons.is_empty() => derived_reason(entry).into_iter().collect(),
@@ -357,14 +415,16 @@ fn live_cell(entry: &Entry) -> Cell {
         state: entry.state,
         paths_active: entry.paths_active,
         paths_total: entry.paths_total,
+        paths_expected: entry.paths_expected,
         transport: entry.transport,
         reasons,
+        notes: entry.notes.iter().copied().map(Note::bare).collect(),
     }
 }
 
 /// What follows from the state and the numbers where a peer gives no reasons, as older versions do.
 /// Numbers that contradict the state are not repeated.
-fn derived_reason(entry: &Entry) -> Option<Reason> {
+fn derived_reason(entry: &Entry<'_>) -> Option<Reason> {
     let count = match (entry.paths_active, entry.paths_total) {
         (Some(active), Some(total)) => Some(total.saturating_sub(active)),
         _ => None,

@@ -513,6 +513,8 @@ impl<'a> WireMap<'a> {
             paths_active: 0,
             health: Health::Failed,
             reasons: Vec::new(),
+            notes: Vec::new(),
+            paths_expected: None,
             path_groups: path_groups?,
             transport: None,
             vendor: trimmed("vend", self.vend)?,

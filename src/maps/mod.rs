@@ -8,14 +8,16 @@ mod in_use;
 mod json;
 mod repair;
 mod reply;
+mod single_points;
 mod sysfs;
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::paths::Expected;
 use crate::reason::{Device, MAX_DEVICES};
-use crate::{Health, Reason, Transport, Wwid};
+use crate::{Health, Note, NoteCode, Reason, Transport, Wwid};
 
 pub use in_use::{OddAnswer, in_use};
 pub use json::{MAX_TEXT_LEN, OddMap, ParseError, ParseErrorKind, Parsed, Problem, parse};
@@ -41,11 +43,17 @@ pub struct Map<'a> {
     pub paths_total: usize,
     /// Number of paths that device-mapper has in state `active`.
     pub paths_active: usize,
-    /// Derived from the two numbers, see [`Health::from_paths`].
+    /// Derived from the numbers of paths, see [`Health::from_paths`] and [`Map::expect`].
     pub health: Health,
     /// Why the map is not optimal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
+    /// What is worth knowing beside the state.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note<'a>>,
+    /// Number of paths that there should be, as far as it is known; see [`Map::expect`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths_expected: Option<u32>,
     /// The map's paths, by group.
     pub path_groups: Vec<PathGroup<'a>>,
     /// Transport, if all paths that have one agree.
@@ -185,13 +193,33 @@ impl<'a> Map<'a> {
         self.path_groups.iter().flat_map(|group| &group.paths)
     }
 
-    /// Derives what follows from the paths: their numbers, the health and its reasons, and the
-    /// transport.
+    /// Takes in how many paths there should be: with fewer, redundancy is lost although no path
+    /// failed. More than configured are worth a note. For a map as it was parsed, once.
+    pub fn expect(&mut self, expected: Expected) {
+        let (Expected::Configured(number) | Expected::Remembered(number)) = expected;
+        let present = u32::try_from(self.paths_total).unwrap_or(u32::MAX);
+        self.paths_expected = Some(number);
+        if present < number {
+            self.health = self.health.max(Health::Degraded);
+            self.reasons.push(Reason::PathGone {
+                present,
+                expected: number,
+            });
+        }
+        if present > number && expected == Expected::Configured(number) {
+            let code = NoteCode::MorePathsThanConfigured;
+            self.notes.push(Note::configured(code, number));
+        }
+    }
+
+    /// Derives what follows from the paths: their numbers, the health and its reasons, single points
+    /// of failure, and the transport.
     fn derive(&mut self) {
         self.paths_total = self.paths().count();
         self.paths_active = self.paths().filter(|path| path.is_active()).count();
         self.health = Health::from_paths(self.paths_active, self.paths_total);
         self.reasons = self.health_reasons();
+        self.notes = self.single_points_of_failure();
         self.transport = self.common_transport();
     }
 

@@ -61,7 +61,14 @@ is($value->{time}, $now, 'with the time');
 is(scalar(keys $value->{maps}->%*), 5, 'and the maps');
 is_deeply(
     $value->{maps}->{'35000c50000000d01'},
-    { state => 'optimal', 'paths-active' => 2, 'paths-total' => 2, size => 327680 * 512 },
+    {
+        state => 'optimal',
+        'paths-active' => 2,
+        'paths-total' => 2,
+        size => 327680 * 512,
+        name => 'mpathe',
+        'write-protected' => 0,
+    },
     'in the form that peers know',
 );
 

@@ -167,8 +167,7 @@ my sub run(@args) {
         [map { slurp("$dir/nodes/$name/$_") } 'multipath-tools-version', 'dmsetup/info.rc'],
         ["0.11.1-2\n", "0\n"], 'its multipath-tools and what is in use',
     );
-    # recorded paths are those of the real system, the test's are longer
-    my $base = "$dir/nodes/$name$node->{dir}";
+    my $base = "$dir/nodes/$name";
     is(slurp("$base/etc/multipath/wwids"), "/3600a/\n", 'its allow-list');
     like(slurp("$base/var/lib/pve-multipath/managed-wwids.json"), qr/"3600a": "added"/, 'its record');
     like(slurp("$base/etc/multipath/conf.d/pve-aliases.conf"), qr/alias one/, 'its drop-ins');

@@ -69,7 +69,10 @@ does_not_grow('characters for bytes', $CALLS / 10, sub {
     PVE::Multipath::parse_maps_json($characters);
 });
 does_not_grow('a refused reply', $CALLS / 10, sub {
-    PVE::RS::Multipath::Maps::parse_reply($reply, { links => {}, sizes => {}, holders => {} });
+    PVE::RS::Multipath::Maps::parse_reply({
+        reply => $reply,
+        block => { links => {}, sizes => {}, holders => {} },
+    });
     PVE::RS::Multipath::Maps::devices($reply);
 });
 does_not_grow('a summary', $CALLS / 10, sub {

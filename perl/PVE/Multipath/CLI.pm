@@ -10,6 +10,7 @@ use Getopt::Long ();
 use PVE::Multipath;
 use PVE::Multipath::CLI::Apply;
 use PVE::Multipath::CLI::Check;
+use PVE::Multipath::CLI::AcceptPaths;
 use PVE::Multipath::CLI::Config;
 use PVE::Multipath::CLI::Maps;
 use PVE::Multipath::CLI::Output qw(text characters encoded);
@@ -33,6 +34,12 @@ my $commands = {
     maps => {
         code => \&PVE::Multipath::CLI::Maps::run,
         input => 'node',
+        options => sub() { 'node=s' },
+    },
+    'accept-paths' => {
+        code => \&PVE::Multipath::CLI::AcceptPaths::run,
+        input => 'node',
+        args => ['WWID'],
         options => sub() { 'node=s' },
     },
     config => {

@@ -18,6 +18,8 @@ nothing here looks into what it read.
 use v5.36;
 
 use Errno qw(ENODEV ENOENT ENXIO);
+use File::Basename qw(dirname);
+use File::Path ();
 
 use PVE::Multipath::Command;
 use PVE::Multipath::File;
@@ -30,9 +32,23 @@ our $SYSFS = '/sys';
 our $WWIDS_FILE = '/etc/multipath/wwids';
 our $DROP_IN_DIR = '/etc/multipath/conf.d';
 our $RECORD_FILE = '/var/lib/pve-multipath/managed-wwids.json';
+our $PATHS_FILE = '/var/lib/pve-multipath/paths.json';
 
 # multipathd itself gives up after 4 seconds
 our $QUERY_TIMEOUT = 5;
+
+# Where a recording has what stands elsewhere on a live node.
+my %layout = (
+    sysfs => 'sys',
+    'wwids-file' => 'etc/multipath/wwids',
+    'drop-in-dir' => 'etc/multipath/conf.d',
+    'record-file' => 'var/lib/pve-multipath/managed-wwids.json',
+    'paths-file' => 'var/lib/pve-multipath/paths.json',
+);
+
+sub layout($base) {
+    return map { $_ => "$base/$layout{$_}" } keys %layout;
+}
 
 sub live($class) {
     return bless {
@@ -40,6 +56,7 @@ sub live($class) {
         'wwids-file' => $WWIDS_FILE,
         'drop-in-dir' => $DROP_IN_DIR,
         'record-file' => $RECORD_FILE,
+        'paths-file' => $PATHS_FILE,
     }, $class;
 }
 
@@ -50,19 +67,7 @@ sub replay($class, $dir, $name) {
     my $base = "$dir/nodes/$name";
     die "there is no recording of node '$name' in '$dir' ('$base' is missing)\n" if !-d $base;
 
-    return bless {
-        replay => $base,
-        name => $name,
-        sysfs => $base . $SYSFS,
-        'wwids-file' => $base . $WWIDS_FILE,
-        'drop-in-dir' => $base . $DROP_IN_DIR,
-        'record-file' => $base . $RECORD_FILE,
-    }, $class;
-}
-
-# The files that matter for this software.
-sub files($self) {
-    return ($self->{'wwids-file'}, $self->{'record-file'}, glob("$self->{'drop-in-dir'}/pve-*.conf"));
+    return bless { replay => $base, name => $name, layout($base) }, $class;
 }
 
 sub is_replay($self) {
@@ -178,6 +183,25 @@ sub tools_version($self) {
 # Text of the node's allow-list, undef if there is none.
 sub wwids_text($self) {
     return PVE::Multipath::File::read($self->{'wwids-file'});
+}
+
+# Text of the numbers of paths that the node remembers, undef if there is none.
+sub paths_text($self) {
+    return PVE::Multipath::File::read($self->{'paths-file'});
+}
+
+# Calls the code with that text, and writes what it gives, if it gives something. Nobody else
+# changes it meanwhile.
+sub change_paths($self, $code) {
+    my $file = $self->{'paths-file'};
+    File::Path::make_path(dirname($file), { error => \my $errors });
+    # whatever went wrong, the lock says so
+
+    PVE::Multipath::File::locked("$file.lock", sub() {
+        my $text = $code->($self->paths_text());
+        PVE::Multipath::File::replace($file, $text) if defined($text);
+    });
+    return;
 }
 
 1;

@@ -11,6 +11,7 @@ mod config;
 mod maps;
 mod overrides;
 mod plan;
+mod paths;
 mod render;
 mod sections;
 mod types;

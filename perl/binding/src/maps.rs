@@ -3,10 +3,27 @@ pub mod pve_rs_multipath_maps {
     //! The maps of one node.
 
     use anyhow::Error;
+    use pve_multipath::config::Config;
     use pve_multipath::maps::{self, BlockDevices, Devices, Map, Parsed};
-    use serde::Serialize;
+    use pve_multipath::paths::{self, Configured, Memory};
+    use serde::{Deserialize, Serialize};
 
     use crate::types::Reply;
+
+    /// The outcome of `multipathd show maps json` with what else is known of the maps: what sysfs
+    /// says, the node's memory of paths, the cluster's configuration. What could not be read is
+    /// undefined.
+    #[derive(Deserialize)]
+    pub struct MapsArgs<'a> {
+        #[serde(borrow)]
+        reply: Reply<'a>,
+        #[serde(default)]
+        block: Option<BlockDevices>,
+        #[serde(borrow, default)]
+        memory: Option<&'a [u8]>,
+        #[serde(borrow, default)]
+        config: Option<Config<'a>>,
+    }
 
     /// Maps, and what a person should be told beside them.
     #[derive(Serialize)]
@@ -44,16 +61,32 @@ pub mod pve_rs_multipath_maps {
         Ok(maps::parse(json)?.into())
     }
 
-    /// Reads the outcome of `multipathd show maps json`, completed by what sysfs says.
+    /// Reads the outcome of `multipathd show maps json`, completed by what else is known.
     #[export]
-    pub fn parse_reply(reply: Reply<'_>, block: Option<BlockDevices>) -> Answer<'_> {
-        match maps::parse_reply(&reply.into(), block.as_ref()) {
-            Ok(parsed) => Answer::Maps(parsed.into()),
-            Err(error) => Answer::Error {
-                error: error.to_string(),
-                transient: error.is_transient().into(),
-            },
+    pub fn parse_reply(args: MapsArgs<'_>) -> Answer<'_> {
+        let mut parsed = match maps::parse_reply(&args.reply.into(), args.block.as_ref()) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                return Answer::Error {
+                    error: error.to_string(),
+                    transient: error.is_transient().into(),
+                };
+            }
+        };
+        let configured = args.config.as_ref().map(Configured::of);
+        let memory = args.memory.map(Memory::parse).transpose();
+        paths::expect(
+            &mut parsed.maps,
+            configured.as_ref(),
+            memory.as_ref().ok().and_then(Option::as_ref),
+        );
+        let mut maps = Maps::from(parsed);
+        if let Err(error) = memory {
+            maps.warnings.push(format!(
+                "the numbers of paths in paths.json cannot be read: {error}\n"
+            ));
         }
+        Answer::Maps(maps)
     }
 
     /// The block devices of which sysfs should be asked.

@@ -135,7 +135,8 @@ my sub maps_lines($maps) {
 }
 
 sub run($source, $opts) {
-    my $maps = PVE::Multipath::get_maps(defined($source) ? $source->node($opts->{node}) : undef);
+    my @recorded = defined($source) ? ($source->node($opts->{node}), $source->config()) : ();
+    my $maps = PVE::Multipath::get_maps(@recorded);
 
     if ($opts->{'output-format'} eq 'text') {
         print_lines(maps_lines($maps));

@@ -11,6 +11,8 @@ use PVE::Multipath::CLI::Output qw(text characters print_lines print_data);
 use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::Multipath::Source;
+use PVE::RS::Multipath::Maps;
+use PVE::RS::Multipath::Plan;
 
 my sub spew($path, $bytes) {
     PVE::Multipath::File::make_directory($path =~ s!/[^/]*\z!!r);
@@ -49,9 +51,15 @@ my sub record_node($base) {
 
     my $version = $node->tools_version();
     spew("$base/multipath-tools-version", "$version\n") if defined($version);
-    for my $path ($node->files()) {
-        my $text = PVE::Multipath::File::read($path);
-        spew("$base$path", $text) if defined($text);
+
+    my %to = PVE::Multipath::Node::layout($base);
+    my $copy = sub($from, $to) {
+        my $text = PVE::Multipath::File::read($from);
+        spew($to, $text) if defined($text);
+    };
+    $copy->($node->{$_}, $to{$_}) for qw(wwids-file record-file paths-file);
+    for my $file (PVE::RS::Multipath::Plan::drop_ins()->@*) {
+        $copy->("$node->{'drop-in-dir'}/$file", "$to{'drop-in-dir'}/$file");
     }
     return;
 }
