@@ -33,6 +33,7 @@ pub mod broadcast;
 pub mod byte_string;
 pub mod cluster;
 pub mod config;
+pub mod events;
 pub mod expectations;
 pub mod health;
 pub mod knobs;

@@ -25,6 +25,7 @@ use PVE::RS::Multipath;
 use PVE::RS::Multipath::Allowlist;
 use PVE::RS::Multipath::Broadcast;
 use PVE::RS::Multipath::Cluster;
+use PVE::RS::Multipath::Events;
 use PVE::RS::Multipath::Maps;
 use PVE::RS::Multipath::Paths;
 
@@ -465,6 +466,19 @@ sub cluster_status($args) {
 
 sub cluster_status_json($args) {
     return PVE::RS::Multipath::Cluster::status_json(status_args($args));
+}
+
+# What changed between two results of cluster_status, a list of { wwid, node, from, to, reasons }.
+# With a hash $damping that the caller keeps between calls, which has the time of $current in its
+# 'now', bad news are told at once and good news once they last.
+sub health_events($previous, $current, $damping = undef) {
+    my $res = PVE::RS::Multipath::Events::health_events({
+        previous => { luns => ($previous // {})->{luns} // [] },
+        current => { luns => ($current // {})->{luns} // [] },
+        defined($damping) ? (now => $damping->{now}, damping => $damping->{state}) : (),
+    });
+    $damping->{state} = $res->{damping} if defined($damping);
+    return $res->{events};
 }
 
 # The arguments of cluster_status, from the live cluster or from the PVE::Multipath::Source that is

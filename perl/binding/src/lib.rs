@@ -8,6 +8,7 @@ mod allowlist;
 mod broadcast;
 mod cluster;
 mod config;
+mod events;
 mod maps;
 mod overrides;
 mod plan;
