@@ -24,6 +24,18 @@ pub struct Storage<'a> {
     pub base: Scalar<'a>,
 }
 
+impl Storage<'_> {
+    /// Whether it is disabled. PVE::JSONSchema takes words for a boolean as well, in any case of
+    /// letters, and leaves them as they are where nobody converts them.
+    fn is_disabled(&self) -> bool {
+        let word = self.disable.as_str().unwrap_or_default();
+        let no = ["no", "off", "false"]
+            .iter()
+            .any(|no| word.eq_ignore_ascii_case(no));
+        self.disable.is_true() && !no
+    }
+}
+
 /// Who should carry which LUN, and who uses it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -75,15 +87,11 @@ pub fn storage_expectations(
         .iter()
         .filter(|(_, storage)| is(storage, "multipath"))
         .map(|(id, storage)| {
-            let enabled = !storage.disable.is_true();
-            (
-                id.as_str(),
-                if enabled {
-                    nodes_of(storage)
-                } else {
-                    NodeSet::default()
-                },
-            )
+            let nodes = match storage.is_disabled() {
+                true => NodeSet::default(),
+                false => nodes_of(storage),
+            };
+            (id.as_str(), nodes)
         })
         .collect();
     for nodes in multipath.values() {
@@ -108,7 +116,7 @@ pub fn storage_expectations(
             .or_default()
             .push(id.clone());
         let nodes = nodes_of(storage).intersection(base_nodes);
-        if !storage.disable.is_true() && !nodes.is_empty() {
+        if !storage.is_disabled() && !nodes.is_empty() {
             let known: &mut BTreeSet<_> = &mut expectations.wwid_nodes.entry(wwid).or_default().0;
             known.extend(nodes.0);
         }
@@ -141,6 +149,45 @@ mod tests {
             expectations(r#"{"m": {"type": "multipath", "disable": "0"}}"#),
             r#"{"consumers":{},"consumers-all":{},"wwid-nodes":{},"nodes":{"a":1,"b":1,"c":1}}"#
         );
+    }
+
+    /// As PVE::Storage::config() has them, and as they stand in the file.
+    #[test]
+    fn all_forms_of_nodes_and_disable() {
+        for (nodes, wanted) in [
+            (r#""a""#, r#"{"a":1}"#),
+            (r#""a,b""#, r#"{"a":1,"b":1}"#),
+            (r#"" a; b\t,c ""#, r#"{"a":1,"b":1,"c":1}"#),
+            (r#""a\u0000c""#, r#"{"a":1,"c":1}"#),
+            (r#"{"a": 1, "b": "1"}"#, r#"{"a":1,"b":1}"#),
+            (r#"["b", "b"]"#, r#"{"b":1}"#),
+            (r#""""#, r#"{"a":1,"b":1,"c":1}"#),
+            ("{}", r#"{"a":1,"b":1,"c":1}"#),
+            ("null", r#"{"a":1,"b":1,"c":1}"#),
+        ] {
+            let storages = format!(r#"{{"m": {{"type": "multipath", "nodes": {nodes}}}}}"#);
+            let wanted = format!(r#""nodes":{wanted}}}"#);
+            let expectations = expectations(&storages);
+            assert!(expectations.ends_with(&wanted), "{nodes}: {expectations}");
+        }
+        for (disable, disabled) in [
+            ("1", true),
+            (r#""1""#, true),
+            (r#""yes""#, true),
+            (r#""On""#, true),
+            ("true", true),
+            ("0", false),
+            (r#""0""#, false),
+            (r#""no""#, false),
+            (r#""Off""#, false),
+            (r#""FALSE""#, false),
+            (r#""""#, false),
+            ("null", false),
+        ] {
+            let storages = format!(r#"{{"m": {{"type": "multipath", "disable": {disable}}}}}"#);
+            let none = expectations(&storages).ends_with(r#""nodes":{}}"#);
+            assert_eq!(none, disabled, "{disable}");
+        }
     }
 
     #[test]

@@ -63,8 +63,9 @@ impl Serialize for NodeName {
 /// A set of nodes.
 ///
 /// Serialized as Perl's callers know it, `{ NODE => 1 }`. Read from each of the forms that occur in
-/// Proxmox VE: such a hash, a list, or a text of names separated by comma, semicolon or blanks.
-/// What is no node name is left out, and so is a name in a hash whose value is defined and false.
+/// Proxmox VE: such a hash, a list, or a text of names separated by comma, semicolon, NUL or
+/// blanks. What is no node name is left out, and so is a name in a hash whose value is defined and
+/// false.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeSet(pub BTreeSet<NodeName>);
 
@@ -141,7 +142,7 @@ impl<'de> Visitor<'de> for NodeNamesVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        let names = text.split([',', ';', ' ', '\t', '\n', '\r']);
+        let names = text.split([',', ';', ' ', '\t', '\n', '\r', '\0']);
         Ok(names.map(|name| Cow::Owned(name.to_owned())).collect())
     }
 
