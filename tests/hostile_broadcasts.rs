@@ -1,0 +1,276 @@
+//! A thousand hostile broadcasts beside three honest ones: the status always answers, says the same
+//! of the honest nodes, and grows by no more than what a report may name.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use miniz_oxide::deflate::compress_to_vec_zlib;
+use pve_multipath::broadcast::{MAX_MAPS, continuation_keys};
+use pve_multipath::cluster::{KnownExpectations, Presence, RawText, Status, StatusArgs, status};
+use pve_multipath::node::NodeNames;
+use pve_multipath::scalar::Scalar;
+use serde_json::json;
+use sha1::{Digest, Sha1};
+
+const NOW: i64 = 1_000_000;
+
+/// Name of the node that sends what is hostile; between the honest ones.
+const HOSTILE: &str = "pve2";
+
+fn honest() -> Vec<(&'static str, Vec<u8>)> {
+    let report = |state| {
+        let maps = json!({ "3600a": { "state": state, "paths-active": 2, "paths-total": 2, "size": 1024 } });
+        json!({ "maps": maps, "time": NOW })
+            .to_string()
+            .into_bytes()
+    };
+    vec![
+        ("pve1", report("optimal")),
+        ("pve3", report("degraded")),
+        ("pve9", report("optimal")),
+    ]
+}
+
+/// The status with this text of the hostile node, and this under each key that it asks for.
+fn status_with(text: &[u8], continued: &[u8]) -> Status {
+    let mut kv: BTreeMap<_, _> = honest()
+        .into_iter()
+        .map(|(node, text)| (node.to_owned(), Some(RawText(Cow::Owned(text)))))
+        .collect();
+    kv.insert(HOSTILE.into(), Some(RawText(Cow::Borrowed(text))));
+    let keys = continuation_keys(kv.values().flatten().map(|text| text.0.as_ref()));
+    assert!(keys.len() < 16, "{keys:?}");
+    let of_hostile =
+        || BTreeMap::from([(HOSTILE.to_owned(), Some(RawText(Cow::Borrowed(continued))))]);
+    let kv_continued = keys.into_iter().map(|key| (key, of_hostile())).collect();
+    let expected = NodeNames(vec![
+        "pve1".into(),
+        HOSTILE.into(),
+        "pve3".into(),
+        "pve9".into(),
+    ]);
+    status(&StatusArgs {
+        members: Some(
+            kv.keys()
+                .map(|node| (node.clone(), Presence(true)))
+                .collect(),
+        ),
+        apply_kv: Some(BTreeMap::from([(
+            HOSTILE.into(),
+            Some(RawText(Cow::Borrowed(text))),
+        )])),
+        kv: Some(kv),
+        kv_continued: Some(kv_continued),
+        now: Scalar::Int(NOW),
+        expectations: Some(KnownExpectations {
+            wwid_nodes: Some(BTreeMap::from([("3600a".to_owned(), expected)])),
+            ..KnownExpectations::default()
+        }),
+        config: serde_json::from_str(r#"{"ids": {"3600a": {"type": "wwid"}}}"#).ok(),
+    })
+}
+
+fn check(what: &str, text: &[u8], continued: &[u8]) {
+    let status = status_with(text, continued);
+    assert!(status.luns.luns().len() <= MAX_MAPS + 1, "{what}");
+    let lun = status
+        .luns
+        .luns()
+        .find(|lun| lun.wwid.as_str() == "3600a")
+        .unwrap();
+    for (node, state) in [
+        ("pve1", "optimal"),
+        ("pve3", "degraded"),
+        ("pve9", "optimal"),
+    ] {
+        let cell = lun.nodes.get(node).unwrap();
+        assert_eq!(cell.state.as_str(), state, "{what}: {node}");
+        assert_eq!(
+            (cell.paths_active, cell.paths_total),
+            (Some(2), Some(2)),
+            "{what}: {node}"
+        );
+    }
+    // A hostile node may say what it likes of itself, but nothing that is no state.
+    let own = lun.nodes.get(HOSTILE).unwrap();
+    assert!(
+        own.paths_active <= own.paths_total || own.paths_total.is_none(),
+        "{what}"
+    );
+    let json = status.to_json();
+    let known = json.len() < 8 * text.len().min(1 << 22) + 200 * MAX_MAPS;
+    assert!(
+        known && serde_json::from_slice::<serde_json::Value>(&json).is_ok(),
+        "{what}"
+    );
+}
+
+/// A packed report with a digest that is right.
+fn packed(data: &str, values: &str) -> String {
+    let digest = Sha1::digest(data);
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(r#"{{"format":2,"time":{NOW},"values":{values},"sha1":"{digest}","data":"{data}"}}"#)
+}
+
+fn compressed(report: &[u8]) -> String {
+    STANDARD.encode(compress_to_vec_zlib(report, 9))
+}
+
+/// What each field and place of a report may hold instead of what belongs there.
+fn odd_values() -> Vec<String> {
+    let mut values: Vec<String> = [
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "0",
+        "-1",
+        "1.5",
+        "1e999",
+        "-1e999",
+        "1e-999",
+        "18446744073709551616",
+        "-9223372036854775809",
+        "\"\"",
+        "\"optimal\"",
+        "\"failed\"",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "\"../..\"",
+        "\"\\u001b[31m\"",
+        "NaN",
+        "Infinity",
+        "'x'",
+        "\u{0}",
+        "\u{feff}",
+        "[{}]",
+        "[[[[]]]]",
+        "{\"a\":{\"a\":{}}}",
+        "[{\"code\":\"no-paths\"}]",
+        "[\"single-hba\"]",
+        "\"2\"",
+        "65536",
+        "2147483648",
+        "/**/1",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    values.push("9".repeat(400));
+    values.push(format!("\"{}\"", "x".repeat(1 << 16)));
+    values.push("[".repeat(200) + &"]".repeat(200));
+    values
+}
+
+#[test]
+fn a_thousand_hostile_broadcasts() {
+    let mut count = 0;
+    let mut check = |what: &str, text: &[u8], continued: &[u8]| {
+        check(what, text, continued);
+        count += 1;
+    };
+
+    for value in odd_values() {
+        for field in [
+            "state",
+            "paths-active",
+            "paths-total",
+            "paths-expected",
+            "transport",
+            "size",
+            "name",
+            "write-protected",
+            "reasons",
+            "notes",
+        ] {
+            let other = r#""state":"optimal","paths-active":2,"paths-total":2"#;
+            let text =
+                format!(r#"{{"maps":{{"3600a":{{{other},"{field}":{value}}}}},"time":{NOW}}}"#);
+            check(&text, text.as_bytes(), b"");
+        }
+        for field in ["format", "time", "maps", "values", "sha1", "data", "other"] {
+            let text = format!(r#"{{"maps":{{"3600a":{{}}}},"time":{NOW},"{field}":{value}}}"#);
+            check(&text, text.as_bytes(), b"");
+            let text = format!(r#"{{"format":2,"values":2,"data":"","{field}":{value}}}"#);
+            check(&text, text.as_bytes(), value.as_bytes());
+        }
+        for key in ["code", "count", "devs", "present", "expected"] {
+            let reasons = format!(r#"[{{"code":"path-gone","{key}":{value}}}]"#);
+            let text = format!(
+                r#"{{"maps":{{"3600a":{{"state":"failed","reasons":{reasons}}}}},"time":{NOW}}}"#
+            );
+            check(&text, text.as_bytes(), b"");
+        }
+        check(&value, value.as_bytes(), b"");
+        let text = packed(&value.replace('"', ""), "1");
+        check(&text, text.as_bytes(), b"");
+        let text = packed(&compressed(value.as_bytes()), "1");
+        check(&text, text.as_bytes(), b"");
+        let text = packed("", &value);
+        check(&text, text.as_bytes(), b"");
+        let maps = format!(r#"{{"maps":{{"3600a":{value}}}}}"#);
+        let text = packed(&compressed(maps.as_bytes()), "1");
+        check(&text, text.as_bytes(), b"");
+    }
+    assert!(count >= 1_000, "{count}");
+}
+
+#[test]
+fn large_ones() {
+    let maps = |count: usize| {
+        let maps: Vec<_> = (0..count)
+            .map(|n| format!(r#""a{n}":{{"state":"failed"}}"#))
+            .collect();
+        format!(r#"{{"maps":{{{}}},"time":{NOW}}}"#, maps.join(","))
+    };
+    let same = r#""3600b":{"state":"failed"},"#.repeat(MAX_MAPS - 1);
+    for (what, text) in [
+        ("as many maps as there may be", maps(MAX_MAPS)),
+        ("100,000 WWIDs", maps(100_000)),
+        (
+            "one WWID again and again",
+            format!(r#"{{"maps":{{{same}"3600c":{{}}}},"time":{NOW}}}"#),
+        ),
+        (
+            "a key of 1 MB",
+            format!(
+                r#"{{"maps":{{"{}":{{"state":"failed"}}}},"time":{NOW}}}"#,
+                "a".repeat(1 << 20)
+            ),
+        ),
+        ("nesting of 100,000 levels", "{\"maps\":".repeat(100_000)),
+        (
+            "nesting below a map",
+            format!(r#"{{"maps":{{"3600a":{}"#, "[".repeat(100_000)),
+        ),
+        (
+            "1 MB of reasons",
+            format!(
+                r#"{{"maps":{{"3600a":{{"state":"failed","reasons":[{}{{}}]}}}},"time":{NOW}}}"#,
+                r#"{"code":"no-paths"},"#.repeat(50_000)
+            ),
+        ),
+        ("a bomb", packed(&compressed(&vec![b' '; 20 << 20]), "1")),
+        (
+            "a bomb of maps",
+            packed(&compressed(maps(100_000).as_bytes()), "1"),
+        ),
+        (
+            "a bomb of nesting",
+            packed(&compressed("[".repeat(3 << 20).as_bytes()), "1"),
+        ),
+    ] {
+        check(what, text.as_bytes(), b"");
+        let bytes: Vec<u8> = text.bytes().map(|byte| byte ^ 0x80).collect();
+        check(what, &bytes, &bytes);
+        check(what, packed("", "16").as_bytes(), text.as_bytes());
+    }
+}
