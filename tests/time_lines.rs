@@ -75,7 +75,7 @@ impl Walk {
 
         // From what it remembers as the file has it, as a process that has just started.
         let memory = Memory::parse(self.memory.to_json().as_bytes()).unwrap();
-        paths::expect(&mut maps, Some(&configured), Some(&memory));
+        maps::expect_paths(&mut maps, Some(&configured), Some(&memory));
         let present = maps
             .iter()
             .map(|map| (map.wwid.clone(), u32::try_from(map.paths_active).unwrap()));

@@ -27,6 +27,7 @@ use PVE::RS::Multipath::Broadcast;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Events;
 use PVE::RS::Multipath::Maps;
+use PVE::RS::Multipath::Metrics;
 use PVE::RS::Multipath::Paths;
 
 our $VERSION;
@@ -129,37 +130,35 @@ my sub known_config() {
     return eval { PVE::Multipath::Source->live()->config() };
 }
 
-# Maps and warnings of a PVE::Multipath::Node. A reply may fail because a map vanished while it was
-# put together, so the core can ask for one more try. Both tries together take no longer than one
-# that times out: pvestatd waits for this.
-my sub fetch_maps($node, $config = undef) {
-    $config //= known_config() if !$node->is_replay();
-    my $memory = eval { $node->paths_text() // PVE::RS::Multipath::Paths::empty() };
-    my $memory_err = $@;
-
+# What a PVE::Multipath::Node says of its maps, as the core takes it, and why the memory of paths is
+# not among it, if it cannot be read. A reply may fail because a map vanished while it was put
+# together, so the core can ask for one more try. Both tries together take no longer than one that
+# times out: pvestatd waits for this.
+my sub ask_for_maps($node, $config) {
     my $deadline = monotonic() + $PVE::Multipath::Node::QUERY_TIMEOUT;
     my $ask = sub {
         my $reply = $node->query(['show', 'maps', 'json'], $deadline - monotonic());
         my $devices = PVE::RS::Multipath::Maps::devices($reply);
-        my $res = PVE::RS::Multipath::Maps::parse_reply({
-            reply => $reply,
-            block => $node->block($devices),
-            memory => $memory,
-            config => $config,
-        });
-        return ($res, $reply->{'timed-out'});
+        return { reply => $reply, block => $node->block($devices) };
     };
 
-    my ($res, $timed_out) = $ask->();
+    my $answer = $ask->();
 
     # a recording gives the same again
-    if (defined($res->{error}) && $res->{transient} && !$timed_out && !$node->is_replay()) {
+    if (PVE::RS::Multipath::Maps::may_try_again($answer->{reply}) && !$node->is_replay()) {
         Time::HiRes::sleep(0.1);
-        ($res) = $ask->() if $deadline - monotonic() >= 0.5;
+        $answer = $ask->() if $deadline - monotonic() >= 0.5;
     }
 
-    die $res->{error} =~ s/\n*\z/\n/r if defined($res->{error});
+    $answer->{config} = $node->is_replay() ? $config : $config // known_config();
+    $answer->{memory} = eval { $node->paths_text() // PVE::RS::Multipath::Paths::empty() };
+    return ($answer, $@);
+}
 
+# Maps and warnings of a PVE::Multipath::Node.
+my sub fetch_maps($node, $config = undef) {
+    my ($answer, $memory_err) = ask_for_maps($node, $config);
+    my $res = PVE::RS::Multipath::Maps::parse_reply($answer);
     return ($res->{maps}, [$res->{warnings}->@*, $memory_err || ()]);
 }
 
@@ -479,6 +478,21 @@ sub health_events($previous, $current, $damping = undef) {
     });
     $damping->{state} = $res->{damping} if defined($damping);
     return $res->{events};
+}
+
+# The state of the cluster and of the local node as OpenMetrics text, bytes; from the live cluster, or
+# from the PVE::Multipath::Source that is handed in.
+sub openmetrics($source = PVE::Multipath::Source->live()) {
+    my $args = cluster_status_args($source);
+    my $node = eval { $source->node() };
+    my ($maps) = eval { ask_for_maps($node, $args->{config}) if defined($node) };
+    warn "cannot get the multipath maps of this node: $@" if $@;
+
+    return PVE::RS::Multipath::Metrics::openmetrics({
+        status => status_args($args),
+        node => $source->nodename(),
+        maps => $maps,
+    });
 }
 
 # The arguments of cluster_status, from the live cluster or from the PVE::Multipath::Source that is

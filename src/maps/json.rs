@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::{Map, Path, PathGroup, repair};
 use crate::object::Object;
+use crate::paths::MemoryError;
 use crate::scalar::Scalar;
 use crate::wwid::InvalidWwid;
 use crate::{Health, Transport, Wwid};
@@ -42,6 +43,9 @@ pub struct Parsed<'a> {
     pub odd: Vec<OddMap>,
     /// Numbers of the lines, from 1, that were no JSON and had to be repaired.
     pub repaired_lines: Vec<usize>,
+    /// Why it is not known how many paths the node remembers, where
+    /// [`node_maps`](super::node_maps) read the text.
+    pub memory_error: Option<MemoryError>,
 }
 
 impl Parsed<'_> {
@@ -69,6 +73,11 @@ impl Parsed<'_> {
             .filter(|more| *more > 0)
         {
             warnings.push(format!("multipathd maps JSON: {more} more maps left out"));
+        }
+        if let Some(error) = &self.memory_error {
+            warnings.push(format!(
+                "the numbers of paths in paths.json cannot be read: {error}"
+            ));
         }
         warnings
     }
@@ -377,6 +386,7 @@ fn collect<'a>(
         maps: Vec::new(),
         odd: Vec::new(),
         repaired_lines: Vec::new(),
+        memory_error: None,
     };
     for (index, map) in maps.enumerate() {
         match map {

@@ -4,6 +4,7 @@
 //! error replies. The format is that of multipath-tools 0.9 to 0.15: its `major_version` has been
 //! 0 in every release, and fields that a version does not know are absent.
 
+mod expected;
 mod in_use;
 mod json;
 mod repair;
@@ -15,10 +16,10 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::paths::Expected;
 use crate::reason::{Device, MAX_DEVICES};
-use crate::{Health, Note, NoteCode, Reason, Transport, Wwid};
+use crate::{Health, Note, Reason, Transport, Wwid};
 
+pub use expected::{expect_paths, node_maps};
 pub use in_use::{OddAnswer, in_use};
 pub use json::{MAX_TEXT_LEN, OddMap, ParseError, ParseErrorKind, Parsed, Problem, parse};
 pub use reply::{Reply, ReplyError, daemon_is_running, devices, parse_reply};
@@ -191,25 +192,6 @@ impl<'a> Map<'a> {
     /// All paths of the map, in the order of its groups.
     pub fn paths(&self) -> impl Iterator<Item = &Path<'a>> {
         self.path_groups.iter().flat_map(|group| &group.paths)
-    }
-
-    /// Takes in how many paths there should be: with fewer, redundancy is lost although no path
-    /// failed. More than configured are worth a note. For a map as it was parsed, once.
-    pub fn expect(&mut self, expected: Expected) {
-        let (Expected::Configured(number) | Expected::Remembered(number)) = expected;
-        let present = u32::try_from(self.paths_total).unwrap_or(u32::MAX);
-        self.paths_expected = Some(number);
-        if present < number {
-            self.health = self.health.max(Health::Degraded);
-            self.reasons.push(Reason::PathGone {
-                present,
-                expected: number,
-            });
-        }
-        if present > number && expected == Expected::Configured(number) {
-            let code = NoteCode::MorePathsThanConfigured;
-            self.notes.push(Note::configured(code, number));
-        }
     }
 
     /// Derives what follows from the paths: their numbers, the health and its reasons, single points

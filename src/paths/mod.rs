@@ -17,7 +17,6 @@ use thiserror::Error;
 
 use crate::Wwid;
 use crate::config::{self, Config};
-use crate::maps::Map;
 use crate::scalar::Scalar;
 
 pub use learning::{Learning, MAX_GAP_SECONDS, SETTLE_SECONDS};
@@ -82,15 +81,6 @@ pub fn expected(
     configured
         .map(Expected::Configured)
         .or_else(|| remembered().map(Expected::Remembered))
-}
-
-/// Takes in for each of these maps how many paths it should have, see [`Map::expect`].
-pub fn expect(maps: &mut [Map<'_>], configured: Option<&Configured>, memory: Option<&Memory>) {
-    for map in maps {
-        if let Some(expected) = expected(&map.wwid, configured, memory) {
-            map.expect(expected);
-        }
-    }
 }
 
 /// The part of a map that is learned from, as Perl's callers hand it back: numbers may have become

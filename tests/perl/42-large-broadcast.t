@@ -109,7 +109,7 @@ my sub cells() {
 for my $n (1, 2000, 1999) {
     my @sent = broadcast($n);
     is($sent[-1]->[0], 'multipath', "$n maps: the key that points to the others comes last");
-    is(scalar(@sent), $n == 1 ? 1 : 2, 'in as many values as it takes');
+    is(scalar(@sent), $n == 1 ? 1 : 3, 'in as many values as it takes');
     keep(@sent);
     is_deeply(cells(), wanted($n), 'nothing is lost');
 }
@@ -135,12 +135,12 @@ keep(@next);
 is_deeply(cells(), wanted(1998), 'and the new report afterwards');
 
 # a node that has just joined may have one key before the other
-delete $store->{'multipath-1'};
+delete $store->{'multipath-2'};
 is_deeply(
     status(1)->[0]->{nodes}->{pve1},
     {
         state => 'unknown',
-        reasons => [{ code => 'bad-broadcast', detail => 'part 2 of 2 is missing' }],
+        reasons => [{ code => 'bad-broadcast', detail => 'part 3 of 3 is missing' }],
     },
     'a part that is missing',
 );
@@ -150,7 +150,7 @@ is_deeply(
 my @few = broadcast(3);
 is_deeply(
     [map { [$_->[0], defined($_->[1]) ? 1 : 0] } @few],
-    [['multipath', 1], ['multipath-1', 0]],
+    [['multipath', 1], ['multipath-1', 0], ['multipath-2', 0]],
     'what is not needed any more is cleared, afterwards',
 );
 keep(@few);

@@ -10,6 +10,7 @@ mod cluster;
 mod config;
 mod events;
 mod maps;
+mod metrics;
 mod overrides;
 mod plan;
 mod paths;

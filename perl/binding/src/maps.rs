@@ -3,27 +3,10 @@ pub mod pve_rs_multipath_maps {
     //! The maps of one node.
 
     use anyhow::Error;
-    use pve_multipath::config::Config;
-    use pve_multipath::maps::{self, BlockDevices, Devices, Map, Parsed};
-    use pve_multipath::paths::{self, Configured, Memory};
-    use serde::{Deserialize, Serialize};
+    use pve_multipath::maps::{self, Devices, Map, Parsed};
+    use serde::Serialize;
 
-    use crate::types::Reply;
-
-    /// The outcome of `multipathd show maps json` with what else is known of the maps: what sysfs
-    /// says, the node's memory of paths, the cluster's configuration. What could not be read is
-    /// undefined.
-    #[derive(Deserialize)]
-    pub struct MapsArgs<'a> {
-        #[serde(borrow)]
-        reply: Reply<'a>,
-        #[serde(default)]
-        block: Option<BlockDevices>,
-        #[serde(borrow, default)]
-        memory: Option<&'a [u8]>,
-        #[serde(borrow, default)]
-        config: Option<Config<'a>>,
-    }
+    use crate::types::{NodeMaps, Reply};
 
     /// Maps, and what a person should be told beside them.
     #[derive(Serialize)]
@@ -47,14 +30,6 @@ pub mod pve_rs_multipath_maps {
         }
     }
 
-    /// Either the maps, or why there are none and whether asking again may help.
-    #[derive(Serialize)]
-    #[serde(untagged)]
-    pub enum Answer<'a> {
-        Maps(Maps<'a>),
-        Error { error: String, transient: u8 },
-    }
-
     /// Parses the text of `multipathd show maps json`.
     #[export]
     pub fn parse_maps_json(json: &[u8]) -> Result<Maps<'_>, Error> {
@@ -63,30 +38,15 @@ pub mod pve_rs_multipath_maps {
 
     /// Reads the outcome of `multipathd show maps json`, completed by what else is known.
     #[export]
-    pub fn parse_reply(args: MapsArgs<'_>) -> Answer<'_> {
-        let mut parsed = match maps::parse_reply(&args.reply.into(), args.block.as_ref()) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                return Answer::Error {
-                    error: error.to_string(),
-                    transient: error.is_transient().into(),
-                };
-            }
-        };
-        let configured = args.config.as_ref().map(Configured::of);
-        let memory = args.memory.map(Memory::parse).transpose();
-        paths::expect(
-            &mut parsed.maps,
-            configured.as_ref(),
-            memory.as_ref().ok().and_then(Option::as_ref),
-        );
-        let mut maps = Maps::from(parsed);
-        if let Err(error) = memory {
-            maps.warnings.push(format!(
-                "the numbers of paths in paths.json cannot be read: {error}\n"
-            ));
-        }
-        Answer::Maps(maps)
+    pub fn parse_reply(args: NodeMaps<'_>) -> Result<Maps<'_>, Error> {
+        Ok(args.read()?.into())
+    }
+
+    /// Whether that outcome is an error and asking again may help.
+    #[export]
+    pub fn may_try_again(reply: Reply) -> u8 {
+        let error = maps::parse_reply(&reply.into(), None).err();
+        error.is_some_and(|error| error.is_transient()).into()
     }
 
     /// The block devices of which sysfs should be asked.

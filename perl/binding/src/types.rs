@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use pve_multipath::config::Value;
+use pve_multipath::config::{Config, Value};
+use pve_multipath::maps::{self, BlockDevices, Parsed, ReplyError};
 use pve_multipath::scalar::Scalar;
 use pve_multipath::tools_version::{InvalidToolsVersion, ToolsVersion};
 use serde::{Deserialize, Serialize, Serializer};
@@ -59,6 +60,34 @@ impl<'a> From<Reply<'a>> for pve_multipath::maps::Reply<'a> {
             stderr: reply.stderr.unwrap_or_default(),
             timed_out: reply.timed_out.is_true(),
         }
+    }
+}
+
+/// The outcome of `multipathd show maps json` with what else is known of a node's maps: what sysfs
+/// says, the node's memory of paths, the cluster's configuration. What could not be read is
+/// undefined.
+#[derive(Deserialize)]
+pub struct NodeMaps<'a> {
+    #[serde(borrow)]
+    reply: Reply<'a>,
+    #[serde(default)]
+    block: Option<BlockDevices>,
+    #[serde(borrow, default)]
+    memory: Option<&'a [u8]>,
+    #[serde(borrow, default)]
+    config: Option<Config<'a>>,
+}
+
+impl<'a> NodeMaps<'a> {
+    /// The maps.
+    pub fn read(self) -> Result<Parsed<'a>, ReplyError> {
+        let reply = self.reply.into();
+        maps::node_maps(
+            &reply,
+            self.block.as_ref(),
+            self.memory,
+            self.config.as_ref(),
+        )
     }
 }
 

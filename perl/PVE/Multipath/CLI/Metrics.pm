@@ -1,0 +1,18 @@
+package PVE::Multipath::CLI::Metrics;
+
+# pvemultipath metrics: the state of the cluster and of this node for Prometheus and others.
+
+use v5.36;
+
+use PVE::Multipath;
+
+sub run($source, $opts) {
+    die "metrics are OpenMetrics text, there is no other format\n"
+        if $opts->{'output-format'} ne 'text';
+
+    PVE::Cluster::cfs_update(1) if !$source->is_replay();
+    print STDOUT PVE::Multipath::openmetrics($source);
+    return 0;
+}
+
+1;
