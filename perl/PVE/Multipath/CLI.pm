@@ -13,6 +13,7 @@ use PVE::Multipath::CLI::Check;
 use PVE::Multipath::CLI::AcceptPaths;
 use PVE::Multipath::CLI::Config;
 use PVE::Multipath::CLI::Maps;
+use PVE::Multipath::CLI::Metrics;
 use PVE::Multipath::CLI::Output qw(text characters encoded);
 use PVE::Multipath::CLI::Record;
 use PVE::Multipath::CLI::Status;
@@ -30,7 +31,12 @@ my $formats = { map { $_ => 1 } qw(text json json-pretty yaml) };
 # the cluster's data where there are any.
 # args: names of the arguments that it needs.
 my $commands = {
-    status => { code => \&PVE::Multipath::CLI::Status::run, input => 'cluster' },
+    status => {
+        code => \&PVE::Multipath::CLI::Status::run,
+        input => 'cluster',
+        options => sub() { ('watch:i', 'explain=s') },
+    },
+    metrics => { code => \&PVE::Multipath::CLI::Metrics::run, input => 'cluster' },
     maps => {
         code => \&PVE::Multipath::CLI::Maps::run,
         input => 'node',

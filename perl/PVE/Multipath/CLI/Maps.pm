@@ -10,7 +10,7 @@ use PVE::Multipath;
 use PVE::Multipath::CLI::Output qw(
     text terminal_width use_color print_lines print_data plural is_count
 );
-use PVE::Multipath::CLI::Reasons qw(reason_text);
+use PVE::Multipath::CLI::Reasons qw(reason_text note_text);
 use PVE::Multipath::Text;
 
 my $EXIT_OPTIMAL = 0;
@@ -78,8 +78,10 @@ my sub map_lines($map, $width, $colored) {
         PVE::Multipath::Text::color($health, $map->{health}, $colored);
 
     push @lines, map { '    ' . $_ }
-        map { PVE::Multipath::Text::wrap(reason_text($_, $map), $width - 4, '    ') }
-        ($map->{reasons} // [])->@*;
+        map { PVE::Multipath::Text::wrap($_, $width - 4, '    ') } (
+            (map { reason_text($_, $map) } ($map->{reasons} // [])->@*),
+            (map { 'note: ' . note_text($_, $map) } ($map->{notes} // [])->@*),
+        );
 
     my @groups = $map->{'path-groups'}->@*;
     my @rows = map { [path_cells($_)] } map { $_->{paths}->@* } @groups;

@@ -14,7 +14,8 @@ use POSIX ();
 use PVE::Multipath::Text;
 
 our @EXPORT_OK = qw(
-    text characters terminal_width use_color printable encoded print_lines print_data print_json plural
+    text characters terminal_width terminal_height use_color printable encoded print_lines
+    print_data print_json plural
     is_count
 );
 
@@ -33,10 +34,8 @@ sub characters($text) {
 
 # --- the terminal ---
 
-sub terminal_width() {
-    return max($1, $LEAST_WIDTH) if ($ENV{COLUMNS} // '') =~ m/\A([1-9][0-9]{0,4})\z/;
-    return $NO_TERMINAL_WIDTH if !-t STDOUT;
-
+# Rows and columns, if the terminal tells.
+my sub terminal_size() {
     # stty asks about its standard input
     my $size = '';
     if (open(my $saved, '<&', \*STDIN)) {
@@ -45,7 +44,21 @@ sub terminal_width() {
             open(STDIN, '<&', $saved);
         }
     }
-    return $size =~ m/\A\d+ ([1-9]\d*)\s*\z/ ? max($1, $LEAST_WIDTH) : 80;
+    return $size =~ m/\A(\d+) (\d+)\s*\z/;
+}
+
+sub terminal_width() {
+    return max($1, $LEAST_WIDTH) if ($ENV{COLUMNS} // '') =~ m/\A([1-9][0-9]{0,4})\z/;
+    return $NO_TERMINAL_WIDTH if !-t STDOUT;
+
+    my (undef, $columns) = terminal_size();
+    return $columns ? max($columns, $LEAST_WIDTH) : 80;
+}
+
+sub terminal_height() {
+    return $1 if ($ENV{LINES} // '') =~ m/\A([1-9][0-9]{0,4})\z/;
+    my ($rows) = terminal_size();
+    return $rows || 24;
 }
 
 sub use_color() {

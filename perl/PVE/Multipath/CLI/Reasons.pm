@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Reasons;
 
-# The reasons of a map's or a cell's health, in words.
+# The reasons of a map's or a cell's health, and the notes on it, in words.
 
 use v5.36;
 
@@ -9,7 +9,7 @@ use Exporter qw(import);
 use PVE::Multipath::CLI::Output qw(text plural is_count);
 use PVE::Multipath::Text;
 
-our @EXPORT_OK = qw(reason_text of_paths);
+our @EXPORT_OK = qw(reason_text note_text of_paths);
 
 # Facts of a map or a cell: { paths-active, paths-total }.
 sub of_paths($facts) {
@@ -60,6 +60,29 @@ my $reason_texts = {
     },
     'unknown-state' => sub($reason, $facts) { 'the node reports a state that is not known' },
 };
+
+my sub through($what, $note) {
+    my $through = $note->{through};
+    return "all active paths run through one $what"
+        . (defined($through) ? ' (' . text($through) . ')' : '');
+}
+
+my $note_texts = {
+    'single-hba' => sub($note, $facts) { through('HBA', $note) },
+    'single-target-port' => sub($note, $facts) { through('port of the array', $note) },
+    'single-target' => sub($note, $facts) { through('target', $note) },
+    'more-paths-than-configured' => sub($note, $facts) {
+        my $configured = $note->{configured} // $facts->{'paths-expected'};
+        return 'there are more paths than configured'
+            . (is_count($configured) ? " ($configured)" : '');
+    },
+};
+
+sub note_text($note, $facts) {
+    my $code = $note->{code} // 'unknown note';
+    my $render = $note_texts->{$code};
+    return defined($render) ? $render->($note, $facts) : text($code);
+}
 
 sub reason_text($reason, $facts) {
     my $code = $reason->{code} // 'unknown reason';

@@ -8,10 +8,12 @@ use JSON::PP ();
 use List::Util qw(max);
 
 use PVE::Multipath;
+use PVE::Multipath::CLI::Explain;
 use PVE::Multipath::CLI::Output qw(
     text terminal_width use_color print_lines print_data print_json plural is_count
 );
 use PVE::Multipath::CLI::Reasons qw(reason_text of_paths);
+use PVE::Multipath::CLI::Watch;
 use PVE::Multipath::Text;
 
 my $EXIT_OPTIMAL = 0;
@@ -20,6 +22,12 @@ my $EXIT_FAILED = 2;
 
 # LUNs that are listed by name below the table when they share a reason.
 my $MOST_NAMES = 8;
+
+# Lines on disagreements between nodes that are shown below the table.
+my $MOST_NOTES = 20;
+
+# Seconds between two looks of --watch.
+my $WATCH_SECONDS = 2;
 
 # Told apart without colour, and short where there are many nodes.
 my $short_states = {
@@ -172,6 +180,21 @@ my sub reason_lines($luns, $width) {
     return @lines;
 }
 
+# Notes do not change a state, so only those of the LUN itself stand here: a person has to look into
+# them. The maps' own are told by 'maps' and '--explain'.
+my sub note_lines($luns, $width) {
+    my @lines;
+    for my $lun (@$luns) {
+        my $label = text($lun->{alias} // $lun->{wwid});
+        push @lines,
+            map { PVE::Multipath::Text::wrap("$label: $_", $width, '    ') }
+            map { PVE::Multipath::CLI::Explain::disagreement_text($_) } ($lun->{notes} // [])->@*;
+    }
+    my $more = @lines - $MOST_NOTES;
+    splice(@lines, $MOST_NOTES, $more, "... and $more more lines on disagreements") if $more > 1;
+    return @lines;
+}
+
 my sub apply_lines($nodes, $now, $width) {
     my @lines;
     for my $node (PVE::Multipath::Text::by_number([keys %$nodes])) {
@@ -236,6 +259,7 @@ my sub status_lines($status, $now) {
 
     my @below = (
         reason_lines($luns, $width),
+        note_lines($luns, $width),
         apply_lines($nodes, $now, $width),
     );
     push @lines, '', @below if @below;
@@ -250,10 +274,47 @@ my sub decode_json_text($bytes) {
     return $class->new()->utf8()->decode($bytes);
 }
 
-sub run($source, $opts) {
+my sub status_args($source) {
     PVE::Cluster::cfs_update(1) if !$source->is_replay();
+    return PVE::Multipath::cluster_status_args($source);
+}
 
-    my $args = PVE::Multipath::cluster_status_args($source);
+my sub watch($source, $opts) {
+    die "--watch shows a table, it has no other output format and explains no LUN\n"
+        if $opts->{'output-format'} ne 'text' || defined($opts->{explain});
+
+    # without a number, or with 0
+    my $seconds = $opts->{watch} || $WATCH_SECONDS;
+    die "--watch takes seconds from 1 on\n" if $seconds < 1;
+
+    return PVE::Multipath::CLI::Watch::run($seconds, sub() {
+        my $args = status_args($source);
+        my $status = PVE::Multipath::cluster_status($args);
+        return ([status_lines($status, $args->{now})], status_exit_code($status));
+    });
+}
+
+# The status of one LUN alone.
+my sub explain($source, $opts) {
+    my $args = status_args($source);
+    my $status = PVE::Multipath::cluster_status($args);
+    my $lun = PVE::Multipath::CLI::Explain::find_lun($status->{luns}, $opts->{explain});
+    $status->{luns} = [$lun];
+
+    if ($opts->{'output-format'} eq 'text') {
+        my @apply = apply_lines($status->{nodes}, $args->{now}, terminal_width());
+        print_lines(PVE::Multipath::CLI::Explain::lines($lun, \@apply));
+    } else {
+        print_data($status, $opts->{'output-format'});
+    }
+    return status_exit_code($status);
+}
+
+sub run($source, $opts) {
+    return watch($source, $opts) if defined($opts->{watch});
+    return explain($source, $opts) if defined($opts->{explain});
+
+    my $args = status_args($source);
     my $format = $opts->{'output-format'};
 
     if ($format eq 'json') {

@@ -1,0 +1,100 @@
+package PVE::Multipath::CLI::Explain;
+
+# pvemultipath status --explain: why a LUN is in the state it is in, node by node, in sentences.
+
+use v5.36;
+
+use List::Util qw(uniq);
+
+use PVE::Multipath::CLI::Output qw(text characters terminal_width plural is_count);
+use PVE::Multipath::CLI::Reasons qw(reason_text note_text);
+use PVE::Multipath::Text;
+
+# The LUN of that WWID, or of that alias where only one has it.
+sub find_lun($luns, $name) {
+    $name = characters($name);
+    my ($lun) = grep { $_->{wwid} eq $name } @$luns;
+    return $lun if defined($lun);
+
+    my @by_alias = grep { ($_->{alias} // '') eq $name } @$luns;
+    return $by_alias[0] if @by_alias == 1;
+
+    die "no LUN '" . text($name) . "': it is not allow-listed, and no node reports it\n";
+}
+
+# "a, b and c"
+my sub joined(@texts) {
+    my $last = pop @texts;
+    return @texts ? join(', ', @texts) . " and $last" : $last;
+}
+
+my sub paths_sentence($cell) {
+    my ($active, $total, $expected) = $cell->@{qw(paths-active paths-total paths-expected)};
+    return () if !is_count($active) || !is_count($total);
+
+    my $text = "$active of " . plural($total, 'path') . ($active == 1 ? ' is' : ' are') . ' active';
+    $text .= ", and $expected should be there" if is_count($expected);
+    return "$text.";
+}
+
+my sub cell_sentences($node, $cell) {
+    my @reasons = map { reason_text($_, {}) } ($cell->{reasons} // [])->@*;
+    my $state = 'On ' . text($node) . " it is $cell->{state}";
+    $state .= ': ' . joined(@reasons) if @reasons;
+
+    my @sentences = ("$state.", paths_sentence($cell));
+    push @sentences, map { ucfirst(note_text($_, $cell)) . '.' } ($cell->{notes} // [])->@*;
+    return @sentences;
+}
+
+my $values = {
+    'size-differs' => ['its size', sub($value) { PVE::Multipath::Text::size($value) }],
+    'name-differs' => ["its map's name", sub($value) { text($value) }],
+    'transport-differs' => ['its transport', sub($value) { text($value) }],
+    'paths-differ' => ['its number of paths', sub($value) { $value }],
+    'write-protection-differs' =>
+        ['its write protection', sub($value) { $value ? 'read-only' : 'writable' }],
+};
+
+# "the nodes disagree about its size: 1 GiB on pve1 and pve2, 2 GiB on pve3"
+sub disagreement_text($note) {
+    my $known = $values->{ $note->{code} } // return text($note->{code});
+    my ($what, $render) = @$known;
+
+    my $by_node = $note->{values};
+    my @nodes = PVE::Multipath::Text::by_number([keys %$by_node]);
+    my @groups;
+    for my $value (uniq(map { $render->($by_node->{$_}) } @nodes)) {
+        my @who = map { text($_) } grep { $render->($by_node->{$_}) eq $value } @nodes;
+        push @groups, "$value on " . joined(@who);
+    }
+    return "the nodes disagree about $what: " . join(', ', @groups);
+}
+
+# The lines of --explain. $apply_lines are those of nodes that could not apply the configuration.
+sub lines($lun, $apply_lines) {
+    my $width = terminal_width();
+    my $wrap = sub(@sentences) { PVE::Multipath::Text::wrap(join(' ', @sentences), $width, '    ') };
+
+    my $name = text($lun->{wwid});
+    $name .= ' (' . text($lun->{alias}) . ')' if defined($lun->{alias});
+    my @head = ("$name is $lun->{'cluster-state'}.");
+    push @head, 'Its size is ' . PVE::Multipath::Text::size($lun->{size}) . '.'
+        if defined($lun->{size});
+    push @head, "The storage '" . text($lun->{'used-by'}) . "' uses it."
+        if defined($lun->{'used-by'});
+
+    my @lines = $wrap->(@head);
+    my @nodes = PVE::Multipath::Text::by_number([keys $lun->{nodes}->%*]);
+    push @lines, $wrap->('No node reports it, and it is expected nowhere.') if !@nodes;
+    push @lines, map { $wrap->(cell_sentences($_, $lun->{nodes}->{$_})) } @nodes;
+
+    my @unknown = grep { $lun->{nodes}->{$_}->{state} eq 'unknown' } @nodes;
+    push @lines, $wrap->(
+        'What is unknown does not count: the state of the LUN is the worst of the other nodes.')
+        if @unknown && @unknown < @nodes;
+    push @lines, map { $wrap->(ucfirst(disagreement_text($_)) . '.') } ($lun->{notes} // [])->@*;
+    return (@lines, @$apply_lines);
+}
+
+1;

@@ -1,0 +1,81 @@
+package PVE::Multipath::CLI::Watch;
+
+# A live view on a terminal, of which only those lines are written again that have changed.
+
+use v5.36;
+
+use List::Util qw(max min);
+use POSIX ();
+use Time::HiRes ();
+
+use PVE::Multipath::CLI::Output qw(encoded terminal_height);
+
+# another screen, without the cursor, and lines that end at its edge
+my $ENTER = "\e[?1049h\e[?25l\e[?7l\e[H\e[2J";
+my $LEAVE = "\e[?7h\e[?25h\e[?1049l";
+
+# As many lines as the terminal has; the last one tells of the rest.
+sub fit($lines, $height) {
+    return @$lines if @$lines <= $height;
+    my $shown = max($height - 1, 0);
+    return ($lines->@[0 .. $shown - 1], '... ' . (@$lines - $shown) . ' more lines');
+}
+
+# What has to be written so that a terminal which shows the old lines shows the new ones.
+sub changes($old, $new) {
+    my $text = '';
+    for my $i (0 .. $#$new) {
+        next if $i < @$old && $old->[$i] eq $new->[$i];
+        $text .= sprintf("\e[%d;1H%s\e[K", $i + 1, $new->[$i]);
+    }
+    $text .= sprintf("\e[%d;1H\e[J", @$new + 1) if @$new < @$old;
+    return $text;
+}
+
+# Shows what the code gives, ($lines, $exit_code), every so many seconds until a signal ends it. Gives
+# the last exit code. An error is shown above what was known before.
+sub run($seconds, $code) {
+    die "watching needs a terminal\n" if !-t STDOUT;
+
+    my ($ended, $resized);
+    local @SIG{qw(INT TERM HUP)} = (sub { $ended = 1 }) x 3;
+    local $SIG{WINCH} = sub { $resized = 1 };
+    # whatever there is to say is among the lines
+    local $SIG{__WARN__} = sub { };
+
+    my $write = sub($text) {
+        print STDOUT encoded($text);
+        STDOUT->flush();
+    };
+
+    $write->($ENTER);
+    my ($shown, $lines, $exit_code) = ([], [], 0);
+    my $done = eval {
+        while (!$ended) {
+            my @res = eval { $code->() };
+            my $err = $@ =~ s/\n.*//sr;
+            ($lines, $exit_code) = @res if @res;
+
+            if ($resized) {
+                $write->("\e[H\e[2J");
+                ($shown, $resized) = ([], 0);
+            }
+            my $now = POSIX::strftime('%H:%M:%S', localtime());
+            my $head = "every $seconds s, now $now; end with Ctrl-C";
+            my $height = terminal_height();
+            my @new = fit([$head, length($err) ? "error: $err" : '', @$lines], $height);
+            $write->(changes($shown, \@new));
+            $shown = \@new;
+
+            # a signal ends it early
+            Time::HiRes::sleep($seconds) if !$ended && !$resized;
+        }
+        1;
+    };
+    my $err = $@;
+    $write->($LEAVE);
+    die $err if !$done;
+    return $exit_code;
+}
+
+1;

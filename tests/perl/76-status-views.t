@@ -1,0 +1,187 @@
+#!/usr/bin/perl
+
+# The other views of the cluster's status: one LUN in sentences, a live table that writes only what
+# has changed, and metrics.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use JSON::PP ();
+use Test::More;
+
+use MultipathTest qw($root $replay from_json slurp spew stub copy_tree cli);
+use PVE::Multipath;
+use PVE::Multipath::CLI::Watch;
+
+# --- --explain ---
+
+# read off by hand from the recordings, see 50-cluster.t
+my $res = cli(['status', '--explain', 'san-b', '--replay', "$replay/three-nodes"]);
+is($res->{code}, 1, 'the exit code is that of the LUN');
+is($res->{err}, '', 'nothing on stderr');
+is($res->{out}, <<'END', 'each node in a sentence');
+35000c50000000b01 (san-b) is degraded. Its size is 96 MiB. The storage 'vg-b' uses it.
+On pve1 it is optimal. 4 of 4 paths are active.
+On pve2 it is degraded: sdb, sdf, sdk failed. 1 of 4 paths is active.
+On pve3 it is unknown: the last report is 10 min old.
+What is unknown does not count: the state of the LUN is the worst of the other nodes.
+pve2: applying the configuration failed 45 s ago: writing '/etc/multipath/conf.d/pve-defaults.conf'
+    failed: No space left on device
+END
+is(
+    cli(['status', '--explain', '35000c50000000b01', '--replay', "$replay/three-nodes"])->{out},
+    $res->{out}, 'by its WWID as well',
+);
+my $json = cli([
+    'status', '--explain', 'san-b', '--replay', "$replay/three-nodes", '--output-format', 'json',
+])->{out};
+is_deeply([map { $_->{wwid} } from_json($json)->{luns}->@*], ['35000c50000000b01'], 'as data');
+
+my $dir = copy_tree('three-nodes');
+rename("$dir/kv/multipath-apply/pve2", "$dir/no-apply-error");
+for my $node (qw(pve1 pve2)) {
+    my $report = from_json(slurp("$dir/kv/multipath/$node"));
+    $report->{maps} = {
+        '35000c50000000a01' => {
+            state => $node eq 'pve1' ? 'degraded' : 'optimal',
+            'paths-active' => 2,
+            'paths-total' => 2,
+            'paths-expected' => $node eq 'pve1' ? 4 : 1,
+            size => $node eq 'pve1' ? 2**30 : 2**31,
+            name => "san-\e[31m$node",
+            $node eq 'pve1'
+            ? (reasons => [{ code => 'path-gone', present => 2, expected => 4 }])
+            : (notes => ['single-hba', 'single-target-port', 'more-paths-than-configured']),
+        },
+    };
+    spew("$dir/kv/multipath/$node", JSON::PP->new()->encode($report));
+}
+is(cli(['status', '--explain', 'san-a', '--replay', $dir], COLUMNS => 400)->{out}, <<'END', 'notes');
+35000c50000000a01 (san-a) is degraded. Its size is 1 GiB. The storage 'vg-a' uses it.
+On pve1 it is degraded: 2 paths gone (2 of 4 there). 2 of 2 paths are active, and 4 should be there.
+On pve2 it is optimal. 2 of 2 paths are active, and 1 should be there. All active paths run through one HBA. All active paths run through one port of the array. There are more paths than configured (1).
+On pve3 it is unknown: the last report is 10 min old.
+What is unknown does not count: the state of the LUN is the worst of the other nodes.
+The nodes disagree about its size: 1 GiB on pve1, 2 GiB on pve2.
+The nodes disagree about its map's name: san-\x{1b}[31mpve1 on pve1, san-\x{1b}[31mpve2 on pve2.
+END
+like(
+    cli(['status', '--replay', $dir])->{out},
+    qr/^san-a: the nodes disagree about its size: 1 GiB on pve1, 2 GiB on pve2$/m,
+    'the table has the disagreements below it',
+);
+
+for (
+    [['status', '--explain', 'nobody'], qr/no LUN 'nobody': it is not allow-listed/],
+    [['status', '--explain', "\e[31m"], qr/no LUN '\\x\{1b\}\[31m'/],
+    [['status', '--watch'], qr/watching needs a terminal/],
+    [['status', '--watch=-1'], qr/--watch takes seconds from 1 on/],
+    [['status', '--watch', '--explain', 'san-a'], qr/--watch shows a table/],
+    [['status', '--watch', '--output-format', 'json'], qr/--watch shows a table/],
+    [['metrics', '--output-format', 'json'], qr/metrics are OpenMetrics text/],
+) {
+    my ($args, $message) = @$_;
+    $res = cli([@$args, '--replay', "$replay/three-nodes"]);
+    is($res->{code}, 3, "@$args: 3" =~ s/\e/ESC/gr);
+    like($res->{err}, $message, 'with a message');
+    is($res->{out}, '', 'and nothing else');
+}
+
+# --- --watch ---
+
+for (
+    [[], [], '', 'nothing'],
+    [[], ['a', 'b'], "\e[1;1Ha\e[K\e[2;1Hb\e[K", 'everything at first'],
+    [['a', 'b'], ['a', 'b'], '', 'nothing has changed'],
+    [['a', 'b', 'c'], ['a', 'x', 'c'], "\e[2;1Hx\e[K", 'one line has'],
+    [['a', 'b', 'c'], ['a'], "\e[2;1H\e[J", 'fewer lines'],
+    [['a'], ['a', ''], "\e[2;1H\e[K", 'an empty line more'],
+) {
+    my ($old, $new, $wanted, $what) = @$_;
+    is(PVE::Multipath::CLI::Watch::changes($old, $new), $wanted, "changes: $what");
+}
+is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 3], 3)], [1 .. 3], 'as many lines as there are');
+is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 5], 3)], [1, 2, '... 3 more lines'], 'and no more');
+
+SKIP: {
+    my $script = qx{script --version 2>/dev/null} // '';
+    skip "no 'script'", 6 if $script !~ m/util-linux/;
+    skip 'no pseudo terminal', 6 if system("script -qec true /dev/null >/dev/null 2>&1 </dev/null");
+
+    # the fifth look ends it
+    my $program = spew(stub(), <<'END');
+use v5.36;
+use PVE::Multipath::CLI::Watch;
+my $looks = 0;
+my $code = PVE::Multipath::CLI::Watch::run(0.01, sub {
+    $looks++;
+    kill(INT => $$) if $looks == 5;
+    die "cannot look\nnot at all\n" if $looks == 3;
+    return (['LUN  STATE', $looks < 4 ? 'a  optimal' : 'a  failed'], $looks < 4 ? 0 : 2);
+});
+exit($code);
+END
+    my $log = stub();
+    local %ENV = (%ENV, TERM => 'xterm', LC_ALL => 'C.UTF-8', LINES => 24);
+    my $code = system("script -qec '$^X $program' $log >/dev/null 2>&1 </dev/null") >> 8;
+    my $out = slurp($log);
+    is($code, 2, 'the exit code is that of the last look');
+    my $count = sub($text) { scalar(() = $out =~ m/\Q$text\E/g) };
+    is($count->('LUN  STATE'), 1, 'what stays is written once');
+    is($count->('a  optimal'), 1, 'also while looking fails');
+    is($count->("\e[2;1Herror: cannot look\e[K"), 1, 'which is said');
+    is($count->("\e[4;1Ha  failed\e[K"), 1, 'what has changed is written where it stands');
+    like($out, qr/\e\[\?1049h.*\e\[\?25h\e\[\?1049l/s, 'the terminal is left as it was');
+}
+
+# --- metrics ---
+
+$res = cli(['metrics', '--replay', "$replay/three-nodes"]);
+is_deeply([$res->@{qw(code err)}], [0, ''], 'metrics');
+
+# Each family once, its metadata first, each sample below its own, as OpenMetrics has it.
+my (%type, $family, %samples);
+my @lines = split(/\n/, $res->{out}, -1);
+is_deeply([@lines[-2, -1]], ['# EOF', ''], 'end with # EOF');
+for my $line (@lines[0 .. $#lines - 2]) {
+    if ($line =~ m/^# TYPE (\S+) (gauge|counter)$/) {
+        fail("family $1 twice") if $type{$1};
+        ($family, $type{$1}) = ($1, $2);
+    } elsif ($line =~ m/^# (UNIT|HELP) (\S+) (\S.*)$/) {
+        fail("$line: below $family") if $2 ne $family;
+        fail("$line: no unit of this name") if $1 eq 'UNIT' && $family !~ m/_\Q$3\E$/;
+    } elsif ($line =~ m/^([a-z_]+)(\{(?:[a-z_]+="(?:[^"\\]|\\[\\n"])*",?)+\}) (-?[0-9]+)$/) {
+        my $suffix = { gauge => '', counter => '_total' }->{ $type{$family} };
+        fail("$line: below $family") if $1 ne "$family$suffix";
+        fail("$line: twice") if defined($samples{"$1$2"});
+        $samples{"$1$2"} = $3;
+    } else {
+        fail("line '$line'");
+    }
+}
+# the same LUNs as above
+my $lun = 'wwid="35000c50000000b01"';
+my $wanted = {
+    "lun_state{$lun}" => 1,
+    "lun_size_bytes{$lun}" => 96 * 2**20,
+    "node_lun_state{node=\"pve1\",$lun}" => 0,
+    "node_lun_state{node=\"pve2\",$lun}" => 1,
+    "node_lun_state{node=\"pve3\",$lun}" => -1,
+    "node_lun_paths{node=\"pve2\",$lun}" => 4,
+    "node_lun_paths_active{node=\"pve2\",$lun}" => 1,
+    'multipathd_up{node="pve1"}' => 1,
+    "map_paths_active{node=\"pve1\",$lun}" => 4,
+    "path_active{node=\"pve1\",$lun,device=\"sdb\"}" => 1,
+};
+is($samples{"pve_multipath_$_"}, $wanted->{$_}, $_) for sort keys %$wanted;
+
+spew("$dir/nodes/pve1/multipathd/show-maps-json.out", "timeout\n");
+spew("$dir/nodes/pve1/multipathd/show-maps-json.rc", "1\n");
+$res = cli(['metrics', '--replay', $dir]);
+is($res->{code}, 0, 'a daemon that does not answer');
+like($res->{out}, qr/^pve_multipath_multipathd_up\{node="pve1"\} 0$/m, 'is told as such');
+like($res->{out}, qr/^pve_multipath_lun_state\{wwid="35000c50000000a01"\} 1$/m, 'beside the rest');
+
+done_testing();
