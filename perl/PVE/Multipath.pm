@@ -127,7 +127,7 @@ sub parse_maps_json($json) {
 my sub known_config() {
     return undef if !-d $PVE::Multipath::Source::PMXCFS;
     local $SIG{__WARN__} = sub { };
-    return eval { PVE::Multipath::Source->live()->config() };
+    return eval { PVE::Multipath::Source->files()->config() };
 }
 
 # What a PVE::Multipath::Node says of its maps, as the core takes it, and why the memory of paths is

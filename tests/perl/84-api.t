@@ -211,4 +211,10 @@ is_deeply(call('GET', '{wwid}', node => 'pve1', wwid => $map->{wwid}), $map, 'on
 is(eval { call('GET', '{wwid}', node => 'pve1', wwid => '3600x'); 1 }, undef, 'one that is not there');
 is($@->{code}, 404, 'is not found');
 
+local $PVE::Multipath::Node::PATHS_FILE = "$dir/paths.json";
+my $total = $map->{'paths-total'};
+my $accepted = call('POST', '{wwid}/accept-paths', node => 'pve1', wwid => $map->{wwid});
+is($accepted, $total, 'its paths are accepted');
+like(slurp("$dir/paths.json"), qr/"\Q$map->{wwid}\E"/, 'and remembered');
+
 done_testing();

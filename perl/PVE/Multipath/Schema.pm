@@ -86,6 +86,13 @@ my $reason = {
     additionalProperties => 1,
 };
 
+my $note = {
+    type => 'object',
+    description => 'A note, which makes nothing worse: its code, and the facts that belong to it.',
+    properties => { code => text('What kind of note it is, for programs.') },
+    additionalProperties => 1,
+};
+
 my $health = text('The health of the map.', enum => ['optimal', 'degraded', 'failed']);
 my $state = text(
     'The state.', enum => ['optimal', 'degraded', 'missing', 'failed', 'unknown'],
@@ -94,6 +101,8 @@ my $transport = text('How the paths reach the LUN.');
 my $size = number('The size in bytes.');
 my $active = number('Number of active paths.');
 my $total = number('Number of paths.');
+my $expected = number('Number of paths that there should be, as far as that is known.');
+my $notes = list('What is worth knowing beside the state.', $note);
 
 my $path = object(
     {
@@ -139,6 +148,8 @@ sub map() {
             reasons => list('Why the map is not optimal.', $reason),
             'paths-active' => $active,
             'paths-total' => $total,
+            'paths-expected' => $expected,
+            notes => $notes,
             'path-groups' => list('The path groups.', $group),
             transport => $transport,
             vendor => text('Vendor that the array reports.'),
@@ -169,7 +180,9 @@ sub status() {
             reasons => list('Why the state is not optimal.', $reason),
             'paths-active' => $active,
             'paths-total' => $total,
+            'paths-expected' => $expected,
             transport => $transport,
+            notes => $notes,
         },
         'state',
     );
@@ -180,6 +193,7 @@ sub status() {
             'used-by' => text('The storage that uses it.'),
             size => $size,
             'cluster-state' => $state,
+            notes => list('In what the nodes disagree.', $note),
             nodes => {
                 type => 'object',
                 description => 'The state on each node, by name: '

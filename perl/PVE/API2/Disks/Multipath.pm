@@ -73,4 +73,25 @@ __PACKAGE__->register_method({
     },
 });
 
+__PACKAGE__->register_method({
+    name => 'accept_paths',
+    path => '{wwid}/accept-paths',
+    method => 'POST',
+    protected => 1,
+    proxyto => 'node',
+    description => "Take the present number of a map's paths for the one that it should have.",
+    permissions => { check => ['perm', '/nodes/{node}', ['Sys.Modify']] },
+    parameters => {
+        additionalProperties => 0,
+        properties => {
+            node => get_standard_option('pve-node'),
+            wwid => PVE::Multipath::Schema::wwid(),
+        },
+    },
+    returns => { type => 'integer', description => 'That number.' },
+    code => sub($param) {
+        return PVE::Multipath::accept_paths($param->{wwid});
+    },
+});
+
 1;
