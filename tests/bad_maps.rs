@@ -229,17 +229,19 @@ fn too_deep_and_too_long() {
     assert!(error(long).starts_with("the text has 33554434 bytes"));
 }
 
-/// An array whose product name closes its own text and brings fields along.
+/// An array whose product name closes its own text, and brings fields along or ends the map.
 #[test]
 fn a_hostile_product_name_stays_a_name() {
-    let text = "{\n\"maps\": [{\n\"uuid\" : \"3600a\",\n\"prod\" : \"X\", \"uuid\" : \"3600b\",\n\
-        \"path_groups\": [{\n\"dm_st\" : \"active\",\n\"paths\": [{\n\"dev\" : \"sda\",\n\
-        \"dm_st\" : \"active\"\n}]\n}]\n}]\n}\n";
-    let parsed = parse(text.as_bytes()).unwrap();
-    assert_eq!(parsed.maps[0].wwid.as_str(), "3600a");
-    assert_eq!(
-        parsed.maps[0].product.as_deref(),
-        Some("X\", \"uuid\" : \"3600b")
-    );
-    assert_eq!(parsed.repaired_lines, [4]);
+    for product in ["X\", \"uuid\" : \"3600b", "X\"}", "\"}, {\"uuid\" : \""] {
+        let text = format!(
+            "{{\n\"maps\": [{{\n\"uuid\" : \"3600a\",\n\"prod\" : \"{product}\",\n\
+            \"path_groups\": [{{\n\"dm_st\" : \"active\",\n\"paths\": [{{\n\"dev\" : \"sda\",\n\
+            \"dm_st\" : \"active\"\n}}]\n}}]\n}}]\n}}\n"
+        );
+        let parsed = parse(text.as_bytes()).unwrap();
+        let maps: Vec<_> = parsed.maps.iter().map(|map| map.wwid.as_str()).collect();
+        assert_eq!(maps, ["3600a"]);
+        assert_eq!(parsed.maps[0].product.as_deref(), Some(product));
+        assert_eq!(parsed.repaired_lines, [4]);
+    }
 }

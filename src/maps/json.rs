@@ -212,7 +212,10 @@ fn parse_kind(text: &[u8]) -> Result<Parsed<'_>, ParseErrorKind> {
         match serde_json::from_str::<Object<Document<'_, Object<WireMap<'_>>>>>(text) {
             Ok(Object(document)) => return document.finish(),
             Err(error) if error.is_data() && !is_duplicate(&error) => {
-                return Document::read_one_by_one(text);
+                // what is no JSON further down may be the cause
+                if let Ok(parsed) = Document::read_one_by_one(text) {
+                    return Ok(parsed);
+                }
             }
             Err(_) => {}
         }
