@@ -51,6 +51,7 @@ perlmod_expected.path := $(abspath $(PERLMOD_PATH))
 CORE_ARGS := --manifest-path '$(ROOT)/Cargo.toml' --target-dir '$(ROOT)/target' --locked
 BINDING_ARGS := --manifest-path '$(ROOT)/perl/binding/Cargo.toml' --target-dir '$(BINDING_TARGET)' $(PERLMOD_CONFIG)
 RUN_STAND_IN := RUST_BACKTRACE=0 PERLMOD_TEST_LIBRARY='$(ROOT)/target/binding/stand-in/debug/libperlmod_standin_tests.so'
+FUZZ_ARGS := --manifest-path '$(ROOT)/tests/fuzz/Cargo.toml' --locked
 STAND_IN_ARGS := --manifest-path '$(ROOT)/perl/stand-in/Cargo.toml' --target-dir '$(ROOT)/target/binding/stand-in' --locked
 
 .PHONY: help
@@ -66,6 +67,7 @@ help: ## this list
 	    'PERLMOD_GIT=URL' 'the repository for PERLMOD=git' \
 	    'CARGO_REGISTRY_DIR=DIR' 'the crates for PERLMOD=registry (default: /usr/share/cargo/registry)' \
 	    'PERLMOD_PATH=DIR' 'the crate for PERLMOD=path' \
+	    'TARGET=NAME, FUZZ_SECONDS=N' 'what to fuzz, and for how long' \
 	    'DEPS=install|check' 'missing Debian packages: install as root (default), or only say so' \
 	    'DESTDIR=DIR' 'root of an installation'
 
@@ -133,7 +135,7 @@ demo: ## the status matrix of a recorded cluster
 
 ## Tests
 
-TEST_STEPS := versions format clippy test-core test-oracle test-binding test-stand-in build perl-syntax perl-tests doc
+TEST_STEPS := versions format clippy test-core test-oracle fuzz-smoke test-binding test-stand-in build perl-syntax perl-tests doc
 
 .PHONY: test
 test: deps-test ## everything: format, clippy, Rust tests, build, Perl tests, documentation
@@ -167,6 +169,7 @@ format:
 	(cd '$(ROOT)' && cargo fmt --check)
 	(cd '$(ROOT)/perl/binding' && cargo fmt --check)
 	(cd '$(ROOT)/perl/stand-in' && cargo fmt --all --check)
+	(cd '$(ROOT)/tests/fuzz' && cargo fmt --check)
 
 .PHONY: clippy
 clippy: binding-lock
@@ -174,6 +177,7 @@ clippy: binding-lock
 	cargo clippy --all-targets $(CORE_ARGS) -- -D warnings
 	cargo clippy --all-targets $(BINDING_ARGS) -- -D warnings
 	cargo clippy --workspace --all-targets $(STAND_IN_ARGS) -- -D warnings
+	cargo clippy --lib --bin random --target-dir '$(ROOT)/target/fuzz' $(FUZZ_ARGS) -- -D warnings
 
 .PHONY: test-rust
 test-rust: deps-build test-core test-binding test-stand-in ## the Rust tests alone
@@ -193,6 +197,52 @@ test-oracle: ## what is rendered, judged by the real multipath of several Debian
 	    || $(call skip,test-oracle (it needs root$(,) and the packages of a Debian mirror))
 	$(MAKE) -f '$(ROOT)/Makefile' oracle
 	cargo test $(CORE_ARGS) --test multipath_tools -- --ignored
+
+.PHONY: fuzz-random
+fuzz-random:
+	@cargo build --bin random --target-dir '$(ROOT)/target/fuzz' $(FUZZ_ARGS)
+
+FUZZ_TARGETS := overrides config maps broadcasts accepted_texts
+
+# Always the same inputs, so that what fails was just broken.
+.PHONY: fuzz-smoke
+fuzz-smoke: fuzz-random ## the fuzz targets, each on some thousand random texts
+	@export RUST_BACKTRACE=0
+	for target in $(FUZZ_TARGETS); do
+	    rc=0
+	    timeout 300 '$(ROOT)/target/fuzz/debug/random' "$$target" || rc=$$?
+	    case "$$rc" in
+	    0) ;;
+	    3) echo "fuzz-smoke of $$target (make oracle, and root)" >>'$(ROOT)/target/skipped' ;;
+	    *) echo "$$target: exit code $$rc, the input at work is target/fuzz/$$target.input"; exit 1 ;;
+	    esac
+	done
+
+# Without cargo-fuzz, whose sanitizers need a nightly Rust; with --target these flags are not for build scripts.
+FUZZ_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_GUIDED := $(ROOT)/target/fuzz/guided
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Ccodegen-units=1 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares
+TARGET ?=
+FUZZ_SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: fuzz-random ## one fuzz target for long: TARGET=NAME, FUZZ_SECONDS=600; guided where a C++ compiler is
+	@[ -n '$(filter $(FUZZ_TARGETS),$(TARGET))' ] || { echo 'TARGET=: one of $(FUZZ_TARGETS)'; exit 2; }
+	random='$(ROOT)/target/fuzz/debug/random'
+	if ! command -v c++ >/dev/null; then
+	    echo 'not guided: there is no C++ compiler'
+	    SEED=$$(date +%s) timeout $(FUZZ_SECONDS) "$$random" $(TARGET) 1000000000000 || [ $$? = 124 ]
+	    exit 0
+	fi
+	RUSTFLAGS='$(FUZZ_FLAGS)' cargo build --release --bin guided --features libfuzzer --target $(FUZZ_HOST) \
+	    --target-dir '$(FUZZ_GUIDED)' $(FUZZ_ARGS)
+	"$$random" $(TARGET) --seeds '$(FUZZ_GUIDED)/$(TARGET)'
+	mkdir -p '$(FUZZ_GUIDED)/$(TARGET).found'
+	FUZZ_TARGET=$(TARGET) '$(FUZZ_GUIDED)/$(FUZZ_HOST)/release/guided' '$(FUZZ_GUIDED)/$(TARGET)' \
+	    -dict='$(FUZZ_GUIDED)/$(TARGET).words' -artifact_prefix='$(FUZZ_GUIDED)/$(TARGET).found/' \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=20
 
 .PHONY: test-binding
 test-binding: binding-lock

@@ -14,14 +14,80 @@ mod overrides;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
-use oracle::{Tree, Values, read_dump, runner};
+use oracle::Tree;
 use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use pve_multipath::config;
 use pve_multipath::knobs::{Knob, SectionType};
 use pve_multipath::render;
 use pve_multipath::settings::{Setting, Settings};
 use pve_multipath::tools_version::ToolsVersion;
+
+/// Runs the same random cases each time, so that what fails was just broken. With ORACLE_TIMES set, it
+/// runs others, so many times as many: that is how new faults are found.
+fn runner(cases: u32) -> TestRunner {
+    let times = std::env::var("ORACLE_TIMES").map(|times| times.parse::<u32>().unwrap());
+    let config = Config {
+        cases: cases * times.clone().unwrap_or(1),
+        failure_persistence: None,
+        max_shrink_iters: 2000,
+        ..Config::default()
+    };
+    match times {
+        Ok(_) => TestRunner::new(config),
+        Err(_) => {
+            let same = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+            TestRunner::new_with_rng(config, same)
+        }
+    }
+}
+
+/// The programs, in copies that are called so.
+fn trees(name: &str) -> Vec<Tree> {
+    let target = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
+    Tree::all(Path::new(target), name)
+}
+
+/// Values by keyword.
+type Values = BTreeMap<String, String>;
+
+/// The section `defaults` of a dump, and the entries of `multipaths` by WWID.
+fn read_dump(dump: &[u8]) -> (Values, BTreeMap<String, Values>) {
+    let (mut defaults, mut luns) = (Values::new(), BTreeMap::new());
+    let mut section = "";
+    let mut entry = Values::new();
+    for line in String::from_utf8_lossy(dump).lines() {
+        let text = line.trim_start();
+        match line.len() - text.len() {
+            0 => section = text.trim_end_matches(" {"),
+            1 if section == "defaults" => {
+                let (keyword, value) = keyword_and_value(text);
+                defaults.insert(keyword, value);
+            }
+            2 if section == "multipaths" => {
+                let (keyword, value) = keyword_and_value(text);
+                entry.insert(keyword, value);
+            }
+            1 if section == "multipaths" && text == "}" => {
+                let wwid = entry.remove("wwid").unwrap();
+                assert_eq!(luns.insert(wwid, std::mem::take(&mut entry)), None);
+            }
+            _ => {}
+        }
+    }
+    (defaults, luns)
+}
+
+fn keyword_and_value(text: &str) -> (String, String) {
+    let (keyword, value) = text.split_once(' ').unwrap();
+    let inner = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'));
+    let value = inner.map_or(value.to_owned(), |value| value.replace("\"\"", "\""));
+    (keyword.to_owned(), value)
+}
 
 fn words(words: &[&'static str]) -> BoxedStrategy<String> {
     prop::sample::select(words.to_vec())
@@ -144,7 +210,7 @@ fn expected(knobs: &BTreeMap<&'static str, String>, version: ToolsVersion) -> Va
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
 fn what_is_rendered_means_what_was_configured() {
-    let trees = Tree::all("rendered");
+    let trees = trees("rendered");
     runner(300)
         .run(&configuration(), |wanted| {
             let text = text_of(&wanted);
@@ -197,7 +263,7 @@ fn what_is_rendered_means_what_was_configured() {
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
 fn hostile_values_mean_nothing_else() {
-    let trees = Tree::all("hostile");
+    let trees = trees("hostile");
     let piece = prop_oneof![
         prop::sample::select(vec![
             "\"",
@@ -269,7 +335,7 @@ fn hostile_values_mean_nothing_else() {
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
 fn quoting_holds_any_text() {
-    let trees = Tree::all("quoting");
+    let trees = trees("quoting");
     let text = prop_oneof![
         "[ -~]{0,20}",
         "[\"#!{}\\\\' a]{1,10}",

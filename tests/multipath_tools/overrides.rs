@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use pve_multipath::byte_string::ByteString;
 use pve_multipath::overrides::{self, Effective, Finding, FindingCode, Severity, Values};
 
-use crate::oracle::{Answer, Tree, runner};
+use crate::oracle::{Answer, Tree};
+use crate::{runner, trees};
 
 /// May be found where multipath is silent.
 const IN_SILENCE: [FindingCode; 11] = [
@@ -147,7 +148,7 @@ fn is_about_the_machine(text: &[u8]) -> bool {
 
 /// Tries random texts.
 fn run(name: &str, texts: impl Strategy<Value = Vec<u8>>) {
-    let trees = Tree::all(name);
+    let trees = trees(name);
     let bases: Vec<Effective> = trees
         .iter()
         .map(|tree| Effective::from_dump(&tree.ask(&[]).dump).unwrap())
@@ -168,7 +169,7 @@ fn run(name: &str, texts: impl Strategy<Value = Vec<u8>>) {
 #[ignore = "needs the programs of several Debian releases"]
 fn texts_of_the_corpus() {
     let texts = corpus();
-    let trees = Tree::all("corpus");
+    let trees = trees("corpus");
     for tree in &trees {
         let base = Effective::from_dump(&tree.ask(&[]).dump).unwrap();
         for text in texts.iter().filter(|text| !is_about_the_machine(text)) {

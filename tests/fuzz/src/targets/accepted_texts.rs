@@ -1,0 +1,43 @@
+//! What is accepted of the administrator's texts, given to the real `multipath -t` of each version.
+//!
+//! It has to end by itself and well. The programs are those of `make oracle`.
+
+use pve_multipath::overrides::{self, Severity};
+
+use crate::Target;
+
+#[path = "../../../multipath_tools/oracle.rs"]
+#[allow(dead_code, reason = "what they answer is looked at elsewhere")]
+mod oracle;
+
+pub(crate) const TARGET: Target = Target {
+    name: "accepted_texts",
+    start: || {
+        let target = crate::root().join("target");
+        if !target.join("multipath-tools/sid/VERSION").exists() {
+            return Err("it needs what 'make oracle' makes, and root".to_owned());
+        }
+        let trees = oracle::Tree::all(&target, &format!("fuzz-{}", std::process::id()));
+        Ok(Box::new(move |text| check(text, &trees)))
+    },
+    inputs: 1_000,
+    ..super::overrides::TARGET
+};
+
+fn check(text: &[u8], trees: &[oracle::Tree]) -> bool {
+    let mut accepted = false;
+    for tree in trees {
+        let findings = overrides::check(text, &[tree.version], &[]);
+        if findings.iter().any(|f| f.severity == Severity::Error) {
+            continue;
+        }
+        accepted = true;
+        let answer = tree.ask(&[("pve-overrides.conf", text)]);
+        assert!(
+            answer.ended_well,
+            "multipath {} dies or spins, and the text is accepted: {findings:?}",
+            tree.version
+        );
+    }
+    accepted
+}

@@ -1,0 +1,146 @@
+//! What peers send: any bytes, of several nodes at once.
+//!
+//! An input holds one node's text after the other, between lines `---`.
+
+use std::collections::BTreeMap;
+
+use pve_multipath::CellState;
+use pve_multipath::broadcast::{ApplyStatus, Broadcast};
+use pve_multipath::cluster::{
+    AggregateArgs, Cell, Config, Presence, RawText, Section, Status, StatusArgs, aggregate, status,
+};
+use pve_multipath::scalar::Scalar;
+
+use crate::Target;
+
+pub(crate) const TARGET: Target = Target {
+    name: "broadcasts",
+    start: || Ok(Box::new(run)),
+    inputs: 4_000,
+    seeds: &[("cluster", ".json"), ("replay", "/kv/")],
+    words: super::maps::JSON_WORDS,
+};
+
+const NOW: i64 = 10_000;
+
+const HONEST: &[u8] = br#"{"maps":{
+"3600a":{"state":"optimal","paths-active":2,"paths-total":2},
+"3600b":{"state":"degraded","paths-active":1,"paths-total":2,
+"reasons":[{"code":"path-failed","count":1,"devs":["sdb"]}]}},"time":10000}"#;
+
+fn run(input: &[u8]) -> bool {
+    let texts = split(input);
+    let mut decoded_once = false;
+    for text in &texts {
+        ApplyStatus::decode(text);
+        let decoded = Broadcast::decode(text);
+        let lenient = Broadcast::decode_lenient(text);
+        if let Ok(broadcast) = &decoded {
+            decoded_once = true;
+            for (wwid, _) in &broadcast.entries {
+                assert!(pve_multipath::wwid::check(wwid).is_ok(), "{wwid:?}");
+            }
+            assert_eq!(lenient.as_ref(), Ok(broadcast));
+            broadcast.freshness(NOW);
+            // the same by the thorough way
+            let spaced = [b" \n\t", *text].concat();
+            assert_eq!(Broadcast::decode(&spaced).as_ref(), Ok(broadcast));
+        }
+        arguments(text);
+    }
+
+    let alone = roll_up(&[], true);
+    let with_others = roll_up(&texts, true);
+    let with_silent = roll_up(&texts, false);
+    assert_eq!(cells(&alone), cells(&with_others));
+    assert_eq!(cells(&alone), cells(&with_silent));
+    // who is offline does not count
+    for lun in alone.luns.luns() {
+        let same = with_silent.luns.luns().find(|other| other.wwid == lun.wwid);
+        let state = same.map(|other| other.cluster_state);
+        assert_eq!(state, Some(lun.cluster_state), "{}", lun.wwid);
+    }
+    decoded_once
+}
+
+fn split(input: &[u8]) -> Vec<&[u8]> {
+    let mut texts = Vec::new();
+    let mut rest = input;
+    while let Some(at) = rest.windows(5).position(|window| window == b"\n---\n") {
+        texts.push(&rest[..at]);
+        rest = &rest[at + 5..];
+    }
+    texts.push(rest);
+    texts.truncate(8);
+    texts
+}
+
+/// An honest node beside those that sent these texts.
+fn roll_up(texts: &[&[u8]], online: bool) -> Status {
+    let names: Vec<String> = (0..texts.len())
+        .map(|index| format!("peer{index}"))
+        .collect();
+    let mut kv = BTreeMap::from([("honest".to_owned(), Some(RawText(HONEST.into())))]);
+    let mut apply_kv = BTreeMap::new();
+    let mut members = BTreeMap::from([("honest".to_owned(), Presence(true))]);
+    for (name, text) in names.iter().zip(texts) {
+        kv.insert(name.clone(), Some(RawText((*text).into())));
+        apply_kv.insert(name.clone(), Some(RawText((*text).into())));
+        members.insert(name.clone(), Presence(online));
+    }
+    let section = || {
+        Some(Section {
+            kind: Scalar::Text("wwid".into()),
+            ..Section::default()
+        })
+    };
+    let ids = BTreeMap::from(["3600a", "3600c"].map(|wwid| (wwid.to_owned(), section())));
+    let args = StatusArgs {
+        kv: Some(kv),
+        apply_kv: Some(apply_kv),
+        members: Some(members),
+        now: Scalar::Int(NOW),
+        config: Some(Config {
+            ids: Some(ids),
+            ..Config::default()
+        }),
+        ..StatusArgs::default()
+    };
+    let status = status(&args);
+    check(&status);
+    status
+}
+
+fn check(status: &Status) {
+    let json: serde_json::Value =
+        serde_json::from_slice(&status.to_json()).expect("the matrix is JSON");
+    assert!(json["luns"].is_array());
+    let wwids: Vec<_> = status.luns.luns().map(|lun| lun.wwid).collect();
+    assert!(wwids.is_sorted());
+    for lun in status.luns.luns() {
+        for (node, cell) in lun.nodes.iter() {
+            let good = cell.state == CellState::Optimal;
+            assert_eq!(good, cell.reasons.is_empty(), "{node}: {cell:?}");
+        }
+    }
+}
+
+/// The honest node's cells.
+fn cells(status: &Status) -> Vec<(String, Cell)> {
+    let luns = status.luns.luns();
+    luns.filter_map(|lun| {
+        let cell = lun.nodes.get("honest")?;
+        Some((lun.wwid.to_string(), cell.clone()))
+    })
+    .collect()
+}
+
+/// The text as arguments of a call.
+fn arguments(text: &[u8]) {
+    if let Ok(args) = serde_json::from_slice::<StatusArgs<'_>>(text) {
+        check(&status(&args));
+    }
+    if let Ok(args) = serde_json::from_slice::<AggregateArgs<'_>>(text) {
+        serde_json::to_string(&aggregate(&args)).expect("the matrix is JSON");
+    }
+}
