@@ -18,7 +18,7 @@ use crate::scalar::Scalar;
 pub(super) fn scan(text: &str) -> Option<Broadcast<'_>> {
     // One look at the whole spares one at each text: what is sent is a single line, and in JSON
     // control characters may only stand between texts.
-    if text.bytes().any(|byte| byte < b' ') {
+    if has_control_characters(text.as_bytes()) {
         return None;
     }
     let mut scanner = Scanner { text, at: 0 };
@@ -35,6 +35,16 @@ pub(super) fn scan(text: &str) -> Option<Broadcast<'_>> {
     scanner.blanks();
     let maps = maps.filter(|_| scanner.at == text.len())?;
     Some(Broadcast::new(time, maps))
+}
+
+/// In pieces, each looked at as a whole, which the compiler does many bytes at a time.
+fn has_control_characters(text: &[u8]) -> bool {
+    let mut pieces = text.chunks(256);
+    pieces.any(|piece| {
+        piece
+            .iter()
+            .fold(false, |found, &byte| found | (byte < b' '))
+    })
 }
 
 struct Scanner<'a> {
