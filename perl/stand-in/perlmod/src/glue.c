@@ -184,6 +184,59 @@ U8 standin_gimme(void *perl) {
     }
 }
 
+/* ---- words -------------------------------------------------------------- */
+
+/*
+ * The same few short texts stand in a large result thousands of times. Each is
+ * kept once while the result is built, in perl's table of hash keys, as perl's
+ * own keys() gives strings out: the many values share it, which spares memory
+ * for each. A word that needs the place of another one replaces it. (For keys
+ * the same was tried; perl 5.36 looks into its table all the same.)
+ */
+#define MAX_WORD_LEN 16
+#define WORDS 128 /* a power of two, and an index fits into a byte */
+
+static __thread struct {
+    SV *words[WORDS];
+    U8 taken[WORDS]; /* the places in use */
+    unsigned count;  /* of these */
+    unsigned depth;  /* results under construction: one may be part of another */
+} known;
+
+void standin_words_begin(void) {
+    known.depth++;
+}
+
+void standin_words_end(void *perl) {
+    dPERL(perl);
+    if (--known.depth > 0)
+        return;
+    while (known.count > 0) {
+        SV **place = &known.words[known.taken[--known.count]];
+        SvREFCNT_dec_NN(*place);
+        *place = NULL;
+    }
+}
+
+/* The word that has this text, which is not flagged as UTF-8; NULL for one that is too long. */
+static SV *word(pTHX_ const char *pv, size_t len) {
+    SV **place;
+    unsigned at;
+
+    if (known.depth == 0 || len == 0 || len > MAX_WORD_LEN)
+        return NULL;
+    at = ((U8)pv[0] * 31 + (U8)pv[len - 1] * 7 + (U8)pv[len / 2] + (unsigned)len) % WORDS;
+    place = &known.words[at];
+    if (*place) {
+        if (LIKELY(SvCUR(*place) == len && memEQ(SvPVX_const(*place), pv, len)))
+            return *place;
+        SvREFCNT_dec_NN(*place);
+    } else {
+        known.taken[known.count++] = (U8)at;
+    }
+    return *place = newSVpvn_share(pv, (I32)len, 0);
+}
+
 /* ---- making values ------------------------------------------------------ */
 
 SV *standin_undef(void *perl) {
@@ -214,6 +267,9 @@ SV *standin_new_nv(void *perl, NV value) {
 
 SV *standin_new_string(void *perl, const char *pv, size_t len, bool utf8) {
     dPERL(perl);
+    SV *same = utf8 ? NULL : word(aTHX_ pv, len);
+    if (same)
+        return newSVhek(SvSHARED_HEK_FROM_PV(SvPVX_const(same)));
     return newSVpvn_flags(pv, len, utf8 ? SVf_UTF8 : 0);
 }
 

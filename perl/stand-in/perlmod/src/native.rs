@@ -96,6 +96,9 @@ unsafe extern "C" {
     fn standin_current() -> *mut c_void;
     pub(crate) fn standin_gimme(perl: Perl) -> u8;
 
+    pub(crate) fn standin_words_begin();
+    pub(crate) fn standin_words_end(perl: Perl);
+
     pub(crate) fn standin_undef(perl: Perl) -> *mut SV;
     pub(crate) fn standin_nothing(perl: Perl) -> *mut SV;
     pub(crate) fn standin_new_iv(perl: Perl, value: i64) -> *mut SV;

@@ -15,6 +15,7 @@ pub fn to_value<T: Serialize>(value: &T) -> Result<Value, Error> {
 }
 
 pub(crate) fn encode<T: ?Sized + Serialize>(perl: Perl, value: &T) -> Result<OwnedSv, Error> {
+    let _words = Words::new(perl);
     value.serialize(Encoder {
         perl,
         depth: Depth::default(),
@@ -26,11 +27,30 @@ pub(crate) fn encode_result<T: ?Sized + Serialize>(
     perl: Perl,
     value: &T,
 ) -> Result<Option<OwnedSv>, Error> {
+    let _words = Words::new(perl);
     let sv = value.serialize(Encoder {
         perl,
         depth: Depth::of_result(),
     })?;
     Ok((!sv.is_nothing()).then_some(sv))
+}
+
+/// The words of the result under construction, see `glue.c`.
+struct Words(Perl);
+
+impl Words {
+    fn new(perl: Perl) -> Self {
+        // SAFETY: only counts.
+        unsafe { ffi::standin_words_begin() };
+        Self(perl)
+    }
+}
+
+impl Drop for Words {
+    fn drop(&mut self) {
+        // SAFETY: gives back what was kept since the matching call in `new`.
+        unsafe { ffi::standin_words_end(self.0) };
+    }
 }
 
 /// Makes one perl value.
