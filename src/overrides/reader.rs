@@ -131,8 +131,8 @@ struct Reader {
 struct Frame {
     section: Section,
     opened: Position,
-    /// What stood in it.
-    seen: BTreeSet<Vec<u8>>,
+    /// What stood in it, of what may stand once only.
+    seen: BTreeSet<&'static str>,
     /// What was set, of an entry.
     values: Values,
 }
@@ -335,7 +335,9 @@ impl Reader {
         let name = line.tokens.first().map_or(&b""[..], Token::text);
         let section = self.section();
         if let Some(inner) = section.inner(name) {
-            self.check_duplicate(line, name, inner.is_repeatable());
+            if !inner.is_repeatable() {
+                self.check_duplicate(line, inner.name());
+            }
             if inner == Section::Multipaths {
                 let message = "section 'multipaths' is managed via aliases";
                 self.refuse(|| {
@@ -348,7 +350,9 @@ impl Reader {
         }
         match Keyword::find(name, section) {
             Some(keyword) if keyword.is_known_to(self.version) => {
-                self.check_duplicate(line, name, keyword.repeatable);
+                if !keyword.repeatable {
+                    self.check_duplicate(line, keyword.name);
+                }
                 self.set(line, keyword);
             }
             Some(keyword) => {
@@ -366,22 +370,16 @@ impl Reader {
         }
     }
 
-    fn check_duplicate(&mut self, line: &Line<'_, '_>, name: &[u8], repeatable: bool) {
-        let Some(frame) = self.frames.last_mut() else {
-            return;
-        };
-        if repeatable {
-            return;
+    /// Complains about what may stand once only.
+    fn check_duplicate(&mut self, line: &Line<'_, '_>, name: &'static str) {
+        let mut frame = self.frames.last_mut();
+        if frame.as_mut().is_some_and(|frame| !frame.seen.insert(name)) {
+            self.warn(|| {
+                let message =
+                    format!("'{name}' stands here for the second time: the later one wins");
+                Note::warning(FindingCode::Duplicate, line.position(0), message)
+            });
         }
-        if !frame.seen.contains(name) {
-            frame.seen.insert(name.to_vec());
-            return;
-        }
-        self.warn(|| {
-            let name = quoted(name);
-            let message = format!("{name} stands here for the second time: the later one wins");
-            Note::warning(FindingCode::Duplicate, line.position(0), message)
-        });
     }
 
     fn unknown(&mut self, line: &Line<'_, '_>, name: &[u8]) {
@@ -518,27 +516,22 @@ impl Reader {
 
     /// Looks at what an entry has as a whole.
     fn check_entry(&mut self, frame: Frame) {
+        let (mut values, at) = (frame.values, frame.opened);
         match frame.section {
             Section::BlacklistDevice | Section::ExceptionsDevice => {
-                let mut values = frame.values;
-                let expressions = ["vendor", "product"];
-                let expressions = expressions
-                    .into_iter()
-                    .filter_map(|name| Some((name, values.remove(name)?)));
-                self.try_later(frame.section, expressions.collect(), frame.opened);
+                let expressions = ["vendor", "product"].into_iter();
+                let expressions = expressions.filter_map(|name| Some((name, values.remove(name)?)));
+                self.try_later(frame.section, expressions.collect(), at);
             }
             Section::Device => {
-                if let Some(note) = harm::of_device(&frame.values, frame.opened) {
+                if let Some(note) = harm::of_device(&values, at) {
                     self.add(note.severity, || note);
                 }
-                let names = ["vendor", "product", "revision"];
-                if !self
-                    .devices
-                    .insert(names.map(|name| frame.values.get(name).cloned()))
-                {
+                let key = ["vendor", "product", "revision"].map(|name| values.remove(name));
+                if !self.devices.insert(key) {
                     let message = "an entry for the same devices stands above: \
                         both are joined, and the later one wins";
-                    self.warn(|| Note::warning(FindingCode::Duplicate, frame.opened, message));
+                    self.warn(|| Note::warning(FindingCode::Duplicate, at, message));
                 }
             }
             _ => {}
