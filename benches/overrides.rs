@@ -1,0 +1,136 @@
+//! How long the check of overrides takes for texts of several shapes, and how that grows with them.
+//!
+//! `make bench` runs it. A text twice as long should take twice as long: a ratio of 2.0.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use pve_multipath::Wwid;
+use pve_multipath::overrides::{MAX_LEN, VERSIONS, check};
+
+/// What the longest text may take, for all versions together.
+const AIM: Duration = Duration::from_millis(10);
+
+/// Texts are made of a beginning, and of a part again and again, in which `#` is a number.
+const SHAPES: [(&str, &str, &str); 23] = [
+    (
+        "devices of a vendor",
+        "devices {\n",
+        "\tdevice {\n\t\tvendor \"ACME\"\n\t\tproduct \"DISK #\"\n\t\tpath_grouping_policy group_by_prio\n\
+        \t\tpath_selector \"service-time 0\"\n\t\tprio alua\n\t\tfailback immediate\n\
+        \t\tno_path_retry 18\n\t}\n",
+    ),
+    (
+        "smallest devices",
+        "devices {\n",
+        "device {\nvendor #\nproduct x\n}\n",
+    ),
+    ("one keyword", "defaults {\n", "no_path_retry 5\n"),
+    ("one bad value", "defaults {\n", "no_path_retry x\n"),
+    (
+        "path selectors",
+        "defaults {\n",
+        "path_selector \"nonsense 1 #\"\n",
+    ),
+    ("sections", "", "defaults {\n}\n"),
+    ("unknown keywords", "defaults {\n", "no_path_retr# 5\n"),
+    ("unknown sections", "", "section# {\n}\n"),
+    ("words", "", "a\n"),
+    ("words in a line", "", "a "),
+    ("letters in a line", "", "a"),
+    ("opening braces", "", "{"),
+    ("opening braces in lines", "", "{\n"),
+    ("closing braces in lines", "", "}\n"),
+    ("quotes", "", "\""),
+    ("quotes in lines", "", "a \"\"\"\"\n"),
+    ("comments", "", "! comment\n"),
+    ("bytes beyond ASCII", "", "a \u{fc}\n"),
+    ("NULs", "", "\0"),
+    (
+        "expressions",
+        "blacklist {\n",
+        "wwid \"(a|b#)*[c-d]+x{1,9}\"\n",
+    ),
+    (
+        "large expressions",
+        "blacklist {\n",
+        "wwid \"(((a{99}){99}){9}|#)\"\n",
+    ),
+    (
+        "expressions of many states",
+        "blacklist {\n",
+        "wwid \"[02468ace].{28}[13579](#x)?$\"\n",
+    ),
+    (
+        "everything and exceptions",
+        "blacklist_exceptions {\nwwid \"^a\"\n}\nblacklist {\n",
+        "wwid \"^.*#?$\"\n",
+    ),
+];
+
+fn text((start, part): (&str, &str), len: usize) -> Vec<u8> {
+    let mut text = start.to_owned();
+    for number in 0.. {
+        let part = part.replace('#', &number.to_string());
+        if text.len() + part.len() > len {
+            break;
+        }
+        text.push_str(&part);
+    }
+    text.into_bytes()
+}
+
+/// The processor time of this program so far, in hundredths of a second: a busy machine does not
+/// matter to it.
+fn ticks() -> u32 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split(' ');
+    let times = fields.skip(12).take(2); // user and system, proc(5)
+    times.filter_map(|time| time.parse::<u32>().ok()).sum()
+}
+
+/// The mean time of so many checks that it can be told.
+fn time(text: &[u8], allow_list: &[Wwid]) -> Duration {
+    let start = ticks();
+    let mut checks = 0;
+    loop {
+        black_box(check(black_box(text), &VERSIONS, allow_list));
+        checks += 1;
+        let passed = ticks().saturating_sub(start);
+        if passed >= 30 {
+            return Duration::from_millis(10) * passed / checks;
+        }
+    }
+}
+
+fn main() {
+    // digits that look random
+    let digits =
+        |number: u128| (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    let wwids = (0..1000).map(|number| format!("3{:032x}", digits(number)));
+    let allow_list: Vec<Wwid> = wwids.filter_map(|wwid| Wwid::new(&wwid).ok()).collect();
+    println!(
+        "checking {} KiB for {} versions, {} LUNs allow-listed (aim: {} ms)",
+        MAX_LEN / 1024,
+        VERSIONS.len(),
+        allow_list.len(),
+        AIM.as_millis()
+    );
+    println!(
+        "{:28} {:>8} {:>15} {:>15}",
+        "", "", "64 to 32 KiB", "128 to 64 KiB"
+    );
+    for (name, start, part) in SHAPES {
+        let [quarter, half, whole] =
+            [4, 2, 1].map(|share| time(&text((start, part), MAX_LEN / share), &allow_list));
+        let ratio =
+            |longer: Duration, shorter: Duration| longer.as_secs_f64() / shorter.as_secs_f64();
+        println!(
+            "{name:28} {:5.1} ms {:>15.1} {:>15.1}{}",
+            whole.as_secs_f64() * 1000.0,
+            ratio(half, quarter),
+            ratio(whole, half),
+            if whole > AIM { "   above the aim" } else { "" }
+        );
+    }
+}
