@@ -69,9 +69,20 @@ does_not_grow('characters for bytes', $CALLS / 10, sub {
     PVE::Multipath::parse_maps_json($characters);
 });
 does_not_grow('a refused reply', $CALLS / 10, sub {
-    my $block = { links => {}, sizes => {}, holders => {} };
-    eval { PVE::RS::Multipath::Maps::parse_reply({ reply => $reply, block => $block }) };
+    eval {
+        PVE::RS::Multipath::Maps::parse_reply({
+            reply => $reply,
+            block => { links => {}, sizes => {}, holders => {} },
+        });
+    };
     PVE::RS::Multipath::Maps::devices($reply);
+});
+does_not_grow('looking at numbers of paths', $CALLS / 10, sub {
+    PVE::RS::Multipath::Paths::observe({
+        maps => $summary_maps,
+        memory => PVE::RS::Multipath::Paths::empty(),
+        now => 1,
+    });
 });
 does_not_grow('a summary', $CALLS / 10, sub {
     PVE::Multipath::summarize_maps_for_broadcast($summary_maps);
