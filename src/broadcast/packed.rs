@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 
 use super::{BadBroadcast, MAX_VALUE_LEN};
+use crate::config::hexadecimal;
 use crate::object::Object;
 use crate::scalar::Scalar;
 
@@ -160,8 +161,7 @@ pub(super) fn continuation_key(number: usize) -> String {
 }
 
 fn digest(data: impl AsRef<[u8]>) -> String {
-    let digest = Sha1::digest(data.as_ref());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha1::digest(data.as_ref()))
 }
 
 #[cfg(test)]
