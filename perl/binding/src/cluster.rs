@@ -48,7 +48,9 @@ pub mod pve_rs_multipath_cluster {
         wwids: Vec<ByteString>,
     ) -> Result<bool, Error> {
         let expectations = storage_expectations(ids, nodelist);
-        let wwids = wwids.iter().filter_map(|wwid| Wwid::new(wwid.as_str()).ok());
+        let wwids = wwids
+            .iter()
+            .filter_map(|wwid| Wwid::new(wwid.as_str()).ok());
         let wwids: Vec<Wwid> = wwids.collect();
         Ok(expectations.expect_any(&NodeName::new(node)?, &wwids))
     }
