@@ -1,7 +1,7 @@
 //! Sections and keywords, as multipathd takes them (libmpathutil/parser.c, `process_stream`).
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::blacklist::{self, FilterEntry};
 use super::effective::{Effective, Values};
@@ -98,7 +98,7 @@ pub(super) fn read(files: &[&Lines<'_>], version: ToolsVersion, purpose: Purpose
         frames: Vec::new(),
         brace_is_due: None,
         polling: Polling::default(),
-        devices: BTreeSet::new(),
+        devices: HashSet::new(),
         errors: 0,
         warnings: 0,
         similar: 0,
@@ -120,7 +120,7 @@ struct Reader {
     brace_is_due: Option<Section>,
     polling: Polling,
     /// Vendor, product and revision of the entries of `devices` so far.
-    devices: BTreeSet<[Option<String>; 3]>,
+    devices: HashSet<[Option<String>; 3]>,
     /// How many there were so far.
     errors: usize,
     warnings: usize,
