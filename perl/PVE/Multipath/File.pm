@@ -37,12 +37,16 @@ sub names($path) {
     return [sort grep { $_ ne '.' && $_ ne '..' } readdir($dh)];
 }
 
+# What others have written to a file, or a directory's entries, gets to the disk.
+sub sync($path) {
+    open(my $fh, '<', $path) or die "cannot open '$path' - $!\n";
+    $fh->sync() or die "cannot sync '$path' - $!\n";
+    return;
+}
+
 # A rename or removal lasts only once the directory is on the disk.
 my sub sync_directory($path) {
-    my $dir = $path =~ s!/[^/]*\z!!r;
-    open(my $fh, '<', $dir) or die "cannot open directory '$dir' - $!\n";
-    $fh->sync() or die "cannot sync directory '$dir' - $!\n";
-    return;
+    return PVE::Multipath::File::sync($path =~ s!/[^/]*\z!!r);
 }
 
 my sub write_new($path, $bytes, $like) {

@@ -196,6 +196,9 @@ my sub apply_wwids($plan, $present, $node, $errors, %options) {
     my %noted;
     my $note = sub(%changes) {
         %noted = (%noted, %changes);
+        # multipath leaves that to the kernel, so a power failure may undo what the record tells of. With
+        # the record, the file's new size would get to the disk, and zeros instead of its last entries.
+        PVE::Multipath::File::sync($node->{'wwids-file'}) if -e $node->{'wwids-file'};
         return if $plan->{'record-unreadable'} || !%noted;
         my $text = PVE::RS::Multipath::Plan::record($record, \%noted);
         if (!defined($text)) {
