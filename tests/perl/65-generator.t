@@ -14,7 +14,9 @@ BEGIN {
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use POSIX ();
 use Test::More;
+use Time::HiRes ();
 
 use MultipathNode;
 use MultipathTest qw(slurp spew stub warnings_of);
@@ -265,6 +267,27 @@ for (
     is_deeply($inner, { changed => 0, error => '', warnings => [] }, 'leaves no room for another');
     is_deeply($node->wwids(), [qw(3600a 3600b)], 'which does no harm');
     is((grep { m/-a/ } $node->calls()->@*), 2, 'and nothing twice');
+}
+
+# --- killed while multipath is at work ---
+{
+    my $node = node();
+    my $multipath = $node->text('multipath');
+    $node->set('multipath', $multipath =~ s/^case/echo >\$dir\/waits; while [ ! -e \$dir\/go ]; do sleep 0.1; done\ncase/mr);
+    my $pid = fork() // die "cannot fork - $!\n";
+    if ($pid == 0) {
+        regenerate("wwid: 3600a\n");
+        POSIX::_exit(0);
+    }
+    Time::HiRes::sleep(0.02) while !-e $node->path('waits');
+    kill('KILL', $pid);
+    waitpid($pid, 0);
+
+    my $res = regenerate('', '', timeout => 0.1);
+    like($res->{error}, qr/somebody else has it/, 'multipath goes on after the pass was killed: the next one waits');
+    $node->set('go', '');
+    changed('', '', 'until it has ended');
+    is_deeply($node->wwids(), [], 'what it has added is known as ours, and removed');
 }
 
 # --- no time ---

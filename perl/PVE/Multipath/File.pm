@@ -6,7 +6,7 @@ package PVE::Multipath::File;
 use v5.36;
 
 use Errno qw(EINTR ENOENT EWOULDBLOCK);
-use Fcntl qw(LOCK_EX LOCK_NB O_CREAT O_EXCL O_NOFOLLOW O_RDWR O_WRONLY);
+use Fcntl qw(F_SETFD LOCK_EX LOCK_NB O_CREAT O_EXCL O_NOFOLLOW O_RDWR O_WRONLY);
 use IO::Handle ();
 use Time::HiRes qw(CLOCK_MONOTONIC);
 
@@ -117,7 +117,8 @@ sub make_directory($path) {
 }
 
 # Calls the code while nobody else does so with the same lock file, which is gone afterwards. Waits
-# for others so many seconds; with 0, it leaves the matter to them.
+# for others so many seconds; with 0, it leaves the matter to them. Programs that the code runs have the
+# lock as well: one that is still at work after a kill keeps it until it has ended.
 sub locked($path, $code, $timeout = $LOCK_TIMEOUT) {
     my $now = sub() { Time::HiRes::clock_gettime(CLOCK_MONOTONIC) };
     my $deadline = $now->() + $timeout;
@@ -130,8 +131,9 @@ sub locked($path, $code, $timeout = $LOCK_TIMEOUT) {
             # whoever had it may have removed the file since it was opened
             my @ours = stat($fh);
             my @present = lstat($path);
-            last if @present && "@ours[0, 1]" eq "@present[0, 1]";
-            next;
+            next if !@present || "@ours[0, 1]" ne "@present[0, 1]";
+            fcntl($fh, F_SETFD, 0) or die "cannot lock '$path' - $!\n";
+            last;
         }
         die "cannot lock '$path' - $!\n" if $! != EWOULDBLOCK && $! != EINTR;
         return if !$timeout;
