@@ -186,12 +186,9 @@ is(apply()->{code}, 3, 'multipath.cfg cannot be read');
 is_deeply($managed->(), $same, '... it is not taken for an empty one: nothing changes');
 rmdir('/etc/pve/multipath.cfg');
 
-rename('/etc/pve', '/etc/pve.away');
-mkdir('/etc/pve');
+must('umount', '/etc/pve');
 is(apply()->{code}, 3, 'the cluster file system is not mounted');
 is_deeply($managed->(), $same, '... nothing changes');
-rmdir('/etc/pve');
-rename('/etc/pve.away', '/etc/pve');
 
 # --- a LUN goes while it is in use ---
 

@@ -11,7 +11,7 @@ use Time::HiRes qw(CLOCK_MONOTONIC);
 
 our @EXPORT_OK = qw(
     $san_a $san_b $san_c $san_d $san_e
-    run must slurp spew eventually
+    run must slurp spew eventually boots lose_power
     paths_of set_path remove_path rescan
     kernel_maps kernel_paths daemon_maps our_maps wwids
     files_below install_package configure apply
@@ -22,6 +22,8 @@ our ($san_a, $san_b, $san_c, $san_d, $san_e) = map { "35000c50000000${_}01" } qw
 
 # The slowest thing to wait for: a path's checker, which looks every 20 seconds while all is well.
 my $patience = 60;
+
+my $boots_file = '/var/local/boots';
 
 sub slurp($path) {
     open(my $fh, '<:raw', $path) or die "cannot read '$path' - $!\n";
@@ -85,6 +87,30 @@ sub eventually($code, $expected, $what) {
         Time::HiRes::sleep(0.5);
     }
     return is_deeply($got, $expected, $what);
+}
+
+# How often the machine has booted before.
+sub boots() {
+    return -e $boots_file ? (split(/ /, slurp($boots_file)))[0] : 0;
+}
+
+# The machine loses its power, and with it whatever is not yet on its disk. Then it boots, and runs the
+# same test again.
+sub lose_power() {
+    my $boots = boots() + 1;
+    my $tests = Test::More->builder()->current_test();
+    spew($boots_file, "$boots $tests");
+    must('sync', $boots_file);
+    trace('power loss');
+    spew('/proc/sysrq-trigger', 'b');
+    sleep(60);
+    die "the machine does not reboot\n";
+}
+
+# The tests are counted on.
+if (-e $boots_file) {
+    my (undef, $tests) = split(/ /, slurp($boots_file));
+    Test::More->builder()->current_test($tests);
 }
 
 # --- paths ---
@@ -179,9 +205,13 @@ sub install_package() {
 
 # --- the cluster's configuration ---
 
-# What the cluster file system has: texts, or undef if there is no such file.
+# What the cluster file system has: texts, or undef if there is no such file. As the real one, it is not
+# mounted when the machine boots.
 sub configure($config, $overrides = undef) {
-    mkdir('/etc/pve');
+    if (!-e '/etc/pve/.version') {
+        mkdir('/etc/pve');
+        must('mount', '-t', 'tmpfs', 'pve', '/etc/pve');
+    }
     for (['.version', "{}\n"], ['multipath.cfg', $config], ['multipath-overrides.conf', $overrides]) {
         my ($name, $text) = @$_;
         unlink("/etc/pve/$name");
