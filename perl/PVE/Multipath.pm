@@ -346,10 +346,24 @@ my sub complain($text) {
     return;
 }
 
-# Writes these values of the key-value store in their order.
+# Writes a value of the key-value store, undef to clear it. Where pmxcfs does not take it, PVE::Cluster
+# only warns, each time anew: that becomes a complaint about what could not be published. Gives 1 if it
+# was taken, else 0.
+my sub publish($what, $key, $text) {
+    my $failure;
+    {
+        local $SIG{__WARN__} = sub($warning) { $failure = $warning };
+        PVE::Cluster::broadcast_node_kv($key, $text);
+    }
+    return 1 if !defined($failure);
+    complain("cannot publish $what: $failure");
+    return 0;
+}
+
+# Writes these values of the key-value store in their order. The one that tells of the others comes last.
 my sub write_health($values, $now) {
     for my $value (@$values) {
-        PVE::Cluster::broadcast_node_kv($value->{key}, $value->{text});
+        publish('the health of multipath maps', $value->{key}, $value->{text}) or return;
         $last_sent = { text => $value->{text}, time => $now } if $value->{key} eq $KV_KEY;
     }
     return;
@@ -401,7 +415,7 @@ sub broadcast_apply_status($error = undef) {
     require PVE::Cluster;
 
     my $text = PVE::RS::Multipath::Broadcast::apply_status(characters($error), time());
-    PVE::Cluster::broadcast_node_kv($KV_APPLY_KEY, $text);
+    publish('whether the multipath configuration was applied', $KV_APPLY_KEY, $text);
 
     return;
 }

@@ -25,6 +25,7 @@ use PVE::Multipath;
 MultipathTest::Cluster::install();
 
 my $out = stub();
+local $PVE::Multipath::Node::PATHS_FILE = stub();
 local $PVE::Multipath::Node::SYSFS = "$replay/three-nodes/nodes/pve1/sys";
 local $PVE::Multipath::Node::MULTIPATH = stub();
 local $PVE::Multipath::Node::MULTIPATHD = stub();
@@ -116,6 +117,26 @@ is($@, "no quorum\n", 'an error of the key-value store gets through');
 $MultipathTest::Cluster::fail = undef;
 ($sent) = broadcast();
 is(scalar(@$sent), 1, 'and the text is sent the next time');
+
+{
+    local $MultipathTest::Cluster::warn = "ipcc_send_rec[4] failed: Connection refused\n";
+    $now += 60;
+    ($sent, $warnings) = broadcast();
+    is_deeply(
+        $warnings,
+        ["cannot publish the health of multipath maps: $MultipathTest::Cluster::warn"],
+        'pmxcfs does not run: a warning',
+    );
+    $now += 10;
+    nothing_sent('which is not repeated each 10 s');
+    my (undef, @apply) = warnings_of(sub {
+        PVE::Multipath::broadcast_apply_status('no') for 1 .. 2;
+    });
+    is(scalar(@apply), 1, 'the apply status: a warning, once');
+    like($apply[0], qr/^cannot publish whether the .* was applied: ipcc_send_rec/, 'that says why');
+}
+($sent) = broadcast();
+is(scalar(@$sent), 1, 'once it runs again, the text is sent at once');
 
 # --- no maps ---
 

@@ -84,6 +84,8 @@ package MultipathTest::Cluster;
 
 our @sent;
 our $fail;
+# As the real one does it where pmxcfs does not run.
+our $warn;
 
 sub install() {
     no strict 'refs';
@@ -91,6 +93,7 @@ sub install() {
     $INC{'PVE/Cluster.pm'} = __FILE__;
     *{'PVE::Cluster::broadcast_node_kv'} = sub($key, $value) {
         die $fail if defined($fail);
+        return warn $warn if defined($warn);
         push @sent, [$key, $value];
     };
     *{'PVE::Cluster::get_nodelist'} = sub() { return ['pve1', 'pve2'] };
