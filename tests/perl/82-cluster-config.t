@@ -103,6 +103,11 @@ for my $observed (0, 1) {
         failure(\&PVE::Multipath::ClusterConfig::read_overrides), qr/not mounted|Connection refused/,
         "$what: for the overrides as well",
     );
+    next if $observed;
+    # else pmxcfs could not be mounted any more
+    my $write = sub { PVE::Multipath::ClusterConfig::write_config($cfg) };
+    like(failure($write), qr/not mounted/, "$what: nothing is written below the mount point");
+    is_deeply([glob("$PVE::Cluster::dir/*")], [], "$what: which stays empty");
 }
 
 done_testing();

@@ -53,6 +53,10 @@ my sub parse_overrides($filename, $raw) {
     return PVE::Multipath::Config::parse_overrides($filename, $raw);
 }
 
+my sub format_config($filename, $cfg) {
+    return PVE::Multipath::Config->write_config($filename, $cfg);
+}
+
 my sub format_overrides($filename, $text) {
     return PVE::Multipath::Config::write_overrides($filename, $text);
 }
@@ -60,16 +64,19 @@ my sub format_overrides($filename, $text) {
 # Whether PVE::Cluster knows the files; it dies over others.
 my $observed = eval {
     PVE::Cluster::cfs_register_file(
-        $CONFIG,
-        sub { PVE::Multipath::Config->parse_config(@_) },
-        sub { PVE::Multipath::Config->write_config(@_) },
+        $CONFIG, sub { PVE::Multipath::Config->parse_config(@_) }, \&format_config,
     );
     PVE::Cluster::cfs_register_file($OVERRIDES, \&parse_overrides, \&format_overrides);
     1;
 };
 
-my sub write_file($name, $bytes) {
-    PVE::Tools::file_set_contents("$PVE::Multipath::Source::PMXCFS/$name", $bytes);
+# $format makes a file's bytes of the data, as it was registered.
+my sub write_file($name, $data, $format) {
+    return PVE::Cluster::cfs_write_file($name, $data) if $observed;
+    # a file below the mount point would keep pmxcfs from being mounted again
+    PVE::Multipath::Source::assert_mounted();
+    my $path = "$PVE::Multipath::Source::PMXCFS/$name";
+    PVE::Tools::file_set_contents($path, $format->($name, $data));
     return;
 }
 
@@ -90,8 +97,7 @@ sub read_config() {
 }
 
 sub write_config($cfg) {
-    return PVE::Cluster::cfs_write_file($CONFIG, $cfg) if $observed;
-    return write_file($CONFIG, PVE::Multipath::Config->write_config($CONFIG, $cfg));
+    return write_file($CONFIG, $cfg, \&format_config);
 }
 
 sub lock_config($code, $errmsg = undef) {
@@ -105,11 +111,7 @@ sub read_overrides() {
 
 sub write_overrides($text) {
     my $warnings = PVE::Multipath::Config::check_overrides($text);
-    if ($observed) {
-        PVE::Cluster::cfs_write_file($OVERRIDES, $text);
-    } else {
-        write_file($OVERRIDES, format_overrides($OVERRIDES, $text));
-    }
+    write_file($OVERRIDES, $text, \&format_overrides);
     return $warnings;
 }
 

@@ -41,6 +41,10 @@ understood in it.
 the bytes of F<multipath.cfg>, F<multipath-overrides.conf> and F<storage.cfg>, none if there is no
 file
 
+=item assert_mounted()
+
+no method: dies if pmxcfs is not there
+
 =item change_config($code)
 
 reads F<multipath.cfg>, calls the code with it, which gives the changed one or dies, and writes
@@ -169,13 +173,17 @@ sub storage_ids($self) {
     return PVE::Storage::config()->{ids};
 }
 
+sub assert_mounted() {
+    die "'$PMXCFS' is not mounted - is pve-cluster running?\n" if !-e "$PMXCFS/.version";
+    return;
+}
+
 # Without the cluster file system everything below it looks absent; that is not empty. It may go away
 # at any time, so it has to be there after the reading.
 my sub cluster_file($self, $name) {
     my $dir = $self->{replay} // $PMXCFS;
     my $raw = PVE::Multipath::File::read("$dir/$name");
-    die "'$PMXCFS' is not mounted - is pve-cluster running?\n"
-        if !defined($raw) && !$self->is_replay() && !-e "$PMXCFS/.version";
+    assert_mounted() if !defined($raw) && !$self->is_replay();
     return $raw // '';
 }
 
