@@ -181,6 +181,10 @@ like($errors->{text}, qr/\Amultipath overrides: line 1: .*managed via aliases/, 
 my $findings = call('POST', 'check-overrides', text => "defaults {\n\tpolling_interval 0\n");
 is_deeply([sort map { $_->{severity} } @$findings], [('error') x 2], 'all findings');
 is_deeply([map { $_->{line} } @$findings], [1, 2], 'with their places');
+for my $version ("0.11.1\n", '99999999999.1') {
+    $errors = refused('POST', 'check-overrides', text => '', version => $version);
+    like($errors->{version}, qr/is no version of multipath-tools/, 'what gets past the pattern');
+}
 is(slurp("$dir/multipath-overrides.conf"), "defaults {\n\tbogus 1\n}\n", 'nothing is stored');
 
 # --- status and maps ---

@@ -359,11 +359,17 @@ __PACKAGE__->register_method({
     code => sub($param) {
         my $cfg = PVE::Multipath::ClusterConfig::read_config();
         my $wwids = PVE::Multipath::Config::wwid_list($cfg);
-        return finding_characters(
+        my $findings = eval {
             PVE::Multipath::Config::overrides_findings(
                 text_bytes($param->{text}), $param->{version}, $wwids,
-            ),
-        );
+            );
+        };
+        if (my $err = $@) {
+            # the pattern lets a line feed and huge numbers through
+            raise_param_exc({ version => $err =~ s/\n\z//r }) if $err =~ m/ is no version of /;
+            die $err;
+        }
+        return finding_characters($findings);
     },
 });
 
