@@ -52,6 +52,19 @@ is_deeply(
 is(eval { $daemon->shutdown(); 1 }, undef, 'it can be stopped');
 is($@, "ended with 0\n", 'and is content with that');
 
+# --- what it prints ---
+
+# PVE::CLIHandler also hands over the schema and the options
+my $print = $PVE::Service::pvemultipathd::cmddef->{status}->[4];
+my $printed = '';
+{
+    open(my $fh, '>', \$printed);
+    my $stdout = select($fh);
+    eval { $print->('running', { type => 'string' }, {}) };
+    select($stdout);
+}
+is($printed, "running\n", 'its status');
+
 # --- where pvestatd does it ---
 
 my $unit = slurp("$root/debian/libpve-multipath-perl.pvemultipathd.service");

@@ -68,7 +68,7 @@ our $cmddef = {
     start => [__PACKAGE__, 'start', []],
     restart => [__PACKAGE__, 'restart', []],
     stop => [__PACKAGE__, 'stop', []],
-    status => [__PACKAGE__, 'status', [], undef, sub($status) { print "$status\n" }],
+    status => [__PACKAGE__, 'status', [], undef, sub($status, @) { print "$status\n" }],
 };
 
 1;
