@@ -20,13 +20,26 @@ my $daemon = __PACKAGE__->new('pvemultipathd', [$0, @ARGV], restart_on_error => 
 
 my $restart_request;
 
+# Why each of these failed the last time.
+my $failures = {};
+
+# What fails again and again for the same reason is logged once.
 my sub attempt($what, $code) {
-    eval { $code->(); 1 } or syslog('err', '%s', "$what: $@");
+    my $failure = eval { $code->(); 1 } ? '' : $@;
+    syslog('err', '%s', "$what: $failure")
+        if length($failure) && $failure ne ($failures->{$what} // '');
+    $failures->{$what} = $failure;
+    return;
+}
+
+# Without a failure being asked for, it warns each time.
+my sub read_cluster_state() {
+    attempt('reading the cluster state', sub() { PVE::Cluster::cfs_update(1) });
     return;
 }
 
 sub init($self) {
-    attempt('reading the cluster state', \&PVE::Cluster::cfs_update);
+    read_cluster_state();
     return;
 }
 
@@ -45,7 +58,7 @@ sub run($self) {
     while (1) {
         my $next = time() + $INTERVAL;
 
-        attempt('reading the cluster state', \&PVE::Cluster::cfs_update);
+        read_cluster_state();
         PVE::Multipath::Generator::sync();
         attempt('publishing the health of multipath maps', \&PVE::Multipath::broadcast_health);
 
