@@ -12,7 +12,7 @@ use lib "$FindBin::Bin/lib";
 use JSON::PP ();
 use Test::More;
 
-use MultipathTest qw($replay from_json slurp warnings_of);
+use MultipathTest qw($replay from_json slurp warnings_of copy_tree spew);
 use PVE::Multipath;
 
 # A row as [cluster-state, { node => 'state active/total' }].
@@ -299,7 +299,10 @@ my $live = PVE::Multipath::Source->live();
     local $PVE::Multipath::Source::PMXCFS = "$replay/no-such-folder";
     eval { $live->config() };
     like($@, qr/is not mounted/, 'no cluster file system: an error, no empty configuration');
-    $PVE::Multipath::Source::PMXCFS = "$replay/three-nodes";
+    $PVE::Multipath::Source::PMXCFS = copy_tree('three-nodes');
+    eval { $live->config() };
+    like($@, qr/is not mounted/, 'a file below the mount point is not its either');
+    spew("$PVE::Multipath::Source::PMXCFS/.version", '{}');
     is($live->config()->{ids}->{'35000c50000000b01'}->{alias}, 'san-b', 'a configuration');
 }
 

@@ -341,6 +341,10 @@ my sub sync() {
     is_deeply([sync()], [[['multipath-apply', $error]], []], 'and again before it is stale');
     $now -= 3600;
     is(scalar((sync())[0]->@*), 1, 'a clock that was set back does not silence it');
+    $node->set('pve/multipath.cfg', '');
+    is_deeply([sync()], [[], []], 'what lies below the mount point is not the cluster\'s');
+    is_deeply($node->state(), $state, 'so it changes nothing either');
+    unlink($node->path('pve/multipath.cfg'));
 
     $node->set('pve/.version', '');
     is_deeply([sync()], [[['multipath-apply', undef]], []], 'mounted, and empty');

@@ -178,12 +178,13 @@ sub assert_mounted() {
     return;
 }
 
-# Without the cluster file system everything below it looks absent; that is not empty. It may go away
-# at any time, so it has to be there after the reading.
+# Without the cluster file system everything below it looks absent, which is not empty, or is what
+# somebody has put below the mount point. It may go away at any time, so it has to be there after the
+# reading.
 my sub cluster_file($self, $name) {
     my $dir = $self->{replay} // $PMXCFS;
     my $raw = PVE::Multipath::File::read("$dir/$name");
-    assert_mounted() if !defined($raw) && !$self->is_replay();
+    assert_mounted() if !$self->is_replay();
     return $raw // '';
 }
 
