@@ -329,7 +329,8 @@ sub summarize_maps_for_broadcast($maps) {
     return PVE::RS::Multipath::Broadcast::summarize($maps // []);
 }
 
-# What this process sent last, and when. After clearing the key there is a time but no text.
+# What this process sent last, when, and to which pmxcfs. After clearing the key there is a time but no
+# text.
 my $last_sent = {};
 
 # A node that fails to ask its daemon does so every 10 seconds.
@@ -361,10 +362,10 @@ my sub publish($what, $key, $text) {
 }
 
 # Writes these values of the key-value store in their order. The one that tells of the others comes last.
-my sub write_health($values, $now) {
+my sub write_health($values, %sent) {
     for my $value (@$values) {
         publish('the health of multipath maps', $value->{key}, $value->{text}) or return;
-        $last_sent = { text => $value->{text}, time => $now } if $value->{key} eq $KV_KEY;
+        $last_sent = { text => $value->{text}, %sent } if $value->{key} eq $KV_KEY;
     }
     return;
 }
@@ -393,19 +394,23 @@ sub broadcast_health() {
         return;
     }
 
+    # pmxcfs has the values in its memory: a new one does not know what the old one was sent
+    my $store = PVE::Multipath::Source::pmxcfs_start() // 0;
+    my $known = ($last_sent->{store} // 0) == $store ? $last_sent : {};
+
     my $values = eval {
         PVE::RS::Multipath::Broadcast::health({
             maps => $maps,
             now => $now,
-            'last-text' => $last_sent->{text},
-            'last-time' => $last_sent->{time},
+            'last-text' => $known->{text},
+            'last-time' => $known->{time},
         });
     };
     if (my $err = $@) {
         complain("cannot publish the health of multipath maps: $err");
         return;
     }
-    write_health($values, $now);
+    write_health($values, time => $now, store => $store);
 
     return;
 }

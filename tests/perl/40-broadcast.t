@@ -17,6 +17,7 @@ BEGIN {
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use File::Temp qw(tempdir);
 use Test::More;
 
 use MultipathTest qw($replay slurp spew from_json stub warnings_of);
@@ -137,6 +138,22 @@ is(scalar(@$sent), 1, 'and the text is sent the next time');
 }
 ($sent) = broadcast();
 is(scalar(@$sent), 1, 'once it runs again, the text is sent at once');
+
+# --- pmxcfs is started anew ---
+
+{
+    my $pmxcfs = tempdir(CLEANUP => 1);
+    local $PVE::Multipath::Source::PMXCFS = $pmxcfs;
+    # as the real one has it, shortened
+    spew("$pmxcfs/.version", qq({\n"starttime": 1795284101,\n"clinfo": 4,\n"vmlist": 1\n}\n));
+    broadcast();
+    $now += 10;
+    nothing_sent('the same pmxcfs');
+    spew("$pmxcfs/.version", qq({\n"starttime": 1795284111,\n"clinfo": 1,\n"vmlist": 1\n}\n));
+    ($sent) = broadcast();
+    is(scalar(@$sent), 1, 'a new one has lost what it was sent, so it is sent again');
+    nothing_sent('once');
+}
 
 # --- no maps ---
 

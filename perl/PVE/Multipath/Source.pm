@@ -45,6 +45,10 @@ file
 
 no method: dies if pmxcfs is not there
 
+=item pmxcfs_start()
+
+no method: when pmxcfs was started, in seconds since the epoch; undef if it does not run
+
 =item change_config($code)
 
 reads F<multipath.cfg>, calls the code with it, which gives the changed one or dies, and writes
@@ -176,6 +180,11 @@ sub storage_ids($self) {
 sub assert_mounted() {
     die "'$PMXCFS' is not mounted - is pve-cluster running?\n" if !-e "$PMXCFS/.version";
     return;
+}
+
+sub pmxcfs_start() {
+    my $version = eval { PVE::Multipath::File::read("$PMXCFS/.version") };
+    return ($version // '') =~ m/"starttime"\s*:\s*(\d+)/ ? $1 : undef;
 }
 
 # Without the cluster file system everything below it looks absent, which is not empty, or is what
