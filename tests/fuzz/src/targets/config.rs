@@ -122,7 +122,7 @@ fn check_use(config: &Config<'_>) {
         let aliases = aliases.unwrap_or_default();
         let rendered = render::defaults(&defaults, Some(version)).expect("defaults too");
         let found = overrides::effective(&[aliases.as_bytes(), rendered.as_bytes()], version);
-        let drift = overrides::drift(&defaults, &luns, &found, version);
+        let drift = overrides::drift(&defaults, &luns, b"", &found, version);
         assert!(drift.is_empty(), "{version}: {drift:?}");
         let findings = overrides::check(rendered.as_bytes(), &[version], &[]);
         let mut findings = findings.iter();
