@@ -328,6 +328,17 @@ my sub sync() {
     );
     is_deeply([sync()], [[], []], 'once');
 
+    # nobody says what is in force
+    unlink(my $drop_in = $node->path('etc/multipath/conf.d/pve-defaults.conf'));
+    is_deeply([sync()], [[], []], 'a change');
+    unlink($drop_in, $node->path('effective'));
+    ($sent, $warnings) = sync();
+    is_deeply($sent, [], 'multipathd does not tell what is in force: no failure to apply');
+    is(scalar(@$warnings), 1, 'a warning');
+    like($warnings->[0], qr/^cannot tell whether .* is in force: 'multipathd show config local' failed/,
+        'that says so');
+    ok(-e $drop_in, 'and the next change is made');
+
     # unreadable
     my $state = $node->state();
     unlink(map { $node->path("pve/$_") } qw(.version multipath.cfg multipath-overrides.conf));

@@ -371,7 +371,10 @@ my sub pass() {
         PVE::Multipath::assert_supported() if should_carry_luns($config);
         return;
     }
-    warn "another file of multipathd's configuration wins: $_\n" for prove($config, $overrides);
+    # a daemon that does not answer now is no reason to apply nothing
+    my @lost = eval { prove($config, $overrides) };
+    warn "cannot tell whether the multipath configuration is in force: $@" if $@;
+    warn "another file of multipathd's configuration wins: $_\n" for @lost;
     my %options = (timeout => 0, limit => $TIME_LIMIT);
     $unproven = "$config\0$overrides" if regenerate($config, $overrides, %options);
     return;
