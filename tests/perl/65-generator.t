@@ -139,8 +139,11 @@ my sub unchanged($config, $overrides, $what) {
     $node->set('no-dm', '');
     my $res = regenerate("defaults: defaults\n");
     is_deeply($node->wwids(), [qw(3600a 3600b)], 'nobody knows the use: it stays');
-    like($res->{error}, qr/\Anobody knows which maps are in use: 'dmsetup info' failed: no device-mapper/,
-        'and it is an error');
+    like(
+        $res->{error},
+        qr/\Anobody knows which maps are in use: 'dmsetup info' failed: no device-mapper; in the kernel\n/,
+        'and it is an error, in one line',
+    );
     unlink($node->path('no-dm'), $node->path('open'));
 
     changed("defaults: defaults\n", '', 'no longer in use');

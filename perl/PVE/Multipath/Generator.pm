@@ -54,6 +54,7 @@ use PVE::Multipath::Config;
 use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::Multipath::Source;
+use PVE::Multipath::Text;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Plan;
 
@@ -97,10 +98,17 @@ my sub present($node) {
     };
 }
 
+# Reasons are told one a line, so each is one.
+my sub assert_success($command, $reply) {
+    return if ($reply->{'exit-code'} // -1) == 0;
+    my $why = PVE::Multipath::Text::one_line($reply->{stderr});
+    die "'$command' failed: " . (length($why) ? $why : 'no answer') . "\n";
+}
+
 # A map that is not there is not in use. The others are only looked at if need be: they take a process.
 my sub used_wwids($node) {
     my $reply = $node->open_counts();
-    die "'dmsetup info' failed: $reply->{stderr}\n" if ($reply->{'exit-code'} // -1) != 0;
+    assert_success('dmsetup info', $reply);
     return PVE::RS::Multipath::Plan::in_use($reply->{stdout});
 }
 
@@ -298,8 +306,7 @@ sub regenerate($cfg, $overrides, %options) {
 # The configured values that somebody else's file keeps from being in force, by what multipathd says.
 sub drift($cfg, $overrides, $node = PVE::Multipath::Node->live()) {
     my $reply = $node->query([qw(show config local)]);
-    die "'multipathd show config local' failed: $reply->{stderr}\n"
-        if ($reply->{'exit-code'} // -1) != 0;
+    assert_success('multipathd show config local', $reply);
     my $version = $node->tools_version();
     return PVE::Multipath::Config::drift($cfg, $reply->{stdout}, $version, $overrides // '');
 }

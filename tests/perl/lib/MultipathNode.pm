@@ -49,7 +49,7 @@ my $dmsetup = <<'SH';
 #!/bin/sh
 dir=$(dirname "$0")
 echo dmsetup >>$dir/calls
-[ -e $dir/no-dm ] && { echo "no device-mapper" >&2; exit 1; }
+[ -e $dir/no-dm ] && { printf 'no device-mapper\nin the kernel\n' >&2; exit 1; }
 [ -e $dir/open ] && sed 's/.*/1:mpath-&/' $dir/open
 echo 0:mpath-3600unused
 SH
