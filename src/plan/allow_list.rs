@@ -39,6 +39,8 @@ pub enum Reason {
     NoLongerListed,
     /// Somebody else has removed it.
     Gone,
+    /// It stands there more than once, so somebody else wants it as well.
+    AddedByOthers,
     /// The node uses its map.
     InUse,
     /// Nobody knows whether the node uses its map.
@@ -64,8 +66,13 @@ pub struct Step {
     pub reason: Reason,
 }
 
-/// What the node's file holds, by WWID: whether multipath can remove it.
-type Entries<'a> = BTreeMap<&'a [u8], bool>;
+/// The lines of the node's file that have a WWID.
+#[derive(Clone, Copy, Default)]
+struct Lines {
+    count: usize,
+    /// Whether multipath can remove one of them.
+    has_plain: bool,
+}
 
 /// The steps, by WWID. What is in line already is not among them, nor is what is not ours.
 pub(super) fn steps(
@@ -83,10 +90,12 @@ pub(super) fn steps(
             return Vec::new();
         }
     };
-    let mut present = Entries::new();
+    let mut present: BTreeMap<&[u8], Lines> = BTreeMap::new();
     for entry in entries(text) {
+        let lines = present.entry(entry.wwid).or_default();
+        lines.count += 1;
         // 'multipath -w' takes the first plain one
-        *present.entry(entry.wwid).or_default() |= entry.is_plain;
+        lines.has_plain |= entry.is_plain;
     }
     let recorded = record.map(|record| &record.wwids);
     let progress = |wwid: &Wwid| recorded.and_then(|wwids| wwids.get(wwid)).copied();
@@ -108,7 +117,7 @@ pub(super) fn steps(
             (true, None, _) => Some((Action::Add, Reason::Missing)),
             (true, Some(_), Some(Progress::Adding)) => Some((Action::Confirm, Reason::Interrupted)),
             (false, None, Some(_)) => Some((Action::Drop, Reason::Gone)),
-            (false, Some(is_plain), Some(_)) => Some(removal(wwid, is_plain, config, node)),
+            (false, Some(lines), Some(_)) => Some(removal(wwid, lines, config, node)),
             (_, _, None) | (true, Some(_), Some(Progress::Added)) => None,
         };
         steps.extend(step.map(|(action, reason)| Step {
@@ -128,16 +137,19 @@ pub(super) fn steps(
 }
 
 /// What to do about an entry of ours that nobody wants any more.
-fn removal(wwid: &Wwid, is_plain: bool, config: &Config<'_>, node: &Node<'_>) -> (Action, Reason) {
+fn removal(wwid: &Wwid, lines: Lines, config: &Config<'_>, node: &Node<'_>) -> (Action, Reason) {
     let kept = &config.kept;
-    let blocks = kept.blocks.iter().flat_map(|block| &block.lines);
-    let lines = kept.lines.values().flatten().map(|line| &line.text);
-    let is_named = blocks
-        .chain(lines)
+    let outside = kept.blocks.iter().flat_map(|block| &block.lines);
+    let inside = kept.lines.values().flatten().map(|line| &line.text);
+    let is_named = outside
+        .chain(inside)
         .any(|line| line.as_str().contains(wwid.as_str()));
     match &node.used {
         _ if is_named => (Action::Keep, Reason::NotUnderstood),
-        _ if !is_plain => (Action::Keep, Reason::LineNotPlain),
+        // Removing one of them would change nothing. And after a kill nobody could tell whether what is
+        // left is ours.
+        _ if lines.count > 1 => (Action::Drop, Reason::AddedByOthers),
+        _ if !lines.has_plain => (Action::Keep, Reason::LineNotPlain),
         None => (Action::Keep, Reason::UseUnknown),
         Some(used) if used.contains(wwid) => (Action::Keep, Reason::InUse),
         Some(_) => (Action::Remove, Reason::NoLongerListed),

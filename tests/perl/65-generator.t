@@ -239,8 +239,9 @@ for (
     $node->set('etc/multipath/wwids', "/3600a/ edited\n");
     unchanged('defaults: defaults', '', 'then edited: what multipath cannot remove') for 1 .. 2;
     $node->set('etc/multipath/wwids', "/3600a/\n/3600a/\n");
-    changed('defaults: defaults', '', 'then doubled: ours is removed');
-    is($node->text('etc/multipath/wwids'), "#3600a/\n/3600a/\n", 'the other one stays');
+    unchanged('defaults: defaults', '', 'then doubled: somebody else wants it as well');
+    is($node->text('etc/multipath/wwids'), "/3600a/\n/3600a/\n", 'so it stays');
+    is($node->text($record_file), undef, 'and is no longer ours');
     unchanged('defaults: defaults', '', 'after that');
 }
 

@@ -28,6 +28,7 @@ my $reasons = {
     interrupted => 'a pass was killed while it added it',
     'no-longer-listed' => 'Proxmox VE added it, and the cluster lists it no more',
     gone => 'somebody has removed it',
+    'added-by-others' => 'somebody else has added it as well, so it stays',
     'in-use' => 'its map is in use; it is removed once that is over',
     'use-unknown' => 'nobody knows whether its map is in use',
     'record-unreadable' => 'the cluster lists it; it cannot be recorded that Proxmox VE added it',
