@@ -225,18 +225,25 @@ configure($defaults . $rest);
 is(apply()->{code}, 0, 'a LUN is configured again');
 $maps = { %$own_maps, $san_a => 'san-a' };
 eventually(\&kernel_maps, $maps, '... it has its map');
-must('dpkg', '--purge', 'libpve-multipath-perl');
-is(-e '/usr/bin/pvemultipath' ? 1 : 0, 0, 'the package is purged');
-must('multipathd', 'reconfigure');
+must('dpkg', '--remove', 'libpve-multipath-perl');
 must('systemctl', 'restart', 'multipathd');
-eventually(\&daemon_maps, $maps, '... the node keeps its maps');
+eventually(\&daemon_maps, $maps, 'the package is removed: the node keeps its maps, under their names');
+
+must('dpkg', '--purge', 'libpve-multipath-perl');
+must('systemctl', 'restart', 'multipathd');
+$maps->{$san_a} = $san_a;
+eventually(\&daemon_maps, $maps, 'it is purged: the node keeps its maps');
 
 my $after = $system->();
-delete @$before{ grep { m!^/var/lib/dpkg/! } keys %$before };
 is_deeply(
-    [sort grep { ($after->{$_} // '') ne $before->{$_} } keys %$before],
+    [grep { m/pve-?multipath|pve-[a-z]+\.conf/ } sort keys %$after],
+    [],
+    '... nothing of the package is left',
+);
+is_deeply(
+    [grep { !m!^/var/lib/dpkg/! && ($after->{$_} // '') ne $before->{$_} } sort keys %$before],
     ['/etc/multipath/wwids'],
-    '... and its files',
+    '... and nothing else has changed but the node\'s allow-list',
 );
 
 done_testing();
