@@ -252,6 +252,21 @@ is(
     'written anew',
 );
 
+# what a storage uses
+{
+    my $dir = folder("wwid: 3600a\n\nwwid: 3600b\n\n");
+    spew("$dir/storage.cfg", "multipath: san\n\nlvm: vg\n\tvgname x\n\tbase san:3600a\n");
+    my $res = wwid($dir, 'remove', '3600a');
+    is($res->{code}, 3, 'a LUN that a storage uses');
+    is(
+        $res->{err},
+        "error: WWID '3600a' is still used by storage 'vg' - to remove it nevertheless, use --force\n",
+        'stays, which is said',
+    );
+    is(wwid($dir, 'remove', '3600b')->{code}, 0, 'one that none uses');
+    is(wwid($dir, 'remove', '3600a', '--force')->{code}, 0, 'or with force');
+}
+
 # without a folder
 for (['add', $x], ['set', $x, '--alias', 'x'], ['remove', $x]) {
     my $res = cli(['wwid', @$_]);

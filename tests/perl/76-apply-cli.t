@@ -122,6 +122,17 @@ my sub run(@args) {
     is_deeply($node->wwids(), ['3600a'], 'and does it');
     is(run('plan')->{code}, 0, 'then nothing is left');
 
+    $node->set('pve/multipath.cfg', '');
+    $node->set('open', "3600a\n");
+    is(
+        run('apply')->{out},
+        "reconfiguring multipathd\nDone.\n  keep 3600a: its map is in use; it is removed once that is over\n",
+        'what is left alone is told',
+    );
+    unlink($node->path('open'));
+    $node->set('pve/multipath.cfg', $config);
+    run('apply');
+
     $node->set('pve/multipath.cfg', "$config\nwwid: 3600b\n");
     $node->set('effective', ($strict =~ s/strict/greedy/r) . $alias);
     my $res = run('apply', '--output-format', 'json');

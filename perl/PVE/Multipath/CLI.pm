@@ -95,7 +95,7 @@ my $commands = {
         code => \&PVE::Multipath::CLI::Wwid::remove,
         input => 'cluster',
         args => ['WWID'],
-        options => sub() { 'digest=s' },
+        options => sub() { ('digest=s', 'force') },
     },
 };
 

@@ -131,7 +131,11 @@ sub apply($source, $opts) {
     my @drift = $changed ? drift_lines($source) : ();
 
     if ($is_text) {
-        print_lines($changed ? 'Done.' : 'There was nothing to do.');
+        my $left = PVE::Multipath::Generator::plan($source->config_text(), $source->overrides_text());
+        print_lines(
+            $changed ? 'Done.' : 'There was nothing to do.',
+            map { step_line($_->{wwid}, $_) } grep { $_->{action} eq 'keep' } $left->{wwids}->@*,
+        );
         warn "$_\n" for @drift;
     } else {
         print_data({ changed => $changed, drift => \@drift }, $opts->{'output-format'});

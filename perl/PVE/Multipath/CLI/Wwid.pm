@@ -4,6 +4,7 @@ package PVE::Multipath::CLI::Wwid;
 
 use v5.36;
 
+use PVE::Multipath;
 use PVE::Multipath::CLI::Output qw(text characters terminal_width print_lines print_data);
 use PVE::Multipath::Config;
 use PVE::Multipath::Text;
@@ -74,7 +75,16 @@ sub set($source, $opts, $wwid) {
     return print_result($opts, $wwid, $cfg, $changed ? 'changed' : 'unchanged');
 }
 
+my sub assert_unused($source, $wwid) {
+    my $expected =
+        PVE::Multipath::storage_expectations($source->storage_ids(), $source->nodelist());
+    my $storage = $expected->{consumers}->{$wwid} // return;
+    $wwid = text(characters($wwid));
+    die "WWID '$wwid' is still used by storage '$storage' - to remove it nevertheless, use --force\n";
+}
+
 sub remove($source, $opts, $wwid) {
+    assert_unused($source, $wwid) if !$opts->{force};
     my ($cfg) = $source->change_config(sub($cfg) {
         return PVE::Multipath::Config::remove_wwid($cfg, $wwid, $opts->{digest});
     });
