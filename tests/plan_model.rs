@@ -155,11 +155,9 @@ impl World {
     }
 
     fn plan(&self) -> Vec<Step> {
-        let text: String = self
-            .listed
-            .iter()
-            .map(|index| format!("wwid: {}\n\n", WWIDS[*index]))
-            .collect();
+        let sections = self.listed.iter();
+        let sections = sections.map(|index| format!("wwid: {}\n\n", WWIDS[*index]));
+        let text = sections.collect::<Vec<_>>().concat();
         let config = config::parse("multipath.cfg", text.as_bytes()).config;
         let used = self
             .used
