@@ -113,7 +113,7 @@ fn applied(config: &Config<'_>, overrides: &str) -> BTreeMap<DropIn, Vec<u8>> {
         .collect()
 }
 
-fn with<'a>(files: &'a BTreeMap<DropIn, Vec<u8>>) -> Node<'a> {
+fn with(files: &BTreeMap<DropIn, Vec<u8>>) -> Node<'_> {
     Node {
         drop_ins: files
             .iter()
