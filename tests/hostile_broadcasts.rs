@@ -116,8 +116,7 @@ fn check(what: &str, text: &[u8], continued: &[u8]) {
 
 /// A packed report with a digest that is right.
 fn packed(data: &str, values: &str) -> String {
-    let digest = Sha1::digest(data);
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = format!("{:x}", Sha1::digest(data));
     format!(r#"{{"format":2,"time":{NOW},"values":{values},"sha1":"{digest}","data":"{data}"}}"#)
 }
 
