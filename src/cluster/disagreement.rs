@@ -1,10 +1,10 @@
 //! In what the nodes disagree about a LUN.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::broadcast::Entry;
 use crate::{NodeName, Transport};
 
 /// A note on a LUN whose nodes disagree, as `{ code, values => { NODE => value } }`.
@@ -27,33 +27,23 @@ pub enum Disagreement {
 }
 
 /// What the nodes should agree in.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Facts<'a> {
-    size: Option<u64>,
-    name: Option<&'a str>,
-    transport: Option<Transport>,
-    paths: Option<u32>,
-    write_protected: Option<bool>,
+    pub(super) size: Option<u64>,
+    pub(super) name: Option<Cow<'a, str>>,
+    pub(super) transport: Option<Transport>,
+    pub(super) paths: Option<u32>,
+    pub(super) write_protected: Option<bool>,
 }
 
-impl<'a> Facts<'a> {
-    pub(super) fn of(entry: &'a Entry<'_>) -> Self {
-        Self {
-            size: entry.size,
-            name: entry.name.as_deref(),
-            transport: entry.transport,
-            paths: entry.paths_total,
-            write_protected: entry.write_protected,
-        }
-    }
-
+impl Facts<'_> {
     /// Takes over what was not known; tells whether something else is.
-    pub(super) fn merge(&mut self, other: &Self) -> bool {
-        fn field<T: PartialEq + Copy>(known: &mut Option<T>, other: Option<T>) -> bool {
+    pub(super) fn merge(&mut self, other: Self) -> bool {
+        fn field<T: PartialEq>(known: &mut Option<T>, other: Option<T>) -> bool {
             match (&known, other) {
                 (Some(known), Some(other)) => *known != other,
-                (None, Some(_)) => {
-                    *known = other;
+                (None, Some(other)) => {
+                    *known = Some(other);
                     false
                 }
                 (_, None) => false,
@@ -70,9 +60,9 @@ impl<'a> Facts<'a> {
 
 /// In what these nodes disagree.
 pub(super) fn disagreements(nodes: &[(&NodeName, Facts<'_>)]) -> Vec<Disagreement> {
-    fn values<'f, T: Ord + Clone>(
-        nodes: &[(&NodeName, Facts<'f>)],
-        of: impl Fn(&Facts<'f>) -> Option<T>,
+    fn values<T: Ord>(
+        nodes: &[(&NodeName, Facts<'_>)],
+        of: impl Fn(&Facts<'_>) -> Option<T>,
     ) -> Option<BTreeMap<NodeName, T>> {
         let said = nodes.iter();
         let said = said.filter_map(|(node, facts)| Some(((*node).clone(), of(facts)?)));
@@ -86,7 +76,7 @@ pub(super) fn disagreements(nodes: &[(&NodeName, Facts<'_>)]) -> Vec<Disagreemen
 
     [
         values(nodes, |facts| facts.size).map(Disagreement::SizeDiffers),
-        values(nodes, |facts| facts.name.map(str::to_owned)).map(Disagreement::NameDiffers),
+        values(nodes, |facts| facts.name.as_deref().map(str::to_owned)).map(Disagreement::NameDiffers),
         values(nodes, |facts| facts.transport).map(Disagreement::TransportDiffers),
         values(nodes, |facts| facts.paths).map(Disagreement::PathsDiffer),
         values(nodes, |facts| facts.write_protected.map(u8::from))

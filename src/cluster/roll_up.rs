@@ -19,18 +19,19 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
         None => true,
     };
     let now = args.now.as_int().unwrap_or(0);
-    let mut reporters = reporters(args.kv.as_ref(), |node, text| {
-        Broadcast::decode_values(text, |key| args.continued(key, node))
-    });
-    for (name, reporter) in &mut reporters {
-        if !is_online(name.as_str()) {
-            reporter.standing = Standing::Offline;
-        } else if let Ok(broadcast) = &reporter.broadcast {
-            if let Freshness::Stale { age } = broadcast.freshness(now) {
-                reporter.standing = Standing::Stale { age };
-            }
+    let read = |node: &NodeName, text| {
+        let broadcast =
+            Broadcast::decode_values(text, |key| args.continued(key, node.as_str()));
+        let standing = match broadcast.as_ref().map(|broadcast| broadcast.freshness(now)) {
+            _ if !is_online(node.as_str()) => Standing::Offline,
+            Ok(Freshness::Stale { age }) => Standing::Stale { age },
+            Ok(Freshness::Fresh) | Err(_) => Standing::Live,
+        };
+        Report {
+            broadcast,
+            standing,
         }
-    }
+    };
 
     let none = KnownExpectations::default();
     let expectations = args.expectations.as_ref().unwrap_or(&none);
@@ -48,7 +49,8 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
         (wwid, alias, expected)
     });
     let luns = roll_up(
-        &reporters,
+        &texts(args.kv.as_ref()),
+        &read,
         &is_online,
         allow_list.collect(),
         expectations.consumers.as_ref(),
@@ -63,12 +65,13 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
 pub fn aggregate(args: &AggregateArgs<'_>) -> Matrix {
     let none = NodeNames::default();
     let is_online = |node: &str| args.is_online(node);
-    let mut reporters = reporters(args.kv.as_ref(), |_, text| Broadcast::decode_lenient(text));
-    for (name, reporter) in &mut reporters {
-        if !is_online(name.as_str()) {
-            reporter.standing = Standing::Offline;
-        }
-    }
+    let read = |node: &NodeName, text| Report {
+        broadcast: Broadcast::decode_lenient(text),
+        standing: match is_online(node.as_str()) {
+            true => Standing::Live,
+            false => Standing::Offline,
+        },
+    };
     let allow_list = args.allow_list().map(|(wwid, alias)| {
         let expected = args
             .expected
@@ -77,17 +80,24 @@ pub fn aggregate(args: &AggregateArgs<'_>) -> Matrix {
         (wwid, alias, expected.unwrap_or(&none))
     });
     roll_up(
-        &reporters,
+        &texts(args.kv.as_ref()),
+        &read,
         &is_online,
         allow_list.collect(),
         args.used_by.as_ref(),
     )
 }
 
-/// A node that has a text in the key-value store.
-struct Reporter<'a> {
+/// What a node reports.
+struct Report<'a> {
     broadcast: Result<Broadcast<'a>, BadBroadcast>,
     standing: Standing,
+}
+
+/// What became of a node's report.
+struct Reporter {
+    standing: Standing,
+    unreadable: Option<BadBroadcast>,
 }
 
 /// Whether what a node reports counts.
@@ -109,22 +119,11 @@ impl Standing {
     }
 }
 
-/// Reads the texts of one key; `decode` gets the node's name and its text. An empty text is a
-/// cleared key.
-fn reporters<'a>(
-    kv: Option<&'a KvTexts<'_>>,
-    decode: impl Fn(&str, &'a [u8]) -> Result<Broadcast<'a>, BadBroadcast>,
-) -> BTreeMap<NodeName, Reporter<'a>> {
+/// The nodes' texts of one key. An empty text is a cleared key.
+fn texts<'a>(kv: Option<&'a KvTexts<'_>>) -> BTreeMap<NodeName, &'a [u8]> {
     let texts = kv.into_iter().flatten().filter_map(|(name, text)| {
         let text = text.as_ref().filter(|text| !text.0.is_empty())?;
-        let broadcast = decode(name, &text.0);
-        Some((
-            NodeName::new(name).ok()?,
-            Reporter {
-                broadcast,
-                standing: Standing::Live,
-            },
-        ))
+        Some((NodeName::new(name).ok()?, text.0.as_ref()))
     });
     texts.collect()
 }
@@ -152,26 +151,22 @@ fn apply_errors(
 /// An allow-listed LUN: its identifier, its alias, and the nodes that should carry it.
 type Allowed<'e> = (Wwid, Option<Alias>, &'e NodeNames<'e>);
 
-fn roll_up(
-    reporters: &BTreeMap<NodeName, Reporter<'_>>,
+/// Rolls up the nodes' `texts`, each of which `read` makes a report of. One report after the other:
+/// together they would take more memory than the processor's caches have.
+fn roll_up<'a>(
+    texts: &BTreeMap<NodeName, &'a [u8]>,
+    read: &dyn Fn(&NodeName, &'a [u8]) -> Report<'a>,
     is_online: &dyn Fn(&str) -> bool,
     allow_list: Vec<Allowed<'_>>,
     used_by: Option<&BTreeMap<String, Scalar<'_>>>,
 ) -> Matrix {
-    // Rule 2: a live reporter whose text cannot be read does not report.
-    let live = reporters
-        .iter()
-        .filter(|(_, reporter)| reporter.standing == Standing::Live && reporter.broadcast.is_ok())
-        .map(|(name, _)| Cow::Borrowed(name.as_str()));
-    let live = NodeNames(live.collect());
-
     // The same few names again and again: they are looked at only once they are told apart.
     let expected = allow_list.iter().flat_map(|(_, _, names)| &names.0);
     let expected: HashSet<&str> = expected.map(AsRef::as_ref).collect();
     let expected = expected
         .into_iter()
         .filter_map(|name| NodeName::new(name).ok());
-    let mut nodes: Vec<NodeName> = reporters.keys().cloned().chain(expected).collect();
+    let mut nodes: Vec<NodeName> = texts.keys().cloned().chain(expected).collect();
     nodes.sort_unstable();
     nodes.dedup();
     let positions: HashMap<&str, usize> = nodes.iter().map(NodeName::as_str).zip(0..).collect();
@@ -182,33 +177,46 @@ fn roll_up(
         if let Some(row) = rows.row(wwid.as_str(), nodes.len()) {
             row.alias = alias;
         }
-        let some_node = |name: &Cow<'_, str>| positions.contains_key(name.as_ref());
-        let expected = if expected.0.iter().any(some_node) {
-            expected
-        } else {
-            &live
-        };
         expected_by_wwid.push((wwid, expected));
     }
 
-    for (name, reporter) in reporters {
-        let (Ok(broadcast), Some(&node)) = (&reporter.broadcast, positions.get(name.as_str()))
-        else {
-            continue;
+    let mut reporters = BTreeMap::new();
+    for (name, text) in texts {
+        let Report {
+            broadcast,
+            standing,
+        } = read(name, text);
+        let (entries, unreadable) = match broadcast {
+            Ok(broadcast) => (broadcast.entries, None),
+            Err(error) => (Vec::new(), Some(error)),
         };
-        for (wwid, entry) in &broadcast.entries {
-            // No room in advance: what else a peer names may be anything, and a lot of it.
-            if let Some(row) = rows.row(wwid, 0) {
-                row.report(node, reporter.standing, entry);
-            }
-            if reporter.standing == Standing::Live {
-                rows.compare(entry);
+        if let Some(&node) = positions.get(name.as_str()) {
+            for (wwid, entry) in entries {
+                rows.report(&wwid, node, standing, entry);
             }
         }
+        let reporter = Reporter {
+            standing,
+            unreadable,
+        };
+        reporters.insert(name.as_str(), reporter);
     }
-    rows.note_disagreements(reporters);
+    rows.note_disagreements(texts, read);
 
-    for (wwid, expected) in &expected_by_wwid {
+    // Rule 2: a live reporter whose text cannot be read does not report.
+    let live = reporters
+        .iter()
+        .filter(|(_, reporter)| {
+            reporter.standing == Standing::Live && reporter.unreadable.is_none()
+        })
+        .map(|(name, _)| Cow::Borrowed(*name));
+    let live = NodeNames(live.collect());
+    for (wwid, expected) in expected_by_wwid {
+        let some_node = |name: &Cow<'_, str>| positions.contains_key(name.as_ref());
+        let expected = match expected.0.iter().any(some_node) {
+            true => expected,
+            false => &live,
+        };
         if let Some(row) = rows.row(wwid.as_str(), 0) {
             row.expect(expected, &positions, |name| {
                 absent(reporters.get(name), is_online(name))
@@ -229,27 +237,29 @@ fn roll_up(
 }
 
 /// Rule 5: the cell of an expected node that did not name the LUN.
-fn absent(reporter: Option<&Reporter<'_>>, online: bool) -> Cell {
+fn absent(reporter: Option<&Reporter>, online: bool) -> Cell {
     if !online {
         return Cell::bare(CellState::Unknown, vec![Reason::NodeOffline]);
     }
     let Some(reporter) = reporter else {
         return Cell::bare(CellState::Missing, vec![Reason::NotAssembled]);
     };
-    match (&reporter.broadcast, reporter.standing.reason()) {
-        (_, Some(reason)) => Cell::bare(CellState::Unknown, vec![reason]),
-        (Ok(_), None) => Cell::bare(CellState::Missing, vec![Reason::NotAssembled]),
+    if let Some(reason) = reporter.standing.reason() {
+        return Cell::bare(CellState::Unknown, vec![reason]);
+    }
+    match &reporter.unreadable {
+        None => Cell::bare(CellState::Missing, vec![Reason::NotAssembled]),
         // What a newer version says is not known here, which is not the same as nothing.
-        (Err(BadBroadcast::Newer(format)), None) => Cell::bare(
+        Some(BadBroadcast::Newer(format)) => Cell::bare(
             CellState::Unknown,
             vec![Reason::NewerBroadcast { format: *format }],
         ),
         // Nor what a report says that is being replaced right now.
-        (Err(error @ (BadBroadcast::Incomplete { .. } | BadBroadcast::Torn)), None) => {
+        Some(error @ (BadBroadcast::Incomplete { .. } | BadBroadcast::Torn)) => {
             let detail = error.to_string();
             Cell::bare(CellState::Unknown, vec![Reason::BadBroadcast { detail }])
         }
-        (Err(error), None) => {
+        Some(error) => {
             let detail = error.to_string();
             let reasons = vec![Reason::NotAssembled, Reason::BadBroadcast { detail }];
             Cell::bare(CellState::Missing, reasons)
@@ -259,17 +269,17 @@ fn absent(reporter: Option<&Reporter<'_>>, online: bool) -> Cell {
 
 /// The rows that there are so far, found by WWID.
 #[derive(Default)]
-struct Rows<'r> {
+struct Rows<'a> {
     list: Vec<Row>,
-    /// What the nodes say of the LUN of each row that has been reported, and whether all agree.
-    facts: Vec<(Facts<'r>, bool)>,
+    /// What the nodes that count say of the LUN of each row, and whether they differ.
+    facts: Vec<(Facts<'a>, bool)>,
     by_wwid: HashMap<Wwid, usize>,
     /// The position to look at first. Nodes name the same LUNs in the same order, so that the row
     /// after the last one is mostly right and spares the search.
     next: usize,
 }
 
-impl<'r> Rows<'r> {
+impl<'a> Rows<'a> {
     /// The position of a WWID's row, which is made with room for `cells` if there is none. None if
     /// the text is no WWID.
     fn position(&mut self, wwid: &str, cells: usize) -> Option<usize> {
@@ -281,6 +291,7 @@ impl<'r> Rows<'r> {
         } else {
             let wwid = Wwid::new(wwid).ok()?;
             self.list.push(Row::new(wwid.clone(), cells));
+            self.facts.push((Facts::default(), false));
             self.by_wwid.insert(wwid, self.list.len() - 1);
             self.list.len() - 1
         };
@@ -288,23 +299,35 @@ impl<'r> Rows<'r> {
         Some(position)
     }
 
-    /// Compares what a live node says of the row that was looked at last with what others say.
-    fn compare(&mut self, entry: &'r Entry<'_>) {
-        let Some(position) = self.next.checked_sub(1) else {
+    /// Rules 3 and 4: a node named a LUN.
+    fn report(&mut self, wwid: &str, node: usize, standing: Standing, entry: Entry<'a>) {
+        // No room in advance: what else a peer names may be anything, and a lot of it.
+        let Some(position) = self.position(wwid, 0) else {
             return;
         };
-        if self.facts.len() <= position {
-            self.facts
-                .resize(self.list.len(), (Facts::default(), false));
+        let (Some(row), Some((known, differ))) = (
+            self.list.get_mut(position),
+            self.facts.get_mut(position),
+        ) else {
+            return;
+        };
+        if let Some(reason) = standing.reason() {
+            row.put(node, Cell::bare(CellState::Unknown, vec![reason]));
+            return;
         }
-        if let Some((known, differ)) = self.facts.get_mut(position) {
-            *differ |= known.merge(&Facts::of(entry));
-        }
+        row.size = row.size.or(entry.size);
+        let (cell, facts) = live_cell(entry);
+        row.put(node, cell);
+        *differ |= known.merge(facts);
     }
 
     /// Says in what the nodes disagree, where they do. That takes another look at the reports, which
-    /// the many rows without a disagreement are spared.
-    fn note_disagreements(&mut self, reporters: &'r BTreeMap<NodeName, Reporter<'_>>) {
+    /// is spared where all agree.
+    fn note_disagreements(
+        &mut self,
+        texts: &BTreeMap<NodeName, &'a [u8]>,
+        read: &dyn Fn(&NodeName, &'a [u8]) -> Report<'a>,
+    ) {
         let differing = self.list.iter().zip(&self.facts);
         let differing = differing.filter(|(_, (_, differ))| *differ);
         let mut said: HashMap<&str, Vec<(&NodeName, Facts<'_>)>> = differing
@@ -313,14 +336,13 @@ impl<'r> Rows<'r> {
         if said.is_empty() {
             return;
         }
-        let live = reporters.iter().filter_map(|(name, reporter)| {
-            let counts = reporter.standing == Standing::Live;
-            Some((name, reporter.broadcast.as_ref().ok().filter(|_| counts)?))
-        });
-        for (name, broadcast) in live {
-            for (wwid, entry) in &broadcast.entries {
+        for (name, text) in texts {
+            let report = read(name, text);
+            let broadcast = report.broadcast.ok();
+            let broadcast = broadcast.filter(|_| report.standing == Standing::Live);
+            for (wwid, entry) in broadcast.into_iter().flat_map(|broadcast| broadcast.entries) {
                 if let Some(nodes) = said.get_mut(wwid.as_ref()) {
-                    nodes.push((name, Facts::of(entry)));
+                    nodes.push((name, live_cell(entry).1));
                 }
             }
         }
@@ -358,19 +380,13 @@ impl Row {
         }
     }
 
-    /// Rules 3 and 4: a node named the LUN.
-    fn report(&mut self, node: usize, standing: Standing, entry: &Entry<'_>) {
+    /// Takes the cell of a node, the last one so far.
+    fn put(&mut self, node: usize, cell: Cell) {
         // A name that occurs twice in one report: the later one counts.
         if self.cells.last().is_some_and(|(last, _)| *last == node) {
             self.cells.pop();
         }
-        if let Some(reason) = standing.reason() {
-            self.cells
-                .push((node, Cell::bare(CellState::Unknown, vec![reason])));
-        } else {
-            self.size = self.size.or(entry.size);
-            self.cells.push((node, live_cell(entry)));
-        }
+        self.cells.push((node, cell));
     }
 
     /// Rule 5: these nodes should carry the LUN.
@@ -404,22 +420,30 @@ impl Row {
     }
 }
 
-/// The cell of a node whose report counts.
-fn live_cell(entry: &Entry<'_>) -> Cell {
+/// The cell of a node whose report counts, and what others should say as well.
+fn live_cell(entry: Entry<'_>) -> (Cell, Facts<'_>) {
     let reasons = match entry.state {
         CellState::Optimal => Vec::new(),
-        _ if entry.reasons.is_empty() => derived_reason(entry).into_iter().collect(),
-        _ => entry.reasons.clone(),
+        _ if entry.reasons.is_empty() => derived_reason(&entry).into_iter().collect(),
+        _ => entry.reasons,
     };
-    Cell {
+    let cell = Cell {
         state: entry.state,
         paths_active: entry.paths_active,
         paths_total: entry.paths_total,
         paths_expected: entry.paths_expected,
         transport: entry.transport,
         reasons,
-        notes: entry.notes.iter().copied().map(Note::bare).collect(),
-    }
+        notes: entry.notes.into_iter().map(Note::bare).collect(),
+    };
+    let facts = Facts {
+        size: entry.size,
+        name: entry.name,
+        transport: entry.transport,
+        paths: entry.paths_total,
+        write_protected: entry.write_protected,
+    };
+    (cell, facts)
 }
 
 /// What follows from the state and the numbers where a peer gives no reasons, as older versions do.
