@@ -15,7 +15,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use pve_multipath::broadcast::{MAX_MAPS, continuation_keys};
-use pve_multipath::cluster::{KnownExpectations, Presence, RawText, Status, StatusArgs, status};
+use pve_multipath::cluster::{
+    ByName, KnownExpectations, Presence, RawText, Status, StatusArgs, status,
+};
 use pve_multipath::node::NodeNames;
 use pve_multipath::scalar::Scalar;
 use serde_json::json;
@@ -72,7 +74,7 @@ fn status_with(text: &[u8], continued: &[u8]) -> Status {
         kv_continued: Some(kv_continued),
         now: Scalar::Int(NOW),
         expectations: Some(KnownExpectations {
-            wwid_nodes: Some(BTreeMap::from([("3600a".to_owned(), expected)])),
+            wwid_nodes: Some(ByName::from([("3600a".into(), expected)])),
             ..KnownExpectations::default()
         }),
         config: serde_json::from_str(r#"{"ids": {"3600a": {"type": "wwid"}}}"#).ok(),

@@ -76,7 +76,8 @@ pub(super) fn disagreements(nodes: &[(&NodeName, Facts<'_>)]) -> Vec<Disagreemen
 
     [
         values(nodes, |facts| facts.size).map(Disagreement::SizeDiffers),
-        values(nodes, |facts| facts.name.as_deref().map(str::to_owned)).map(Disagreement::NameDiffers),
+        values(nodes, |facts| facts.name.as_deref().map(str::to_owned))
+            .map(Disagreement::NameDiffers),
         values(nodes, |facts| facts.transport).map(Disagreement::TransportDiffers),
         values(nodes, |facts| facts.paths).map(Disagreement::PathsDiffer),
         values(nodes, |facts| facts.write_protected.map(u8::from))

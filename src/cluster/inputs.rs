@@ -1,12 +1,13 @@
 //! What a caller hands in: plain data, of which the peers' part may be anything.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+use crate::byte_string::ByteString;
 use crate::config::{AllowListed, allow_list};
 use crate::node::NodeNames;
 use crate::scalar::Scalar;
@@ -39,6 +40,9 @@ pub struct StatusArgs<'a> {
     #[serde(borrow)]
     pub config: Option<Config<'a>>,
 }
+
+/// Something for each of many names, which are looked up and never listed.
+pub type ByName<'a, T> = HashMap<ByteString<'a>, T>;
 
 /// Raw texts of one key of the key-value store, by node name.
 pub type KvTexts<'a> = BTreeMap<String, Option<RawText<'a>>>;
@@ -85,10 +89,10 @@ impl<'de> Deserialize<'de> for Presence {
 pub struct KnownExpectations<'a> {
     /// By WWID, the storage that uses the LUN.
     #[serde(borrow)]
-    pub consumers: Option<BTreeMap<String, Scalar<'a>>>,
+    pub consumers: Option<ByName<'a, Scalar<'a>>>,
     /// By WWID, the nodes that should carry the LUN because a storage there uses it.
     #[serde(borrow)]
-    pub wwid_nodes: Option<BTreeMap<String, NodeNames<'a>>>,
+    pub wwid_nodes: Option<ByName<'a, NodeNames<'a>>>,
     /// The nodes that should carry every allow-listed LUN of which no more is known.
     #[serde(borrow)]
     pub nodes: NodeNames<'a>,
@@ -100,10 +104,10 @@ pub struct KnownExpectations<'a> {
 pub struct Config<'a> {
     /// The sections by their IDs.
     #[serde(borrow)]
-    pub ids: Option<BTreeMap<String, Option<Section<'a>>>>,
+    pub ids: Option<ByName<'a, Option<Section<'a>>>>,
     /// Their positions in the file: of several LUNs with one alias, the first has it.
     #[serde(borrow)]
-    pub order: Option<BTreeMap<String, Scalar<'a>>>,
+    pub order: Option<ByName<'a, Scalar<'a>>>,
 }
 
 /// A section of the configuration.
@@ -128,7 +132,7 @@ impl Config<'_> {
             (section.kind.as_str() == Some("wwid")).then_some((id.as_str(), alias))
         });
         let mut luns: Vec<_> = luns.collect();
-        luns.sort_by_key(|(id, _)| position(id).unwrap_or(i64::MAX)); // stable
+        luns.sort_by_cached_key(|&(id, _)| (position(id).unwrap_or(i64::MAX), id));
         allow_list(luns)
     }
 }
@@ -142,10 +146,10 @@ pub struct AggregateArgs<'a> {
     pub allow_wwids: Option<Vec<Scalar<'a>>>,
     /// Aliases by WWID.
     #[serde(borrow)]
-    pub aliases: Option<BTreeMap<String, Scalar<'a>>>,
+    pub aliases: Option<ByName<'a, Scalar<'a>>>,
     /// Storages that use a LUN, by WWID.
     #[serde(borrow)]
-    pub used_by: Option<BTreeMap<String, Scalar<'a>>>,
+    pub used_by: Option<ByName<'a, Scalar<'a>>>,
     /// The nodes' reports as JSON.
     #[serde(borrow)]
     pub kv: Option<KvTexts<'a>>,
@@ -153,7 +157,7 @@ pub struct AggregateArgs<'a> {
     pub online: Option<Online>,
     /// By WWID, the nodes that should carry the LUN.
     #[serde(borrow)]
-    pub expected: Option<BTreeMap<String, NodeNames<'a>>>,
+    pub expected: Option<ByName<'a, NodeNames<'a>>>,
 }
 
 impl AggregateArgs<'_> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::disagreement::Disagreement;
 use crate::{Alias, CellState, NodeName, Note, Reason, Transport, Wwid};
@@ -22,8 +23,12 @@ impl Status {
         // Most of the text are cells of about 80 bytes; growing step by step would copy megabytes.
         let cells: usize = self.luns.rows.iter().map(|row| row.cells.len()).sum();
         let mut json = Vec::with_capacity(128 * self.luns.rows.len() + 96 * cells + 64);
+        let status = JsonStatus {
+            luns: JsonLuns(&self.luns),
+            nodes: &self.nodes,
+        };
         // Cannot fail: there are only texts, numbers and lists and maps by name of these.
-        let _ = serde_json::to_writer(&mut json, self);
+        let _ = serde_json::to_writer(&mut json, &status);
         json
     }
 }
@@ -59,10 +64,10 @@ pub(super) struct Row {
     pub(super) cells: Vec<(usize, Cell)>,
 }
 
-/// One LUN over all nodes.
+/// One LUN over all nodes, whose cells may be in a form `C`.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Lun<'m> {
+pub struct Lun<'m, C = Cells<'m>> {
     /// Identifier of the LUN.
     pub wwid: &'m Wwid,
     /// Its alias.
@@ -80,7 +85,7 @@ pub struct Lun<'m> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub notes: &'m [Disagreement],
     /// The nodes' own states.
-    pub nodes: Cells<'m>,
+    pub nodes: C,
 }
 
 /// The cells of one LUN by node.
@@ -134,17 +139,25 @@ impl Cell {
 impl Matrix {
     /// The LUNs, sorted by WWID.
     pub fn luns(&self) -> impl ExactSizeIterator<Item = Lun<'_>> {
-        self.rows.iter().map(|row| Lun {
+        self.luns_with(|cells| cells)
+    }
+
+    /// The LUNs, sorted by WWID, with something made of their cells.
+    fn luns_with<'m, C>(
+        &'m self,
+        of_cells: impl Fn(Cells<'m>) -> C,
+    ) -> impl ExactSizeIterator<Item = Lun<'m, C>> {
+        self.rows.iter().map(move |row| Lun {
             wwid: &row.wwid,
             alias: row.alias.as_ref(),
             used_by: row.used_by.as_deref(),
             size: row.size,
             cluster_state: row.state,
             notes: &row.notes,
-            nodes: Cells {
+            nodes: of_cells(Cells {
                 nodes: &self.nodes,
                 cells: &row.cells,
-            },
+            }),
         })
     }
 }
@@ -180,6 +193,44 @@ impl Serialize for Cells<'_> {
         let mut map = serializer.serialize_map(Some(self.cells.len()))?;
         for (node, cell) in self.iter() {
             map.serialize_entry(node, cell)?;
+        }
+        map.end()
+    }
+}
+
+/// A [`Status`] for JSON alone.
+#[derive(Serialize)]
+struct JsonStatus<'m> {
+    luns: JsonLuns<'m>,
+    nodes: &'m BTreeMap<NodeName, ApplyError>,
+}
+
+/// A matrix for JSON alone.
+struct JsonLuns<'m>(&'m Matrix);
+
+impl Serialize for JsonLuns<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.luns_with(JsonCells))
+    }
+}
+
+/// Cells for JSON alone. Most nodes have the same to say of a LUN, and the text of a cell like the
+/// last one is at hand.
+struct JsonCells<'m>(Cells<'m>);
+
+impl Serialize for JsonCells<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::{Error, SerializeMap};
+
+        let mut last: Option<(&Cell, Box<RawValue>)> = None;
+        let mut map = serializer.serialize_map(None)?;
+        for (node, cell) in self.0.iter() {
+            let text = match last.take() {
+                Some((like, text)) if like == cell => text,
+                _ => to_raw_value(cell).map_err(S::Error::custom)?,
+            };
+            map.serialize_entry(node, &text)?;
+            last = Some((cell, text));
         }
         map.end()
     }

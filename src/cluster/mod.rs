@@ -23,7 +23,7 @@ mod roll_up;
 
 pub use disagreement::Disagreement;
 pub use inputs::{
-    AggregateArgs, Config, KnownExpectations, KvTexts, Online, Presence, RawText, Section,
+    AggregateArgs, ByName, Config, KnownExpectations, KvTexts, Online, Presence, RawText, Section,
     StatusArgs,
 };
 pub use matrix::{ApplyError, Cell, Cells, Lun, Matrix, Status};

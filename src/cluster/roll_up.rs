@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::disagreement::{Facts, disagreements};
-use super::inputs::{AggregateArgs, KnownExpectations, KvTexts, StatusArgs};
+use super::inputs::{AggregateArgs, ByName, KnownExpectations, KvTexts, StatusArgs};
 use super::matrix::{ApplyError, Cell, Matrix, Row, Status};
 use crate::broadcast::{ApplyStatus, BadBroadcast, Broadcast, Entry, Freshness};
 use crate::node::NodeNames;
@@ -20,8 +20,7 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
     };
     let now = args.now.as_int().unwrap_or(0);
     let read = |node: &NodeName, text| {
-        let broadcast =
-            Broadcast::decode_values(text, |key| args.continued(key, node.as_str()));
+        let broadcast = Broadcast::decode_values(text, |key| args.continued(key, node.as_str()));
         let standing = match broadcast.as_ref().map(|broadcast| broadcast.freshness(now)) {
             _ if !is_online(node.as_str()) => Standing::Offline,
             Ok(Freshness::Stale { age }) => Standing::Stale { age },
@@ -158,7 +157,7 @@ fn roll_up<'a>(
     read: &dyn Fn(&NodeName, &'a [u8]) -> Report<'a>,
     is_online: &dyn Fn(&str) -> bool,
     allow_list: Vec<Allowed<'_>>,
-    used_by: Option<&BTreeMap<String, Scalar<'_>>>,
+    used_by: Option<&ByName<'_, Scalar<'_>>>,
 ) -> Matrix {
     // The same few names again and again: they are looked at only once they are told apart.
     let expected = allow_list.iter().flat_map(|(_, _, names)| &names.0);
@@ -305,10 +304,9 @@ impl<'a> Rows<'a> {
         let Some(position) = self.position(wwid, 0) else {
             return;
         };
-        let (Some(row), Some((known, differ))) = (
-            self.list.get_mut(position),
-            self.facts.get_mut(position),
-        ) else {
+        let (Some(row), Some((known, differ))) =
+            (self.list.get_mut(position), self.facts.get_mut(position))
+        else {
             return;
         };
         if let Some(reason) = standing.reason() {
@@ -340,7 +338,10 @@ impl<'a> Rows<'a> {
             let report = read(name, text);
             let broadcast = report.broadcast.ok();
             let broadcast = broadcast.filter(|_| report.standing == Standing::Live);
-            for (wwid, entry) in broadcast.into_iter().flat_map(|broadcast| broadcast.entries) {
+            for (wwid, entry) in broadcast
+                .into_iter()
+                .flat_map(|broadcast| broadcast.entries)
+            {
                 if let Some(nodes) = said.get_mut(wwid.as_ref()) {
                     nodes.push((name, live_cell(entry).1));
                 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use pve_multipath::CellState;
 use pve_multipath::broadcast::{ApplyStatus, Broadcast};
 use pve_multipath::cluster::{
-    AggregateArgs, Cell, Config, Presence, RawText, Section, Status, StatusArgs, aggregate, status,
+    AggregateArgs, ByName, Cell, Config, Presence, RawText, Section, Status, StatusArgs, aggregate,
+    status,
 };
 use pve_multipath::scalar::Scalar;
 
@@ -94,7 +95,7 @@ fn roll_up(texts: &[&[u8]], online: bool) -> Status {
             ..Section::default()
         })
     };
-    let ids = BTreeMap::from(["3600a", "3600c"].map(|wwid| (wwid.to_owned(), section())));
+    let ids = ByName::from(["3600a", "3600c"].map(|wwid| (wwid.into(), section())));
     let args = StatusArgs {
         kv: Some(kv),
         apply_kv: Some(apply_kv),
