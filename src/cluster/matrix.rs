@@ -114,11 +114,11 @@ pub struct Cell {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
     /// Why the state is not optimal.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reasons: Vec<Reason>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub reasons: Box<[Reason]>,
     /// What is worth knowing beside the state.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<Note<'static>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub notes: Box<[Note<'static>]>,
 }
 
 impl Cell {
@@ -130,8 +130,8 @@ impl Cell {
             paths_total: None,
             paths_expected: None,
             transport: None,
-            reasons,
-            notes: Vec::new(),
+            reasons: reasons.into(),
+            notes: Box::default(),
         }
     }
 }

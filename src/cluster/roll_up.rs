@@ -434,7 +434,7 @@ fn live_cell(entry: Entry<'_>) -> (Cell, Facts<'_>) {
         paths_total: entry.paths_total,
         paths_expected: entry.paths_expected,
         transport: entry.transport,
-        reasons,
+        reasons: reasons.into(),
         notes: entry.notes.into_iter().map(Note::bare).collect(),
     };
     let facts = Facts {
