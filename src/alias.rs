@@ -41,6 +41,12 @@ pub enum InvalidAlias {
 impl Alias {
     /// Checks `text` and takes a copy of it.
     pub fn new(text: &str) -> Result<Self, InvalidAlias> {
+        Self::check(text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// Checks whether `text` is an alias, without copying it.
+    pub fn check(text: &str) -> Result<(), InvalidAlias> {
         if text.is_empty() {
             return Err(InvalidAlias::Empty);
         }
@@ -52,7 +58,7 @@ impl Alias {
                 character,
                 position: offset + 1,
             }),
-            None => Ok(Self(text.into())),
+            None => Ok(()),
         }
     }
 

@@ -63,7 +63,6 @@ fn value(value: &Value<'_>) -> Json {
 fn ids(config: &Config<'_>) -> Json {
     let section = |section: &config::Section<'_>| -> Json {
         section
-            .0
             .iter()
             .map(|(key, val)| (key.to_string(), value(val)))
             .collect()

@@ -291,12 +291,10 @@ impl<'a> Config<'a> {
             return Err(ChangeError::NotConfigured(id.to_owned()));
         };
         for name in &deleted {
-            section.0.remove(*name);
+            section.remove(name);
         }
         for setting in &settings {
-            section
-                .0
-                .insert(setting.knob().name.into(), stored(setting));
+            section.set(setting.knob().name.into(), stored(setting));
         }
 
         let is_meant = |name: &str| {
@@ -324,7 +322,7 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// The LUN other than `wwid` that is called `alias`.
+    /// The LUN other than `wwid` that is called `alias`; of several, the first by ID.
     fn owner_of(&self, alias: &str, wwid: &str) -> Option<String> {
         let has_it = |section: &Section<'_>| {
             let name = section.get("alias").and_then(Value::to_text);
@@ -332,8 +330,10 @@ impl<'a> Config<'a> {
         };
         self.ids
             .iter()
-            .find(|(id, section)| id.as_str() != wwid && has_it(section))
-            .map(|(id, _)| id.to_string())
+            .filter(|(id, section)| id.as_str() != wwid && has_it(section))
+            .map(|(id, _)| id)
+            .min()
+            .map(ToString::to_string)
     }
 }
 

@@ -16,10 +16,12 @@ mod effective;
 mod luns;
 mod parse;
 mod problems;
+mod section;
 mod value;
 mod write;
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,11 +31,11 @@ pub use luns::{AllowListed, allow_list, effective_defaults, luns, managed_defaul
 pub(crate) use parse::hexadecimal;
 pub use parse::{Parsed, ValueError, parse};
 pub use problems::{Problem, ProblemCode, Severity, problems};
+pub use section::Section;
 pub use value::Value;
 pub use write::{WriteError, WriteErrorKind, Written, write};
 
 use crate::byte_string::ByteString;
-use crate::knobs::SectionType;
 
 /// ID of the section with the global knobs.
 pub const DEFAULTS_ID: &str = "defaults";
@@ -46,10 +48,10 @@ pub const DEFAULTS_ID: &str = "defaults";
 pub struct Config<'a> {
     /// The sections by their IDs.
     #[serde(borrow)]
-    pub ids: BTreeMap<ByteString<'a>, Section<'a>>,
+    pub ids: HashMap<ByteString<'a>, Section<'a>>,
     /// Position of each section in the file. One without is new and goes to the end.
-    #[serde(borrow, default, deserialize_with = "value::map_or_undefined")]
-    pub order: BTreeMap<ByteString<'a>, Value<'a>>,
+    #[serde(borrow, default, deserialize_with = "value::pairs")]
+    pub order: HashMap<ByteString<'a>, Value<'a>>,
     /// SHA-1 of the file's bytes in hexadecimal, lower case.
     #[serde(borrow, default)]
     pub digest: Value<'a>,
@@ -60,11 +62,6 @@ pub struct Config<'a> {
     #[serde(borrow, default, skip_serializing_if = "Kept::is_empty")]
     pub kept: Kept<'a>,
 }
-
-/// A section: its properties by name, `type` among them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Section<'a>(pub BTreeMap<ByteString<'a>, Value<'a>>);
 
 /// What was not understood, and is given back by [`write()`] where it stood.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,24 +106,6 @@ impl Kept<'_> {
     }
 }
 
-impl<'a> Section<'a> {
-    /// A section of this type without properties.
-    pub fn new(kind: SectionType) -> Self {
-        let kind = Value::Text(kind.as_str().into());
-        Self(BTreeMap::from([(ByteString::from("type"), kind)]))
-    }
-
-    /// Its type, if that is a known one.
-    pub fn kind(&self) -> Option<SectionType> {
-        SectionType::from_name(&self.get("type")?.to_text()?)
-    }
-
-    /// A property that is set.
-    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.0.get(name).filter(|value| !value.is_undefined())
-    }
-}
-
 impl Config<'_> {
     /// The position of a section in the file; none if it is new.
     fn position(&self, id: &str) -> Option<f64> {
@@ -139,17 +118,22 @@ impl Config<'_> {
             .ids
             .iter()
             .map(|(id, section)| {
-                (
-                    self.position(id.as_str()).unwrap_or(f64::INFINITY),
-                    id,
-                    section,
-                )
+                let position = self.position(id.as_str());
+                (position.unwrap_or(f64::INFINITY), id, section)
             })
             .collect();
-        sections.sort_by(|a, b| a.0.total_cmp(&b.0)); // stable, and the map is sorted by ID
+        sections.sort_by(by_position);
         sections
             .into_iter()
             .map(|(_, id, section)| (id, section))
             .collect()
     }
+}
+
+/// A section with its ID and position.
+type Placed<'c, 'a> = (f64, &'c ByteString<'a>, &'c Section<'a>);
+
+/// The order of sections in the file; of two at one position, that of their IDs.
+fn by_position(a: &Placed<'_, '_>, b: &Placed<'_, '_>) -> Ordering {
+    a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1))
 }

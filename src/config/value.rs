@@ -1,14 +1,12 @@
 //! The value of a property, from a file or from Perl.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
-use super::Section;
 use crate::byte_string::ByteString;
 use crate::number::Number;
 use crate::scalar::Scalar;
@@ -111,43 +109,39 @@ impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Section<'a> {
-    /// An undefined section is one without a type.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        map_or_undefined(deserializer).map(Section)
-    }
-}
+/// The pairs of a hash; none where it is undefined.
+pub(super) fn pairs<'de: 'a, 'a, D, C>(deserializer: D) -> Result<C, D::Error>
+where
+    D: Deserializer<'de>,
+    C: FromIterator<(ByteString<'a>, Value<'a>)>,
+{
+    struct PairsVisitor;
 
-/// A hash of values, empty where it is undefined.
-pub(super) fn map_or_undefined<'de: 'a, 'a, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<ByteString<'a>, Value<'a>>, D::Error> {
-    struct MapVisitor;
-
-    impl<'de> Visitor<'de> for MapVisitor {
-        type Value = BTreeMap<ByteString<'de>, Value<'de>>;
+    impl<'de> Visitor<'de> for PairsVisitor {
+        type Value = Vec<(ByteString<'de>, Value<'de>)>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a hash")
         }
 
         fn visit_none<E>(self) -> Result<Self::Value, E> {
-            Ok(BTreeMap::new())
+            Ok(Vec::new())
         }
 
         fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(BTreeMap::new())
+            Ok(Vec::new())
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut values = BTreeMap::new();
-            while let Some((key, value)) = map.next_entry()? {
-                values.insert(key, value);
+            let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(0).min(1024));
+            while let Some(pair) = map.next_entry()? {
+                pairs.push(pair);
             }
-            Ok(values)
+            Ok(pairs)
         }
     }
 
     // not deserialize_map, which does not tell undef from an error
-    deserializer.deserialize_any(MapVisitor)
+    let pairs = deserializer.deserialize_any(PairsVisitor)?;
+    Ok(pairs.into_iter().collect())
 }

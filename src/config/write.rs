@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::parse::{accept, property_of};
-use super::{Block, Config, DEFAULTS_ID, Line, Section, Value};
+use super::{Block, Config, DEFAULTS_ID, Line, Placed, Section, Value, by_position};
 use crate::Wwid;
 use crate::byte_string::{ByteString, is_space};
 use crate::knobs::{Knob, Refused, SectionType};
@@ -104,18 +104,18 @@ pub fn write<'a>(config: &Config<'a>) -> Result<Written<'a>, WriteError> {
 }
 
 /// The new sections' positions, and all sections by position.
-#[expect(clippy::type_complexity, reason = "used once, by its parts")]
 fn positions<'c, 'a>(
     config: &'c Config<'a>,
-) -> (
-    BTreeMap<ByteString<'a>, u64>,
-    Vec<(f64, &'c ByteString<'a>, &'c Section<'a>)>,
-) {
-    let known = config
-        .ids
-        .keys()
-        .filter_map(|id| config.position(id.as_str()));
-    let last = known.fold(0.0, f64::max);
+) -> (BTreeMap<ByteString<'a>, u64>, Vec<Placed<'c, 'a>>) {
+    let (mut sections, mut new) = (Vec::with_capacity(config.ids.len()), Vec::new());
+    for (id, section) in &config.ids {
+        match config.position(id.as_str()) {
+            Some(position) => sections.push((position, id, section)),
+            None => new.push((id, section)),
+        }
+    }
+    let last = sections.iter().map(|(position, _, _)| *position);
+    let last = last.fold(0.0, f64::max);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -124,17 +124,13 @@ fn positions<'c, 'a>(
     let mut last = last.floor() as u64;
 
     let mut order = BTreeMap::new();
-    let mut sections = Vec::with_capacity(config.ids.len());
-    for (id, section) in &config.ids {
-        let position = config.position(id.as_str()).unwrap_or_else(|| {
-            last = last.saturating_add(1);
-            order.insert(id.clone(), last);
-            to_f64(last)
-        });
-        sections.push((position, id, section));
+    new.sort_unstable_by_key(|(id, _)| *id);
+    for (id, section) in new {
+        last = last.saturating_add(1);
+        order.insert(id.clone(), last);
+        sections.push((to_f64(last), id, section));
     }
-    // stable, and the map is sorted by ID
-    sections.sort_by(|a, b| a.0.total_cmp(&b.0));
+    sections.sort_unstable_by(by_position);
     (order, sections)
 }
 
@@ -193,8 +189,8 @@ impl Text {
         }
 
         self.line([kind.as_str(), ": ", id.as_str(), ""]);
-        for knob in kind.knobs() {
-            if let Some(value) = section.get(knob.name) {
+        for (name, value) in section.iter().filter(|(_, value)| !value.is_undefined()) {
+            if let Some(knob) = Knob::find(name.as_str()).filter(|knob| knob.is_for(kind)) {
                 self.property(knob, value)?;
             }
         }

@@ -47,8 +47,8 @@ impl Knob {
                 Err(Refused::Pattern)
             }
             Kind::Integer { minimum, .. } => integer(value, minimum).map(Some),
-            Kind::Alias => match Alias::new(value) {
-                Ok(_) => Ok(None),
+            Kind::Alias => match Alias::check(value) {
+                Ok(()) => Ok(None),
                 Err(InvalidAlias::TooLong(_)) if Alias::has_allowed_characters(value) => {
                     Err(Refused::TooLong(crate::alias::MAX_LEN))
                 }

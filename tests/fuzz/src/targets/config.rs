@@ -1,5 +1,7 @@
 //! multipath.cfg: any bytes are read, written, changed with their own values, and used.
 
+use std::collections::BTreeMap;
+
 use pve_multipath::config::{self, Change, Config, Section, Severity, Update};
 use pve_multipath::overrides::{self, VERSIONS};
 use pve_multipath::render;
@@ -36,7 +38,9 @@ fn run(text: &[u8]) -> bool {
     check_use(&again);
 
     let mut changed = config.clone();
-    for (id, section) in config.ids.iter().take(8) {
+    // in the same sequence each time
+    let sections: BTreeMap<_, _> = config.ids.iter().collect();
+    for (id, section) in sections.into_iter().take(8) {
         for change in changes(id.as_str(), section) {
             changed = apply(changed, change);
         }
@@ -48,10 +52,9 @@ fn run(text: &[u8]) -> bool {
 fn changes<'a>(id: &'a str, section: &Section<'a>) -> Vec<Change<'a>> {
     let update = Update {
         set: section
-            .0
-            .clone()
-            .into_iter()
+            .iter()
             .filter(|(name, _)| name != "type")
+            .cloned()
             .collect(),
         ..Update::default()
     };
