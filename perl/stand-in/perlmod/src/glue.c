@@ -187,20 +187,22 @@ U8 standin_gimme(void *perl) {
 /* ---- words -------------------------------------------------------------- */
 
 /*
- * The same few short texts stand in a large result thousands of times. Each is
- * kept once while the result is built, in perl's table of hash keys, as perl's
- * own keys() gives strings out: the many values share it, which spares memory
- * for each. A word that needs the place of another one replaces it. (For keys
- * the same was tried; perl 5.36 looks into its table all the same.)
+ * The same few short texts stand in a large result thousands of times. One that
+ * comes for the second time is kept while the result is built, in perl's table of
+ * hash keys, as perl's own keys() gives strings out: the many values share it,
+ * which spares memory for each. A text that needs the place of another one takes
+ * it. (For keys the same was tried; perl 5.36 looks into its table all the same.)
  */
 #define MAX_WORD_LEN 16
-#define WORDS 128 /* a power of two, and an index fits into a byte */
+#define WORDS 128 /* a power of two */
 
 static __thread struct {
-    SV *words[WORDS];
-    U8 taken[WORDS]; /* the places in use */
-    unsigned count;  /* of these */
-    unsigned depth;  /* results under construction: one may be part of another */
+    struct {
+        char text[MAX_WORD_LEN];
+        U8 len;   /* 0: none yet */
+        SV *word; /* NULL: came only once */
+    } places[WORDS];
+    unsigned depth; /* results under construction: one may be part of another */
 } known;
 
 void standin_words_begin(void) {
@@ -209,32 +211,33 @@ void standin_words_begin(void) {
 
 void standin_words_end(void *perl) {
     dPERL(perl);
+    unsigned at;
     if (--known.depth > 0)
         return;
-    while (known.count > 0) {
-        SV **place = &known.words[known.taken[--known.count]];
-        SvREFCNT_dec_NN(*place);
-        *place = NULL;
+    for (at = 0; at < WORDS; at++) {
+        known.places[at].len = 0;
+        SvREFCNT_dec(known.places[at].word);
+        known.places[at].word = NULL;
     }
 }
 
-/* The word that has this text, which is not flagged as UTF-8; NULL for one that is too long. */
+/* The word that has this text, which is not flagged as UTF-8; NULL if there is none. */
 static SV *word(pTHX_ const char *pv, size_t len) {
-    SV **place;
     unsigned at;
 
     if (known.depth == 0 || len == 0 || len > MAX_WORD_LEN)
         return NULL;
     at = ((U8)pv[0] * 31 + (U8)pv[len - 1] * 7 + (U8)pv[len / 2] + (unsigned)len) % WORDS;
-    place = &known.words[at];
-    if (*place) {
-        if (LIKELY(SvCUR(*place) == len && memEQ(SvPVX_const(*place), pv, len)))
-            return *place;
-        SvREFCNT_dec_NN(*place);
-    } else {
-        known.taken[known.count++] = (U8)at;
+    if (LIKELY(known.places[at].len == len && memEQ(known.places[at].text, pv, len))) {
+        if (UNLIKELY(!known.places[at].word))
+            known.places[at].word = newSVpvn_share(pv, (I32)len, 0);
+        return known.places[at].word;
     }
-    return *place = newSVpvn_share(pv, (I32)len, 0);
+    SvREFCNT_dec(known.places[at].word);
+    known.places[at].word = NULL;
+    known.places[at].len = (U8)len;
+    Copy(pv, known.places[at].text, len, char);
+    return NULL;
 }
 
 /* ---- making values ------------------------------------------------------ */
