@@ -203,7 +203,9 @@ sub write_config($class, $filename, $cfg) {
         my $section = $ids->{$id};
         my $type = $section->{type} // '';
         my $keys = $CONFIG->{sorted}->{$type} or die "unknown section type '$type'\n";
+        my $options = $CONFIG->{options}->{$type};
 
+        die "section '$id': an ID may not be empty, nor have blanks\n" if $id !~ /\A\S+\z/a;
         $text .= "$type: $id\n";
         # Those two are of every type.
         if (my $comment = $section->{comment}) {
@@ -215,7 +217,13 @@ sub write_config($class, $filename, $cfg) {
         for my $key (@$keys) {
             my $value = $section->{$key} // next;
             die "property '$key' contains a line feed\n" if $value =~ tr/\r\n//;
-            $text .= "\t$key $value\n" if length($value);
+            next if !length($value);
+            # Only what would be read back the same is written.
+            my $error = $options->{$key}->{check}->($value);
+            die "section '$id': property '$key': $error\n" if defined($error);
+            die "section '$id': property '$key' has blanks around its value\n"
+                if $value =~ tr/ \t-\r// && $value =~ /\A\s|\s\z/a;
+            $text .= "\t$key $value\n";
         }
         $text .= "\n";
     }
