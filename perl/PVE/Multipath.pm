@@ -329,9 +329,9 @@ sub summarize_maps_for_broadcast($maps) {
     return PVE::RS::Multipath::Broadcast::summarize($maps // []);
 }
 
-# What this process sent last, when, and to which pmxcfs. After clearing the key there is a time but no
-# text.
-my $last_sent = {};
+# What this process sent last under each key, when, and to which pmxcfs. After clearing the key there is
+# a time but no text.
+my $last_sent = { $KV_KEY => {}, $KV_APPLY_KEY => {} };
 
 # A node that fails to ask its daemon does so every 10 seconds.
 my $complaints = {};
@@ -361,11 +361,24 @@ my sub publish($what, $key, $text) {
     return 0;
 }
 
-# Writes these values of the key-value store in their order. The one that tells of the others comes last.
-my sub write_health($values, %sent) {
+# Publishes the values that the code gives, in their order. It is called with the time and with what the
+# peers know: (now => ..., 'last-text' => ..., 'last-time' => ...).
+my sub publish_news($what, $key, $code) {
+    my $now = time();
+    # pmxcfs has the values in its memory: a new one does not know what the old one was sent
+    my $store = PVE::Multipath::Source::pmxcfs_start() // 0;
+    my $last = $last_sent->{$key};
+    my ($text, $time) = ($last->{store} // 0) == $store ? $last->@{qw(text time)} : ();
+
+    my $values = eval { $code->(now => $now, 'last-text' => $text, 'last-time' => $time) };
+    if (my $err = $@) {
+        complain("cannot publish $what: $err");
+        return;
+    }
     for my $value (@$values) {
-        publish('the health of multipath maps', $value->{key}, $value->{text}) or return;
-        $last_sent = { text => $value->{text}, %sent } if $value->{key} eq $KV_KEY;
+        publish($what, $value->{key}, $value->{text}) or return;
+        next if $value->{key} ne $key;
+        $last_sent->{$key} = { text => $value->{text}, time => $now, store => $store };
     }
     return;
 }
@@ -374,8 +387,6 @@ my sub write_health($values, %sent) {
 # be asked, what was sent before stays until it is stale: nobody knows, so nothing is claimed.
 sub broadcast_health() {
     require PVE::Cluster;
-
-    my $now = time();
 
     my $maps = [];
     if (is_supported()) {
@@ -388,39 +399,37 @@ sub broadcast_health() {
         }
         complain($_) for @$warnings;
 
-        eval { learn_paths($node, $maps, $config, $now) };
+        eval { learn_paths($node, $maps, $config, time()) };
         complain("cannot remember how many paths the LUNs have: $@") if $@;
-    } elsif (!defined($last_sent->{text})) {
+    } elsif (!defined($last_sent->{$KV_KEY}->{text})) {
         return;
     }
 
-    # pmxcfs has the values in its memory: a new one does not know what the old one was sent
-    my $store = PVE::Multipath::Source::pmxcfs_start() // 0;
-    my $known = ($last_sent->{store} // 0) == $store ? $last_sent : {};
-
-    my $values = eval {
-        PVE::RS::Multipath::Broadcast::health({
-            maps => $maps,
-            now => $now,
-            'last-text' => $known->{text},
-            'last-time' => $known->{time},
-        });
-    };
-    if (my $err = $@) {
-        complain("cannot publish the health of multipath maps: $err");
-        return;
-    }
-    write_health($values, time => $now, store => $store);
+    publish_news('the health of multipath maps', $KV_KEY, sub(%known) {
+        return PVE::RS::Multipath::Broadcast::health({ maps => $maps, %known });
+    });
 
     return;
 }
 
-# Publishes why this node could not apply the configuration, or that it could ($error is undef).
-sub broadcast_apply_status($error = undef) {
+# Publishes why this node could not apply the configuration, or that it could ($error is undef), if there
+# is something new to say.
+sub refresh_apply_status($error) {
     require PVE::Cluster;
 
-    my $text = PVE::RS::Multipath::Broadcast::apply_status(characters($error), time());
-    publish('whether the multipath configuration was applied', $KV_APPLY_KEY, $text);
+    my $what = 'whether the multipath configuration was applied';
+    publish_news($what, $KV_APPLY_KEY, sub(%known) {
+        my $args = { error => characters($error), %known };
+        return PVE::RS::Multipath::Broadcast::apply_status($args);
+    });
+
+    return;
+}
+
+# Publishes it in any case.
+sub broadcast_apply_status($error = undef) {
+    $last_sent->{$KV_APPLY_KEY} = {};
+    refresh_apply_status($error);
 
     return;
 }

@@ -30,6 +30,9 @@ pub const MAX_VALUE_LEN: usize = 32_767;
 /// The key under which a node publishes its health.
 const KEY: &str = "multipath";
 
+/// The key under which a node tells that it could not apply the configuration.
+const APPLY_KEY: &str = "multipath-apply";
+
 /// The keys that have to be read beside `multipath`, in their order, if these are the values there.
 pub fn continuation_keys<'a>(first_values: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     let values = first_values.into_iter().map(packed::values).max();

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{KEY, MAX_MAPS, MAX_VALUE_LEN, MAX_VALUES, REFRESH_SECONDS, Summary, packed};
+use super::{
+    APPLY_KEY, KEY, MAX_MAPS, MAX_VALUE_LEN, MAX_VALUES, REFRESH_SECONDS, Summary, packed,
+};
 use crate::Wwid;
 
 /// What was sent last under the key.
@@ -101,14 +103,18 @@ pub fn health(
         time,
     }) = last
     {
-        // A clock that was set back must not silence the node until it has caught up.
-        let recent = (0..REFRESH_SECONDS).contains(&now.saturating_sub(time));
         let first_value = |values: Vec<String>| values.into_iter().next().unwrap_or_default();
-        if recent && values(maps, time).map(first_value)?.as_bytes() == text {
+        if is_recent(time, now) && values(maps, time).map(first_value)?.as_bytes() == text {
             return Ok(Action::Skip);
         }
     }
     Ok(Action::Send(changes(values(maps, now)?, last_text)))
+}
+
+/// Whether what was sent at `time` need not be sent again at `now`. A clock that was set back must
+/// not silence the node until it has caught up.
+fn is_recent(time: i64, now: i64) -> bool {
+    (0..REFRESH_SECONDS).contains(&now.saturating_sub(time))
 }
 
 /// What has to be written so that the node's values are these.
@@ -139,9 +145,34 @@ fn changes(values: Vec<String>, last: Option<&[u8]>) -> Vec<Value> {
 /// Longest error text in bytes that is sent; the rest is cut off.
 const MAX_ERROR_LEN: usize = 4096;
 
-/// The text for `multipath-apply`: that applying the configuration failed, and when. None if it
-/// did not, which clears the key.
-pub fn apply_status(error: Option<&str>, now: i64) -> Option<String> {
+/// Decides whether the peers are told at `now`, in seconds since the epoch, how applying the
+/// configuration went: that it failed with `error`, or that it did not.
+///
+/// News are sent at once, and a failure again after [`REFRESH_SECONDS`]. That nothing failed clears
+/// the key, once. `last` is none if it is not known what was sent, as after a restart.
+pub fn apply_status(error: Option<&str>, now: i64, last: Option<LastSent<'_>>) -> Action {
+    let is_known = match last {
+        Some(LastSent {
+            text: Some(text),
+            time,
+        }) => {
+            let same = apply_text(error, time).is_some_and(|sent| sent.as_bytes() == text);
+            same && is_recent(time, now)
+        }
+        Some(LastSent { text: None, .. }) => apply_text(error, now).is_none(),
+        None => false,
+    };
+    if is_known {
+        return Action::Skip;
+    }
+    Action::Send(vec![Value {
+        key: APPLY_KEY.to_owned(),
+        text: apply_text(error, now),
+    }])
+}
+
+/// The text for `multipath-apply`: that applying the configuration failed, and when.
+fn apply_text(error: Option<&str>, time: i64) -> Option<String> {
     #[derive(Serialize)]
     struct Failure<'a> {
         error: &'a str,
@@ -154,7 +185,7 @@ pub fn apply_status(error: Option<&str>, now: i64) -> Option<String> {
         end -= 1;
     }
     let error = error.get(..end).unwrap_or(error);
-    serde_json::to_string(&Failure { error, time: now }).ok()
+    serde_json::to_string(&Failure { error, time }).ok()
 }
 
 #[cfg(test)]
@@ -315,12 +346,45 @@ mod tests {
     }
 
     #[test]
+    fn apply_errors_at_once_and_again_each_minute() {
+        let failed = |error: &str, time| {
+            let text = format!(r#"{{"error":"{error}","time":{time}}}"#);
+            let key = "multipath-apply".to_owned();
+            let value = Value {
+                key,
+                text: Some(text.clone()),
+            };
+            (text, Action::Send(vec![value]))
+        };
+        let (text, first) = failed("no way", 1000);
+        assert_eq!(apply_status(Some("no way\n"), 1000, None), first);
+        let last = sent(&text, 1000);
+        assert_eq!(apply_status(Some("no way"), 1059, last), Action::Skip);
+        for (error, now) in [("no way", 1060), ("no way", 999), ("disk full", 1001)] {
+            assert_eq!(apply_status(Some(error), now, last), failed(error, now).1);
+        }
+
+        let cleared = Action::Send(vec![Value {
+            key: "multipath-apply".to_owned(),
+            text: None,
+        }]);
+        let last_cleared = Some(LastSent {
+            text: None,
+            time: 1000,
+        });
+        for error in [None, Some(""), Some("\n")] {
+            assert_eq!(apply_status(error, 1001, None), cleared);
+            assert_eq!(apply_status(error, 1001, last), cleared);
+            assert_eq!(apply_status(error, 9999, last_cleared), Action::Skip);
+        }
+        assert_eq!(apply_status(Some("no way"), 1000, last_cleared), first);
+    }
+
+    #[test]
     fn apply_errors_are_cut_between_characters() {
-        assert_eq!(apply_status(None, 1), None);
-        assert_eq!(apply_status(Some("\n"), 1), None);
-        let text = apply_status(Some("no \"way\"\n"), 7);
+        let text = apply_text(Some("no \"way\"\n"), 7);
         assert_eq!(text.as_deref(), Some(r#"{"error":"no \"way\"","time":7}"#));
-        let long = apply_status(Some(&"ä".repeat(5000)), 7).unwrap_or_default();
+        let long = apply_text(Some(&"ä".repeat(5000)), 7).unwrap_or_default();
         assert!(
             long.starts_with("{\"error\":\"ä") && long.len() < 4200,
             "{}",

@@ -356,6 +356,14 @@ my sub sync() {
     is_deeply([sync()], [[['multipath-apply', $error]], []], 'and again before it is stale');
     $now -= 3600;
     is(scalar((sync())[0]->@*), 1, 'a clock that was set back does not silence it');
+    {
+        $now += 60;
+        local $MultipathTest::Cluster::warn = "ipcc_send_rec[4] failed: Connection refused\n";
+        ($sent, $warnings) = sync();
+        is(scalar(@$warnings), 1, 'pmxcfs does not take it: a warning');
+        MultipathTest::Cluster::take();
+    }
+    is_deeply([sync()], [[['multipath-apply', $error]], []], 'so it is told again at once');
     $node->set('pve/multipath.cfg', '');
     is_deeply([sync()], [[], []], 'what lies below the mount point is not the cluster\'s');
     is_deeply($node->state(), $state, 'so it changes nothing either');

@@ -66,9 +66,6 @@ our $LOCK_TIMEOUT = 60;
 # A daemon has other things to do, so it adds many WWIDs in several passes.
 our $TIME_LIMIT = 5;
 
-# An error is told again after this many seconds.
-our $REFRESH_INTERVAL = 60;
-
 # --- what the node has ---
 
 # Something was changed since multipathd has read its configuration. It reads it at boot anyway.
@@ -313,22 +310,18 @@ sub drift($cfg, $overrides, $node = PVE::Multipath::Node->live()) {
 
 # --- for daemons ---
 
-# What the cluster was told last, and when.
-my $told = {};
+# The error that was told last; '' if the last pass went well.
+my $told = '';
 
 # The configuration that was applied by the last pass that changed something, until it is known
 # whether it holds.
 my $unproven;
 
-my sub tell_cluster($error) {
-    my $now = time();
-    my $is_new = !exists($told->{error}) || ($error // '') ne ($told->{error} // '');
-    my $age = $now - ($told->{time} // 0);
-    return if !$is_new && (!defined($error) || ($age >= 0 && $age < $REFRESH_INTERVAL));
-
-    warn "cannot apply the multipath configuration: $error" if $is_new && defined($error);
-    PVE::Multipath::broadcast_apply_status($error);
-    $told = { error => $error, time => $now };
+my sub tell($error) {
+    warn "cannot apply the multipath configuration: $error"
+        if defined($error) && $error ne $told;
+    $told = $error // '';
+    PVE::Multipath::refresh_apply_status($error);
     return;
 }
 
@@ -390,7 +383,7 @@ my sub pass() {
 sub sync() {
     eval {
         my $error = eval { pass(); 1 } ? undef : "$@";
-        tell_cluster($error);
+        tell($error);
     };
     warn $@ if $@;
     return;

@@ -25,6 +25,19 @@ pub mod pve_rs_multipath_broadcast {
         last_time: Scalar<'a>,
     }
 
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub struct ApplyArgs<'a> {
+        #[serde(borrow, default)]
+        error: Scalar<'a>,
+        #[serde(borrow)]
+        now: Scalar<'a>,
+        #[serde(borrow, default)]
+        last_text: Option<&'a [u8]>,
+        #[serde(borrow, default)]
+        last_time: Scalar<'a>,
+    }
+
     /// A value to write; one without a text is cleared.
     #[derive(Serialize)]
     pub struct Value {
@@ -51,16 +64,10 @@ pub mod pve_rs_multipath_broadcast {
     #[export]
     pub fn health(args: HealthArgs) -> Result<Vec<Value>, Error> {
         let maps = summarize(args.maps);
-        let last = args.last_time.as_int().map(|time| LastSent {
-            text: args.last_text,
-            time,
-        });
-        Ok(
-            match broadcast::health(&maps, args.now.as_int().unwrap_or(0), last)? {
-                Action::Send(values) => values.into_iter().map(Value::from).collect(),
-                Action::Skip => Vec::new(),
-            },
-        )
+        let last = last_sent(args.last_text, &args.last_time);
+        broadcast::health(&maps, args.now.as_int().unwrap_or(0), last)
+            .map(values)
+            .map_err(Error::from)
     }
 
     /// The keys that have to be read beside the first one, of which these are the values by node.
@@ -69,11 +76,28 @@ pub mod pve_rs_multipath_broadcast {
         broadcast::continuation_keys(kv.into_values().flatten())
     }
 
-    /// The text that tells of a failure to apply the configuration; none clears the key.
+    /// What to write to tell how applying the configuration went; nothing if the peers know.
     #[export]
-    pub fn apply_status(error: Option<Scalar>, now: Scalar) -> Option<Bytes<'static>> {
-        let error = error.as_ref().and_then(Scalar::as_text);
-        broadcast::apply_status(error.as_deref(), now.as_int().unwrap_or(0)).map(Bytes::from)
+    pub fn apply_status(args: ApplyArgs) -> Vec<Value> {
+        let error = args.error.as_text();
+        let last = last_sent(args.last_text, &args.last_time);
+        values(broadcast::apply_status(
+            error.as_deref(),
+            args.now.as_int().unwrap_or(0),
+            last,
+        ))
+    }
+
+    fn last_sent<'a>(text: Option<&'a [u8]>, time: &Scalar) -> Option<LastSent<'a>> {
+        let time = time.as_int()?;
+        Some(LastSent { text, time })
+    }
+
+    fn values(action: Action) -> Vec<Value> {
+        match action {
+            Action::Send(values) => values.into_iter().map(Value::from).collect(),
+            Action::Skip => Vec::new(),
+        }
     }
 
     /// Age in seconds beyond which a report does not count any more.
