@@ -32,8 +32,8 @@ take long, C<limit> is after how many seconds to leave further WWIDs to the next
 
 =item drift($cfg, $overrides, $node)
 
-The configured values that another file keeps from being in force, C<< [{ wwid, knob, wanted, found }]
->>, by what multipathd says.
+The configured values that another file keeps from being in force, by what multipathd says: sentences as
+C<defaults: KNOB is VALUE, not VALUE>, each on a line.
 
 =item sync()
 
@@ -166,17 +166,19 @@ my sub replace($path, $bytes) {
     return;
 }
 
-# Runs the code for each step; one that fails is noted, and the others go on. Gives how many
-# succeeded.
+# Runs the code; if it fails, that is noted. Tells whether it succeeded.
+my sub attempt($errors, $code) {
+    return 1 if eval { $code->(); 1 };
+    push @$errors, $@ =~ s/\n\z//r;
+    return 0;
+}
+
+# Runs the code for each step; one that fails does not stop the others. Gives how many succeeded.
 my sub each_step($errors, $steps, $code, $in_time = sub() { 1 }) {
     my $done = 0;
     for my $step (@$steps) {
         last if !$in_time->();
-        if (eval { $code->($step); 1 }) {
-            $done++;
-        } else {
-            push @$errors, $@ =~ s/\n\z//r;
-        }
+        $done += attempt($errors, sub() { $code->($step) });
     }
     return $done;
 }
@@ -243,7 +245,7 @@ my sub apply_wwids($plan, $present, $node, $errors, %options) {
         PVE::Multipath::remove_wwid($wwid);
         $noted{$wwid} = undef;
     }, $in_time);
-    each_step($errors, [{}], sub($) { $note->() });
+    attempt($errors, $note);
 
     return $done;
 }
@@ -260,7 +262,7 @@ my sub carry_out($plan, $present, $node, %options) {
     my $due = $present->{'reconfigure-due'};
 
     # before anything is changed: whoever comes after a kill knows nothing else of it
-    each_step($errors, [$marker], sub($path) { replace($path, '') }) if $plan->{reconfigure} && !$due;
+    attempt($errors, sub() { replace($marker, '') }) if $plan->{reconfigure} && !$due;
 
     my $changed = apply_drop_ins($plan, $node, $errors)
         + apply_wwids($plan, $present, $node, $errors, %options);
@@ -268,9 +270,9 @@ my sub carry_out($plan, $present, $node, %options) {
     # reading everything again stalls multipathd, so not for a step that fails again and again
     if ($changed || $due) {
         $options{progress}->('reconfiguring multipathd');
-        each_step($errors, [$marker], \&reconfigure);
+        attempt($errors, sub() { reconfigure($marker) });
     } elsif ($plan->{reconfigure}) {
-        each_step($errors, [$marker], \&PVE::Multipath::File::remove);
+        attempt($errors, sub() { PVE::Multipath::File::remove($marker) });
     }
     return $changed || $due ? 1 : 0;
 }
@@ -300,12 +302,17 @@ sub regenerate($cfg, $overrides, %options) {
     return $changed;
 }
 
-# The configured values that somebody else's file keeps from being in force, by what multipathd says.
 sub drift($cfg, $overrides, $node = PVE::Multipath::Node->live()) {
     my $reply = $node->query([qw(show config local)]);
     assert_success('multipathd show config local', $reply);
     my $version = $node->tools_version();
-    return PVE::Multipath::Config::drift($cfg, $reply->{stdout}, $version, $overrides // '');
+    my $drift =
+        PVE::Multipath::Config::drift($cfg, $reply->{stdout}, $version, $overrides // '');
+    return map {
+        my $where = $_->{wwid} // 'defaults';
+        my $found = $_->{found} // 'not set';
+        PVE::Multipath::Text::one_line("$where: $_->{knob} is $found, not $_->{wanted}");
+    } @$drift;
 }
 
 # --- for daemons ---
@@ -339,12 +346,7 @@ my sub prove($config, $overrides) {
 
     my $cfg =
         quietly(sub() { PVE::Multipath::Config->parse_config('multipath.cfg', $config) });
-    my @lines = map {
-        ($_->{wwid} // 'defaults') . ": $_->{knob} is "
-            . ($_->{found} // 'not set')
-            . ", not $_->{wanted}"
-    } drift($cfg, $overrides)->@*;
-    return @lines;
+    return drift($cfg, $overrides);
 }
 
 # Where nobody can say which storages there are, every node is meant.

@@ -104,17 +104,13 @@ my sub drift_lines($source) {
     return () if !PVE::Multipath::is_running();
 
     my ($cfg, $overrides) = ($source->config(), $source->overrides_text());
-    my $drift;
+    my @drift;
     for (1 .. $HOLDS_WITHIN) {
-        $drift = PVE::Multipath::Generator::drift($cfg, $overrides);
-        last if !@$drift;
+        @drift = PVE::Multipath::Generator::drift($cfg, $overrides);
+        last if !@drift;
         sleep(1);
     }
-    return map {
-        my $where = $_->{wwid} // 'defaults';
-        my $found = $_->{found} // 'not set';
-        'another file wins: ' . text("$where: $_->{knob} is $found, not $_->{wanted}");
-    } @$drift;
+    return map { 'another file wins: ' . text($_) } @drift;
 }
 
 sub apply($source, $opts) {
