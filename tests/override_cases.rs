@@ -7,8 +7,12 @@
     clippy::indexing_slicing
 )]
 
+#[path = "multipath_tools/complaints.rs"]
+mod complaints;
+
 use std::collections::BTreeSet;
 
+use complaints::{IN_SILENCE, REFUSES_IN_SILENCE, line_of};
 use pve_multipath::byte_string::ByteString;
 use pve_multipath::overrides::{self, Effective, FindingCode, Severity, Values};
 use pve_multipath::tools_version::ToolsVersion;
@@ -150,13 +154,6 @@ fn effective_values_are_the_real_ones() {
     assert!(compared > 800, "{compared}");
 }
 
-/// The line that a complaint names.
-fn line_of(message: &str) -> Option<usize> {
-    let (_, after) = message.split_once("line ")?;
-    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
-}
-
 #[test]
 fn verdicts_obey_the_rules() {
     for case in cases() {
@@ -196,15 +193,10 @@ fn verdicts_obey_the_rules() {
                 assert!(told, "{name} {version}: {message}");
             }
         }
-        let may_be_refused = [
-            FindingCode::MultipathsSection,
-            FindingCode::KernelRefuses,
-            FindingCode::PollingInterval,
-            FindingCode::ControlCharacter,
-            FindingCode::LongLine,
-        ];
         if silent {
-            let wrongly = refused.iter().find(|f| !may_be_refused.contains(&f.code));
+            let wrongly = refused
+                .iter()
+                .find(|f| !REFUSES_IN_SILENCE.contains(&f.code));
             assert_eq!(wrongly, None, "{name}");
         }
     }
@@ -213,19 +205,6 @@ fn verdicts_obey_the_rules() {
 /// A warning where multipath says nothing is about what it does in silence.
 #[test]
 fn what_is_fine_is_not_told_of() {
-    let in_silence = [
-        FindingCode::MultipathsSection,
-        FindingCode::KernelRefuses,
-        FindingCode::PollingInterval,
-        FindingCode::ControlCharacter,
-        FindingCode::LongLine,
-        FindingCode::NotAscii,
-        FindingCode::ReadAsOther,
-        FindingCode::UndoesBaseline,
-        FindingCode::UnknownName,
-        FindingCode::NeverMatches,
-        FindingCode::Blacklisted,
-    ];
     for case in cases() {
         let [(_, text)] = &case.files[..] else {
             continue;
@@ -235,7 +214,7 @@ fn what_is_fine_is_not_told_of() {
                 continue;
             }
             let findings = overrides::check(text, &[*version], &[]);
-            let other = findings.iter().find(|f| !in_silence.contains(&f.code));
+            let other = findings.iter().find(|f| !IN_SILENCE.contains(&f.code));
             assert_eq!(other, None, "{} {version}", case.name);
         }
     }

@@ -9,6 +9,7 @@
     clippy::indexing_slicing
 )]
 
+mod complaints;
 mod oracle;
 mod overrides;
 

@@ -6,38 +6,9 @@ use proptest::prelude::*;
 use pve_multipath::byte_string::ByteString;
 use pve_multipath::overrides::{self, Effective, Finding, FindingCode, Severity, Values};
 
+use crate::complaints::{IN_SILENCE, REFUSES_IN_SILENCE, line_of};
 use crate::oracle::{Answer, Tree};
 use crate::{runner, trees};
-
-/// May be found where multipath is silent.
-const IN_SILENCE: [FindingCode; 11] = [
-    FindingCode::MultipathsSection,
-    FindingCode::KernelRefuses,
-    FindingCode::PollingInterval,
-    FindingCode::ControlCharacter,
-    FindingCode::LongLine,
-    FindingCode::NotAscii,
-    FindingCode::ReadAsOther,
-    FindingCode::UndoesBaseline,
-    FindingCode::UnknownName,
-    FindingCode::NeverMatches,
-    FindingCode::Blacklisted,
-];
-
-/// May refuse what multipath takes in silence.
-const REFUSES_IN_SILENCE: [FindingCode; 5] = [
-    FindingCode::MultipathsSection,
-    FindingCode::KernelRefuses,
-    FindingCode::PollingInterval,
-    FindingCode::ControlCharacter,
-    FindingCode::LongLine,
-];
-
-fn line_of(complaint: &str) -> Option<usize> {
-    let (_, after) = complaint.split_once("line ")?;
-    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
-}
 
 /// What a dump has beyond what multipath prints without any file.
 fn beyond(base: &Effective, found: &Effective) -> Effective {

@@ -1,0 +1,34 @@
+//! What multipath complains about, beside what the check of overrides finds.
+
+use pve_multipath::overrides::FindingCode;
+
+/// May be found where multipath is silent.
+pub(crate) const IN_SILENCE: [FindingCode; 11] = [
+    FindingCode::MultipathsSection,
+    FindingCode::KernelRefuses,
+    FindingCode::PollingInterval,
+    FindingCode::ControlCharacter,
+    FindingCode::LongLine,
+    FindingCode::NotAscii,
+    FindingCode::ReadAsOther,
+    FindingCode::UndoesBaseline,
+    FindingCode::UnknownName,
+    FindingCode::NeverMatches,
+    FindingCode::Blacklisted,
+];
+
+/// May refuse what multipath takes in silence.
+pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 5] = [
+    FindingCode::MultipathsSection,
+    FindingCode::KernelRefuses,
+    FindingCode::PollingInterval,
+    FindingCode::ControlCharacter,
+    FindingCode::LongLine,
+];
+
+/// The line that a complaint is about, if it says so.
+pub(crate) fn line_of(complaint: &str) -> Option<usize> {
+    let (_, after) = complaint.split_once("line ")?;
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
