@@ -219,10 +219,6 @@ impl Text {
                 &|map| map.write_protected.map(u64::from),
             ),
         ];
-        for (name, unit, help, value) in gauges {
-            self.family(name, "gauge", unit, help);
-            self.map_samples(node, maps, name, value);
-        }
         let counters: [(&str, &str, &str, Value<'_>); 5] = [
             (
                 "map_path_faults",
@@ -252,9 +248,21 @@ impl Text {
                 &|map| number(map.queue_timeouts),
             ),
         ];
-        for (name, unit, help, value) in counters {
-            self.family(name, "counter", unit, help);
-            self.map_samples(node, maps, &format!("{name}_total"), value);
+        // a counter's samples have a suffix that its family has not
+        for (kind, suffix, families) in [
+            ("gauge", "", &gauges[..]),
+            ("counter", "_total", &counters[..]),
+        ] {
+            for (name, unit, help, value) in families {
+                self.family(name, kind, unit, help);
+                let name = format!("{name}{suffix}");
+                for map in maps {
+                    if let Some(value) = value(map) {
+                        let labels = [("node", node), ("wwid", map.wwid.as_str())];
+                        self.sample(&name, &labels, value);
+                    }
+                }
+            }
         }
         let help = "Whether device-mapper uses a path.";
         self.family("path_active", "gauge", "", help);
@@ -267,20 +275,6 @@ impl Text {
                     ("device", path.dev.as_ref()),
                 ];
                 self.sample("path_active", &labels, u8::from(path.is_active()));
-            }
-        }
-    }
-
-    fn map_samples(
-        &mut self,
-        node: &str,
-        maps: &[Map<'_>],
-        name: &str,
-        value: &dyn Fn(&Map<'_>) -> Option<u64>,
-    ) {
-        for map in maps {
-            if let Some(value) = value(map) {
-                self.sample(name, &[("node", node), ("wwid", map.wwid.as_str())], value);
             }
         }
     }
