@@ -362,7 +362,7 @@ my sub publish($what, $key, $text) {
 }
 
 # Publishes the values that the code gives, in their order. It is called with the time and with what the
-# peers know: (now => ..., 'last-text' => ..., 'last-time' => ...).
+# peers know: { now => ..., 'last-text' => ..., 'last-time' => ... }.
 my sub publish_news($what, $key, $code) {
     my $now = time();
     # pmxcfs has the values in its memory: a new one does not know what the old one was sent
@@ -370,7 +370,7 @@ my sub publish_news($what, $key, $code) {
     my $last = $last_sent->{$key};
     my ($text, $time) = ($last->{store} // 0) == $store ? $last->@{qw(text time)} : ();
 
-    my $values = eval { $code->(now => $now, 'last-text' => $text, 'last-time' => $time) };
+    my $values = eval { $code->({ now => $now, 'last-text' => $text, 'last-time' => $time }) };
     if (my $err = $@) {
         complain("cannot publish $what: $err");
         return;
@@ -405,8 +405,8 @@ sub broadcast_health() {
         return;
     }
 
-    publish_news('the health of multipath maps', $KV_KEY, sub(%known) {
-        return PVE::RS::Multipath::Broadcast::health({ maps => $maps, %known });
+    publish_news('the health of multipath maps', $KV_KEY, sub($known) {
+        return PVE::RS::Multipath::Broadcast::health($maps, $known);
     });
 
     return;
@@ -418,9 +418,8 @@ sub refresh_apply_status($error) {
     require PVE::Cluster;
 
     my $what = 'whether the multipath configuration was applied';
-    publish_news($what, $KV_APPLY_KEY, sub(%known) {
-        my $args = { error => characters($error), %known };
-        return PVE::RS::Multipath::Broadcast::apply_status($args);
+    publish_news($what, $KV_APPLY_KEY, sub($known) {
+        return PVE::RS::Multipath::Broadcast::apply_status(characters($error), $known);
     });
 
     return;

@@ -198,7 +198,7 @@ for my $file (glob("$replay/*/kv/multipath/*")) {
     my $summary = PVE::Multipath::summarize_maps_for_broadcast($maps);
     is_deeply($value->{maps}, $summary, "$file is the summary of the recorded maps");
 
-    my $res = PVE::RS::Multipath::Broadcast::health({ maps => $maps, now => $value->{time} });
+    my $res = PVE::RS::Multipath::Broadcast::health($maps, { now => $value->{time} });
     is_deeply($res, [{ key => 'multipath', text => slurp($file) }], 'byte for byte');
     $recorded++;
 }

@@ -89,7 +89,8 @@ does_not_grow('a summary', $CALLS / 10, sub {
 });
 does_not_grow('a broadcast', $CALLS / 10, sub {
     PVE::RS::Multipath::Broadcast::health(
-        { maps => $summary_maps, now => 1000, 'last-text' => $text, 'last-time' => 990 });
+        $summary_maps, { now => 1000, 'last-text' => $text, 'last-time' => 990 },
+    );
 });
 does_not_grow('the status', $CALLS / 10, sub { PVE::Multipath::cluster_status($status_args) });
 does_not_grow('the status as JSON', $CALLS / 10, sub {

@@ -12,11 +12,10 @@ pub mod pve_rs_multipath_broadcast {
 
     use crate::types::Bytes;
 
+    /// The time, and what the peers know.
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
-    pub struct HealthArgs<'a> {
-        #[serde(borrow, default)]
-        maps: Option<Vec<MapHealth<'a>>>,
+    pub struct Known<'a> {
         #[serde(borrow)]
         now: Scalar<'a>,
         #[serde(borrow, default)]
@@ -25,17 +24,18 @@ pub mod pve_rs_multipath_broadcast {
         last_time: Scalar<'a>,
     }
 
-    #[derive(Deserialize)]
-    #[serde(rename_all = "kebab-case")]
-    pub struct ApplyArgs<'a> {
-        #[serde(borrow, default)]
-        error: Scalar<'a>,
-        #[serde(borrow)]
-        now: Scalar<'a>,
-        #[serde(borrow, default)]
-        last_text: Option<&'a [u8]>,
-        #[serde(borrow, default)]
-        last_time: Scalar<'a>,
+    impl<'a> Known<'a> {
+        fn now(&self) -> i64 {
+            self.now.as_int().unwrap_or(0)
+        }
+
+        fn last(&self) -> Option<LastSent<'a>> {
+            let time = self.last_time.as_int()?;
+            Some(LastSent {
+                text: self.last_text,
+                time,
+            })
+        }
     }
 
     /// A value to write; one without a text is cleared.
@@ -62,10 +62,8 @@ pub mod pve_rs_multipath_broadcast {
 
     /// What to write in which order to publish the health of the maps; nothing if the peers know.
     #[export]
-    pub fn health(args: HealthArgs) -> Result<Vec<Value>, Error> {
-        let maps = summarize(args.maps);
-        let last = last_sent(args.last_text, &args.last_time);
-        broadcast::health(&maps, args.now.as_int().unwrap_or(0), last)
+    pub fn health(maps: Option<Vec<MapHealth>>, known: Known) -> Result<Vec<Value>, Error> {
+        broadcast::health(&summarize(maps), known.now(), known.last())
             .map(values)
             .map_err(Error::from)
     }
@@ -78,19 +76,13 @@ pub mod pve_rs_multipath_broadcast {
 
     /// What to write to tell how applying the configuration went; nothing if the peers know.
     #[export]
-    pub fn apply_status(args: ApplyArgs) -> Vec<Value> {
-        let error = args.error.as_text();
-        let last = last_sent(args.last_text, &args.last_time);
+    pub fn apply_status(error: Scalar, known: Known) -> Vec<Value> {
+        let error = error.as_text();
         values(broadcast::apply_status(
             error.as_deref(),
-            args.now.as_int().unwrap_or(0),
-            last,
+            known.now(),
+            known.last(),
         ))
-    }
-
-    fn last_sent<'a>(text: Option<&'a [u8]>, time: &Scalar) -> Option<LastSent<'a>> {
-        let time = time.as_int()?;
-        Some(LastSent { text, time })
     }
 
     fn values(action: Action) -> Vec<Value> {
