@@ -102,6 +102,10 @@ my sub compile($schema) {
 
 my $CONFIG = compile($SCHEMA);
 
+sub schema() {
+    return $SCHEMA;
+}
+
 sub parse_config($class, $filename, $raw) {
     $raw //= '';
     my $digest = Digest::SHA::sha1_hex($raw);
