@@ -104,13 +104,18 @@ sub cluster($nodes, $luns) {
             next if $kind == 3;
             my ($state, $active) =
                 $kind == 0 ? ('failed', 0) : $kind < 3 ? ('degraded', 3) : ('optimal', 4);
-            $maps{ $wwids[$lun] } = {
+            my $map = $maps{ $wwids[$lun] } = {
                 state => $state,
                 'paths-active' => $active,
                 'paths-total' => 4,
                 transport => 'fc',
                 size => 1_099_511_627_776,
+                name => "san-lun$lun",
+                'write-protected' => 0,
             };
+            $map->{reasons} = [{ code => 'all-paths-failed', count => 4 }] if $state eq 'failed';
+            $map->{reasons} = [{ code => 'path-failed', count => 1, devs => [sd_name($lun)] }]
+                if $state eq 'degraded';
         }
         my $age = $number == 2 ? 1000 : $number % 60;
         $kv{$node} = $json->encode({ maps => \%maps, time => $now - $age });
@@ -135,6 +140,36 @@ sub cluster($nodes, $luns) {
         },
         config => { ids => \%ids, order => \%order, digest => '0' x 40 },
     };
+}
+
+# A small cluster whose nodes disagree in all that they can, know reasons and notes of all kinds, and send
+# values that make no sense.
+sub faulty_cluster() {
+    my $json = JSON::XS->new->utf8->canonical;
+    my $cluster = cluster(4, 40);
+    my $report = $json->decode($cluster->{kv}->{pve4});
+    my $maps = $report->{maps};
+
+    my @changes = (
+        { size => 5, name => 'mpatha', transport => 'sas', 'write-protected' => 1 },
+        { 'paths-total' => 6, 'paths-expected' => 6, notes => ['single-hba', 'odd'] },
+        { state => 'degraded', reasons => [{ code => 'path-gone', present => 2, expected => 4 }] },
+        { state => 'degraded', 'paths-active' => 1, reasons => [] },
+        { state => 'failed', 'paths-active' => 0, reasons => [{ code => 'no-paths' }] },
+        { state => 'failed', 'paths-active' => 0, 'paths-total' => 0, reasons => undef },
+        { state => 'broken', reasons => [{ code => 'odd' }, 'text'] },
+        { state => 'missing', reasons => {} },
+        { size => 0, name => '', transport => 'odd', 'write-protected' => 2 },
+        { size => -1, name => 'x' x 200, 'paths-active' => 5, 'paths-expected' => 'many' },
+    );
+    for my $number (0 .. $#changes) {
+        my ($map, $change) = ($maps->{ wwid($number) }, $changes[$number]);
+        @$map{ keys %$change } = values %$change;
+    }
+    $maps->{'no WWID'} = $maps->{ wwid(0) };
+    $maps->{'not-allow-listed'} = $maps->{ wwid(0) };
+    $cluster->{kv}->{pve4} = $json->encode($report);
+    return $cluster;
 }
 
 # A multipath.cfg as write_config writes it: each LUN has an alias and two or three knobs, here in

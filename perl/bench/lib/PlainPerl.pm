@@ -54,6 +54,27 @@ my sub parse_path($in) {
     return $path;
 }
 
+# What all active paths run through, of which one would do: [ key of a path, code of the note ].
+my @SINGLE_POINTS = (
+    [qw(host-wwpn single-hba)],
+    [qw(target-wwpn single-target-port)],
+    [qw(target-wwnn single-target)],
+);
+
+my sub single_points($active) {
+    my @notes;
+    for my $point (@SINGLE_POINTS) {
+        my ($key, $code) = @$point;
+        if ($key eq 'host-wwpn' && !grep { defined($_->{$key}) } @$active) {
+            $key = 'host-adapter';
+        }
+        my $through = $active->[0]->{$key} // next;
+        next if grep { ($_->{$key} // '') ne $through } @$active;
+        push @notes, { code => $code, through => $through };
+    }
+    return \@notes;
+}
+
 my sub parse_map($in) {
     my $wwid = $in->{uuid} // die "no uuid\n";
     die "'$wwid' is no WWID\n" if $wwid !~ $WWID_RE;
@@ -65,8 +86,8 @@ my sub parse_map($in) {
         'dm-state' => $in->{dm_st} // 'undef',
     };
 
-    my ($total, $active) = (0, 0);
-    my (@groups, @failed, %transports);
+    my $total = 0;
+    my (@groups, @active, @failed, %transports);
     for my $group ($in->{path_groups}->@*) {
         my @paths;
         for my $path_in ($group->{paths}->@*) {
@@ -74,7 +95,7 @@ my sub parse_map($in) {
             push @paths, $path;
             $total++;
             if (($path->{'dm-state'} // '') eq 'active') {
-                $active++;
+                push @active, $path;
             } else {
                 push @failed, $path->{dev};
             }
@@ -95,6 +116,7 @@ my sub parse_map($in) {
     }
 
     $map->{'path-groups'} = \@groups;
+    my $active = $total - @failed;
     $map->{'paths-total'} = $total;
     $map->{'paths-active'} = $active;
     $map->{health} = !$active ? 'failed' : $active == $total ? 'optimal' : 'degraded';
@@ -107,6 +129,11 @@ my sub parse_map($in) {
         my $count = scalar(@failed);
         splice(@failed, 16) if $count > 16;
         $map->{reasons} = [{ code => 'path-failed', count => $count, devs => \@failed }];
+    }
+
+    if ($active && $total > 1) {
+        my $notes = single_points(\@active);
+        $map->{notes} = $notes if @$notes;
     }
 
     for my $field (@MAP_TEXTS) {
@@ -150,6 +177,19 @@ sub parse_maps_json($text) {
 
 my %SEVERITY = (unknown => -1, optimal => 0, degraded => 1, missing => 2, failed => 3);
 my %TRANSPORT = map { $_ => 1 } qw(fc iscsi sas);
+my %NOTE = map { $_ => 1 }
+    qw(single-hba single-target-port single-target more-paths-than-configured);
+my $MAX_PATHS = 65535;
+
+# What all nodes should say alike of a LUN, and the code where they do not.
+my @FACTS = (
+    [qw(size size-differs)],
+    [qw(name name-differs)],
+    [qw(transport transport-differs)],
+    [qw(paths-total paths-differ)],
+    [qw(write-protected write-protection-differs)],
+);
+
 my $REFRESH_SECONDS = 60;
 my $STALE_SECONDS = 180;
 
@@ -158,22 +198,101 @@ my sub count($value) {
     return int($value);
 }
 
-# One map of a peer, which may have sent anything.
-my sub cell($entry) {
-    return { state => 'unknown' } if ref($entry) ne 'HASH';
+# As count, of paths.
+my sub paths($value) {
+    my $count = count($value);
+    return defined($count) && $count <= $MAX_PATHS ? $count : undef;
+}
 
+my sub reason($in) {
+    return if ref($in) ne 'HASH' || !defined($in->{code});
+
+    my $code = $in->{code};
+    return { code => $code } if $code eq 'no-paths';
+
+    my $reason = { code => $code };
+    if ($code eq 'path-gone') {
+        for my $key (qw(present expected)) {
+            $reason->{$key} = count($in->{$key}) // return;
+        }
+        return $reason;
+    }
+    return if $code ne 'all-paths-failed' && $code ne 'path-failed';
+
+    my $count = count($in->{count});
+    $reason->{count} = $count if defined($count);
+    if ($code eq 'path-failed' && ref($in->{devs}) eq 'ARRAY') {
+        my @devs = grep { defined && !ref && /\A[a-zA-Z0-9!_.:-]{1,32}\z/ } $in->{devs}->@*;
+        splice(@devs, 16) if @devs > 16;
+        $reason->{devs} = \@devs if @devs;
+    }
+    return $reason;
+}
+
+# What follows from state and numbers of paths.
+my sub derived_reason($cell) {
+    my ($state, $active, $total) = $cell->@{qw(state paths-active paths-total)};
+
+    return { code => 'unknown-state' } if $state eq 'unknown';
+    return { code => 'not-assembled' } if $state eq 'missing';
+    my $count = defined($active) && defined($total) ? $total - $active : undef;
+    if ($state eq 'degraded') {
+        return { code => 'path-failed', $count ? (count => $count) : () };
+    }
+    return { code => 'no-paths' } if defined($total) && !$total;
+    my $known = defined($count) && !$active;
+    return { code => 'all-paths-failed', $known ? (count => $count) : () };
+}
+
+my sub at_most($count, @list) {
+    splice(@list, $count) if @list > $count;
+    return \@list;
+}
+
+# One map of a peer, which may have sent anything; what makes no sense is taken out of the entry.
+my sub cell($entry) {
     my $state = $entry->{state} // '';
     $state = 'unknown' if ref($state) || !defined($SEVERITY{$state});
     my $cell = { state => $state };
 
-    my $active = count($entry->{'paths-active'});
-    my $total = count($entry->{'paths-total'});
-    if (defined($active) && defined($total) && $active <= $total && $total <= 65535) {
-        $cell->{'paths-active'} = $active;
-        $cell->{'paths-total'} = $total;
+    my $active = paths($entry->{'paths-active'});
+    my $total = paths($entry->{'paths-total'});
+    if (defined($active) && defined($total) && $active > $total) {
+        undef $active;
+        undef $total;
     }
+    $entry->{'paths-total'} = $total;
+    $cell->{'paths-active'} = $active if defined($active);
+    $cell->{'paths-total'} = $total if defined($total);
+    if (defined($entry->{'paths-expected'})) {
+        my $expected = paths($entry->{'paths-expected'});
+        $cell->{'paths-expected'} = $expected if defined($expected);
+    }
+
     my $transport = $entry->{transport};
-    $cell->{transport} = $transport if defined($transport) && $TRANSPORT{$transport};
+    if (defined($transport)) {
+        if ($TRANSPORT{$transport}) {
+            $cell->{transport} = $transport;
+        } else {
+            delete $entry->{transport};
+        }
+    }
+    $entry->{size} = count($entry->{size}) || undef;
+    my $name = $entry->{name};
+    delete $entry->{name} if defined($name) && (ref($name) || $name eq '' || length($name) > 127);
+    my $protected = $entry->{'write-protected'};
+    delete $entry->{'write-protected'}
+        if defined($protected) && $protected ne '0' && $protected ne '1';
+
+    if ($state ne 'optimal') {
+        my $reasons = $entry->{reasons};
+        my @reasons = ref($reasons) eq 'ARRAY' ? map { reason($_) } @$reasons : ();
+        $cell->{reasons} = @reasons ? at_most(8, @reasons) : [derived_reason($cell)];
+    }
+    if (ref($entry->{notes}) eq 'ARRAY') {
+        my @codes = grep { defined && $NOTE{$_} } $entry->{notes}->@*;
+        $cell->{notes} = at_most(8, map { { code => $_ } } @codes) if @codes;
+    }
 
     return $cell;
 }
@@ -218,16 +337,29 @@ sub cluster_status($args) {
         my $used_by = $expectations->{consumers}->{$wwid};
         $lun->{'used-by'} = $used_by if defined($used_by);
 
-        my ($worst, %cells) = (-1);
+        my ($worst, %cells, %known, %differ) = (-1);
         for my $node (@reporters) {
             my $entry = $live{$node}->{$wwid} // next;
+            $entry = $live{$node}->{$wwid} = {} if ref($entry) ne 'HASH';
             my $cell = $cells{$node} = cell($entry);
             my $severity = $SEVERITY{ $cell->{state} };
             $worst = $severity if $severity > $worst;
-            if (!defined($lun->{size}) && ref($entry) eq 'HASH') {
-                my $size = count($entry->{size});
-                $lun->{size} = $size if $size;
+            for my $fact (@FACTS) {
+                my $key = $fact->[0];
+                my $value = $entry->{$key} // next;
+                my $first = $known{$key} //= $value;
+                $differ{$key} = 1 if $value ne $first;
             }
+        }
+        $lun->{size} = $known{size} if defined($known{size});
+        for my $fact (grep { $differ{ $_->[0] } } @FACTS) {
+            my ($key, $code) = @$fact;
+            my %values;
+            for my $node (grep { $cells{$_} } @reporters) {
+                my $value = $live{$node}->{$wwid}->{$key} // next;
+                $values{$node} = $value;
+            }
+            push $lun->{notes}->@*, { code => $code, values => \%values };
         }
         for my $node (@silent) {
             next if !exists($not_live{$node}->{$wwid});
