@@ -11,7 +11,7 @@ use crate::byte_string::ByteString;
 use crate::config::{AllowListed, allow_list};
 use crate::node::NodeNames;
 use crate::scalar::Scalar;
-use crate::{Alias, NodeSet, Wwid, wwid};
+use crate::{Alias, NodeSet, Wwid};
 
 /// Arguments of [`status`](super::status).
 #[derive(Debug, Default, Deserialize)]
@@ -162,13 +162,8 @@ pub struct AggregateArgs<'a> {
 
 impl AggregateArgs<'_> {
     pub(super) fn allow_list(&self) -> impl Iterator<Item = (Wwid, Option<Alias>)> {
-        let wwids = self.allow_wwids.iter().flatten().filter_map(|wwid| {
-            let wwid = wwid.as_text()?;
-            wwid::check(&wwid)
-                .is_ok()
-                .then(|| Wwid::new(&wwid).ok())
-                .flatten()
-        });
+        let wwids = self.allow_wwids.iter().flatten();
+        let wwids = wwids.filter_map(|wwid| Wwid::new(&wwid.as_text()?).ok());
         wwids.map(|wwid| {
             let given = self
                 .aliases
