@@ -191,7 +191,9 @@ U8 standin_gimme(void *perl) {
  * comes for the second time is kept while the result is built, in perl's table of
  * hash keys, as perl's own keys() gives strings out: the many values share it,
  * which spares memory for each. A text that needs the place of another one takes
- * it. (For keys the same was tried; perl 5.36 looks into its table all the same.)
+ * it. (For keys the same was tried: perl looks into its table all the same. So were
+ * copies of a hash that has the keys: they wait longer for memory than perl takes
+ * to look up each key.)
  */
 #define MAX_WORD_LEN 16
 #define WORDS 128 /* a power of two */
