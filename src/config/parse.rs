@@ -128,9 +128,12 @@ impl<'a> Parser<'_, 'a> {
             return;
         }
         let context = self.context(number);
-        self.warn(format!(
-            "{context} (skip section '{id}'): unsupported type '{kind}'\n"
-        ));
+        let reason = match kind.as_str() {
+            // what Perl takes for false is no type
+            "0" => "missing type - internal error".to_owned(),
+            kind => format!("unsupported type '{kind}'"),
+        };
+        self.warn(format!("{context} (skip section '{id}'): {reason}\n"));
         self.open = Open::Unknown(Block {
             after: self.sections,
             lines: vec![ByteString::from_bytes(line)],

@@ -222,6 +222,8 @@ wwid: swallowed
 frob: skipped
 	alias x
 
+0: skipped
+
 wwid: 360014050000000000000000000abcdef
 	failback 018
 END

@@ -14,9 +14,9 @@ my $SCHEMA = {
     properties => {
         alias => { type => 'string', pattern => '[a-zA-Z0-9][a-zA-Z0-9._-]*', maxLength => 64 },
         'expected-paths' => $COUNT,
-        failback => { type => 'string', pattern => 'manual|immediate|followover|[0-9]+' },
+        failback => { type => 'string', pattern => '(?:manual|immediate|followover|[0-9]+)' },
         'find-multipaths' => { type => 'string', enum => [qw(yes no strict greedy smart)] },
-        'no-path-retry' => { type => 'string', pattern => 'queue|fail|[0-9]+' },
+        'no-path-retry' => { type => 'string', pattern => '(?:queue|fail|[0-9]+)' },
         'path-grouping-policy' => {
             type => 'string',
             enum => [
@@ -66,7 +66,7 @@ my sub value_check($property) {
         };
     }
     if (defined($pattern)) {
-        my $regex = qr/\A(?:$pattern)\z/a;
+        my $regex = qr/\A$pattern\z/a;
         return sub($value) {
             return 'value does not match the regex pattern' if $value !~ $regex;
             return "value may only be $length characters long"
@@ -166,8 +166,9 @@ sub parse_config($class, $filename, $raw) {
             ($type, $id) = ($1, $2);
             $options = $options_of->{$type};
             if (!$options) {
-                my $context = "file $filename line $line_number (skip section '$id')";
-                warn "$context: unsupported type '$type'\n";
+                my $problem =
+                    $type ? "unsupported type '$type'" : 'missing type - internal error';
+                warn "file $filename line $line_number (skip section '$id'): $problem\n";
                 $skip = 1;
                 next;
             }
