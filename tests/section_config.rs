@@ -10,16 +10,16 @@
 use std::collections::BTreeMap;
 
 use pve_multipath::byte_string::ByteString;
-use pve_multipath::config::{self, Config, Value};
+use pve_multipath::config::{self, Config, Section, Value};
 use pve_multipath::number::Number;
 use serde_json::{Value as Json, json};
 
 /// The lines of a recording, by the case's name. A character stands for a byte.
 fn recorded(name: &str) -> Vec<(String, Json)> {
-    let path = format!(
-        "{}/fixtures/sectionconfig/{name}",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let elsewhere = std::env::var("SECTION_CONFIG_RECORDINGS").ok();
+    let folder = elsewhere.filter(|_| name.starts_with("random"));
+    let own = || concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sectionconfig").to_owned();
+    let path = format!("{}/{name}", folder.unwrap_or_else(own));
     let text = std::fs::read_to_string(path).unwrap();
     let lines = text
         .lines()
@@ -40,6 +40,11 @@ fn cases(kind: &str) -> Vec<(String, Json, Json)> {
         (name, input, expected)
     };
     input.into_iter().map(with_expected).collect()
+}
+
+/// Texts, by hand and by chance.
+fn texts() -> impl Iterator<Item = (String, Json, Json)> {
+    cases("parse").into_iter().chain(cases("random"))
 }
 
 fn bytes(text: &str) -> Vec<u8> {
@@ -92,7 +97,7 @@ fn is_about_perl(warning: &Json) -> bool {
 
 #[test]
 fn reading() {
-    for (name, input, mut expected) in cases("parse") {
+    for (name, input, mut expected) in texts() {
         let raw = bytes(input["raw"].as_str().unwrap_or(""));
         let parsed = config::parse("multipath.cfg", &raw);
         expected["warnings"]
@@ -126,7 +131,7 @@ fn reading() {
 /// adds.
 #[test]
 fn writing_what_was_read() {
-    for (name, input, expected) in cases("parse") {
+    for (name, input, expected) in texts() {
         let raw = bytes(input["raw"].as_str().unwrap_or(""));
         let mut config = config::parse("multipath.cfg", &raw).config;
         let complete = config::write(&config).unwrap().text;
@@ -142,16 +147,28 @@ fn writing_what_was_read() {
 
         let blocks = kept.blocks.iter().flat_map(|block| &block.lines);
         // a type that is named twice means nothing once it is not
-        let lines = kept
-            .lines
-            .values()
-            .flatten()
-            .filter(|line| line.text.as_str().trim() != "type wwid");
+        let names_type = |id: &ByteString<'_>, line: &config::Line<'_>| {
+            let kind = config.ids.get(id).and_then(Section::kind);
+            let words = line.text.as_str().split_whitespace();
+            line.key.is_some() && kind.is_some_and(|kind| words.eq(["type", kind.as_str()]))
+        };
+        let lines = kept.lines.iter().flat_map(|(id, lines)| {
+            let lines = lines.iter();
+            lines.filter(|line| !names_type(id, line))
+        });
         let given_back: Vec<_> = blocks.chain(lines.map(|line| &line.text)).collect();
         let complete = ByteString::from_bytes(&complete);
         let complete: Vec<_> = complete.as_str().split('\n').collect();
-        for line in &given_back {
-            assert!(complete.contains(&line.as_str()), "{name}: {line}");
+        // what repeats a number that is not read back would come into force
+        let sections = config.ids.values();
+        let is_large = |value: &Value<'_>| matches!(value, Value::Number(Number::Float(_)));
+        if !sections
+            .flat_map(Section::iter)
+            .any(|(_, value)| is_large(value))
+        {
+            for line in &given_back {
+                assert!(complete.contains(&line.as_str()), "{name}: {line}");
+            }
         }
         if given_back.is_empty() {
             assert_eq!(complete.join("\n"), expected["written"], "{name}");

@@ -58,9 +58,9 @@ my sub section_as_recorded($section) {
     return { map { $_ => as_recorded($copy->{$_}) } keys %$copy };
 }
 
-my %expected = map { $_->{name} => $_ } recorded('parse.expected.jsonl');
-my @parse_cases = recorded('parse.input.jsonl');
-is(scalar(@parse_cases), 243, 'all recorded texts');
+my %expected = map { $_->{name} => $_ } map { recorded("$_.expected.jsonl") } qw(parse random);
+my @parse_cases = map { recorded("$_.input.jsonl") } qw(parse random);
+is(scalar(@parse_cases), 243 + 300, 'all recorded texts');
 
 my sub parse_case($case) {
     my $want = $expected{ $case->{name} };
