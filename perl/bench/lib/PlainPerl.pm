@@ -312,7 +312,8 @@ sub cluster_status($args) {
         my $online = !%$members || $members->{$node}->{online};
         my $fresh = defined($age) && $age <= $STALE_SECONDS && $age >= -$REFRESH_SECONDS;
         ($online && $fresh ? $live{$node} : $not_live{$node}) = $data->{maps};
-        $why{$node} = [{ code => 'reporter-stale', age => $age }] if $online && !$fresh;
+        $why{$node} = [{ code => 'reporter-stale', defined($age) ? (age => $age) : () }]
+            if $online && !$fresh;
     }
     for my $node (keys %$members) {
         $why{$node} = [{ code => 'node-offline' }] if !$members->{$node}->{online};
@@ -332,7 +333,7 @@ sub cluster_status($args) {
         next if !$allowed{$wwid} && $wwid !~ $WWID_RE;
 
         my $lun = { wwid => $wwid };
-        my $section = $ids->{$wwid};
+        my $section = $allowed{$wwid} ? $ids->{$wwid} : undef;
         $lun->{alias} = $section->{alias} if defined($section) && defined($section->{alias});
         my $used_by = $expectations->{consumers}->{$wwid};
         $lun->{'used-by'} = $used_by if defined($used_by);
