@@ -133,6 +133,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for ByteString<'a> {
     }
 }
 
+/// Whether Perl takes a text for true: every one but the empty one and `0`.
+pub(crate) fn is_true(text: &[u8]) -> bool {
+    !matches!(text, b"" | b"0")
+}
+
 /// Perl's white space (`\s`) among one-byte characters. It is fewer than Unicode's.
 pub(crate) fn is_space(c: char) -> bool {
     matches!(c, '\t'..='\r' | ' ')

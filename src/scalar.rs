@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::byte_string::is_true;
+
 /// A value of any type; absent and null are [`Scalar::Null`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Scalar<'a> {
@@ -88,7 +90,7 @@ impl<'a> Scalar<'a> {
             Self::Int(number) => *number != 0,
             Self::Big(_) | Self::Nested => true,
             Self::Float(number) => *number != 0.0,
-            Self::Text(text) => !matches!(text.as_ref(), "" | "0"),
+            Self::Text(text) => is_true(text.as_bytes()),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sha1::{Digest, Sha1};
 
 use super::{Block, Config, Line, Section, Value};
-use crate::byte_string::{ByteString, is_space_byte};
+use crate::byte_string::{ByteString, is_space_byte, is_true};
 use crate::knobs::{Knob, Refused, SectionType};
 
 /// What was read.
@@ -96,7 +96,7 @@ impl<'a> Parser<'_, 'a> {
             return;
         }
         // what Perl takes for false ends a section
-        if line.is_empty() || line == b"0" {
+        if !is_true(line) {
             self.close();
             return;
         }
@@ -128,10 +128,10 @@ impl<'a> Parser<'_, 'a> {
             return;
         }
         let context = self.context(number);
-        let reason = match kind.as_str() {
-            // what Perl takes for false is no type
-            "0" => "missing type - internal error".to_owned(),
-            kind => format!("unsupported type '{kind}'"),
+        // what Perl takes for false is no type
+        let reason = match is_true(kind.as_str().as_bytes()) {
+            true => format!("unsupported type '{kind}'"),
+            false => "missing type - internal error".to_owned(),
         };
         self.warn(format!("{context} (skip section '{id}'): {reason}\n"));
         self.open = Open::Unknown(Block {

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
-use crate::byte_string::ByteString;
+use crate::byte_string::{ByteString, is_true};
 use crate::number::Number;
 use crate::scalar::Scalar;
 
@@ -65,7 +65,7 @@ impl<'a> Value<'a> {
     /// Whether Perl would take it for true.
     pub(super) fn is_true(&self) -> bool {
         match self.to_text() {
-            Some(text) => !matches!(text.as_ref(), "" | "0"),
+            Some(text) => is_true(text.as_bytes()),
             None => *self == Self::Nested,
         }
     }
