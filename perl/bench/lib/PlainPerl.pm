@@ -1,8 +1,8 @@
 package PlainPerl;
 
 # What `make bench` compares with: the same answers as PVE::Multipath's, from JSON::XS and plain
-# Perl, as one would write it inside pve-storage. It decodes with the fastest module there is,
-# looks at each value once and checks what peers send, but reports problems less precisely.
+# Perl, as one would write it inside pve-storage. It decodes with the fastest module there is
+# and checks what peers send, but reports problems less precisely.
 
 use v5.36;
 
@@ -35,6 +35,11 @@ my @PATH_TEXTS = (
     [qw(target_wwpn target-wwpn)], [qw(host_adapter host-adapter)],
     [qw(lun_hex lun)], [qw(marginal_st marginal-state)],
 );
+
+my sub at_most($count, @list) {
+    splice(@list, $count) if @list > $count;
+    return \@list;
+}
 
 my sub integer($value) {
     die "'$value' is no integer\n" if $value !~ /\A-?[0-9]{1,15}\z/;
@@ -126,9 +131,9 @@ my sub parse_map($in) {
     } elsif (!$active) {
         $map->{reasons} = [{ code => 'all-paths-failed', count => $total }];
     } elsif (@failed) {
-        my $count = scalar(@failed);
-        splice(@failed, 16) if $count > 16;
-        $map->{reasons} = [{ code => 'path-failed', count => $count, devs => \@failed }];
+        my $count = @failed;
+        my $devs = at_most(16, @failed);
+        $map->{reasons} = [{ code => 'path-failed', count => $count, devs => $devs }];
     }
 
     if ($active && $total > 1) {
@@ -182,12 +187,13 @@ my %NOTE = map { $_ => 1 }
 my $MAX_PATHS = 65535;
 
 # What all nodes should say alike of a LUN, and the code where they do not.
-my @FACTS = (
-    [qw(size size-differs)],
-    [qw(name name-differs)],
-    [qw(transport transport-differs)],
-    [qw(paths-total paths-differ)],
-    [qw(write-protected write-protection-differs)],
+my @FACTS = qw(size name transport paths-total write-protected);
+my %CODE_OF = (
+    size => 'size-differs',
+    name => 'name-differs',
+    transport => 'transport-differs',
+    'paths-total' => 'paths-differ',
+    'write-protected' => 'write-protection-differs',
 );
 
 my $REFRESH_SECONDS = 60;
@@ -223,8 +229,7 @@ my sub reason($in) {
     $reason->{count} = $count if defined($count);
     if ($code eq 'path-failed' && ref($in->{devs}) eq 'ARRAY') {
         my @devs = grep { defined && !ref && /\A[a-zA-Z0-9!_.:-]{1,32}\z/ } $in->{devs}->@*;
-        splice(@devs, 16) if @devs > 16;
-        $reason->{devs} = \@devs if @devs;
+        $reason->{devs} = at_most(16, @devs) if @devs;
     }
     return $reason;
 }
@@ -242,11 +247,6 @@ my sub derived_reason($cell) {
     return { code => 'no-paths' } if defined($total) && !$total;
     my $known = defined($count) && !$active;
     return { code => 'all-paths-failed', $known ? (count => $count) : () };
-}
-
-my sub at_most($count, @list) {
-    splice(@list, $count) if @list > $count;
-    return \@list;
 }
 
 # One map of a peer, which may have sent anything; what makes no sense is taken out of the entry.
@@ -346,21 +346,19 @@ sub cluster_status($args) {
             my $severity = $SEVERITY{ $cell->{state} };
             $worst = $severity if $severity > $worst;
             for my $fact (@FACTS) {
-                my $key = $fact->[0];
-                my $value = $entry->{$key} // next;
-                my $first = $known{$key} //= $value;
-                $differ{$key} = 1 if $value ne $first;
+                my $value = $entry->{$fact} // next;
+                my $first = $known{$fact} //= $value;
+                $differ{$fact} = 1 if $value ne $first;
             }
         }
         $lun->{size} = $known{size} if defined($known{size});
-        for my $fact (grep { $differ{ $_->[0] } } @FACTS) {
-            my ($key, $code) = @$fact;
+        for my $fact (grep { $differ{$_} } @FACTS) {
             my %values;
             for my $node (grep { $cells{$_} } @reporters) {
-                my $value = $live{$node}->{$wwid}->{$key} // next;
+                my $value = $live{$node}->{$wwid}->{$fact} // next;
                 $values{$node} = $value;
             }
-            push $lun->{notes}->@*, { code => $code, values => \%values };
+            push $lun->{notes}->@*, { code => $CODE_OF{$fact}, values => \%values };
         }
         for my $node (@silent) {
             next if !exists($not_live{$node}->{$wwid});
