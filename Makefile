@@ -262,7 +262,7 @@ perl-syntax:
 	@cd '$(ROOT)'
 	mkdir -p target
 	find perl tests -name target -prune -o -name '*.p[lm]' ! -path 'perl/bench/*' -print >target/perl-files
-	printf '%s\n' perl/bin/pvemultipath tests/tools/make-replay tests/tools/record-section-config >>target/perl-files
+	grep -rlI '^#!/usr/bin/perl' perl tests --exclude-dir=target --exclude-dir=bench --exclude='*.p[lm]' --exclude='*.t' >>target/perl-files
 	# These need JSON::XS, which nothing else does.
 	! perl -MJSON::XS -e1 2>/dev/null || printf '%s\n' perl/bench/run perl/bench/lib/*.pm >>target/perl-files
 	while read -r file; do
