@@ -34,9 +34,12 @@ sub private($class) {
     return $private;
 }
 
-# Whether it is there; it can be used from then on.
+# Whether it is there; it can be used from then on. One that does not load is an error.
 sub load($class) {
-    eval { require PVE::SectionConfig } or return 0;
+    if (!eval { require PVE::SectionConfig }) {
+        die $@ if $@ !~ m!^Can't locate PVE/SectionConfig\.pm !;
+        return 0;
+    }
     our @ISA = ('PVE::SectionConfig');
     "SectionConfig::$_"->register() for sort keys %$TYPES;
     $class->init();
