@@ -25,9 +25,10 @@ pub enum Change<'a> {
         /// Its alias and knobs.
         update: Update<'a>,
     },
-    /// Takes a LUN off the allow-list.
+    /// Takes a LUN off the allow-list. Nothing changes if it is not there. This removes any section of
+    /// type `wwid`, also one whose ID is not a WWID.
     RemoveWwid {
-        /// The LUN.
+        /// ID of the section.
         wwid: Cow<'a, str>,
     },
     /// Sets and deletes a LUN's alias and knobs.
@@ -44,7 +45,7 @@ pub enum Change<'a> {
         /// The alias.
         alias: Value<'a>,
     },
-    /// Takes a LUN's alias away.
+    /// Takes a LUN's alias away. Nothing changes if the LUN is not there or has none.
     RemoveAlias {
         /// The LUN.
         wwid: Cow<'a, str>,
@@ -159,12 +160,12 @@ impl<'a> Config<'a> {
         match change {
             Change::AddWwid { wwid, update } => self.add_wwid(wwid, update)?,
             Change::RemoveWwid { wwid } => {
-                // also what is no WWID, if it is there: this is how to get rid of it
-                self.check_listed(&wwid)?;
-                self.ids.remove(wwid.as_ref());
-                self.order.remove(wwid.as_ref());
-                self.kept.lines.remove(wwid.as_ref());
-                self.kept.replaced.remove(wwid.as_ref());
+                if self.is_removable(&wwid)? {
+                    self.ids.remove(wwid.as_ref());
+                    self.order.remove(wwid.as_ref());
+                    self.kept.lines.remove(wwid.as_ref());
+                    self.kept.replaced.remove(wwid.as_ref());
+                }
             }
             Change::UpdateWwid { wwid, update } => {
                 self.check_lun(&wwid)?;
@@ -185,18 +186,21 @@ impl<'a> Config<'a> {
                     },
                 )?;
             }
-            Change::RemoveAlias { wwid } => {
-                self.check_lun(&wwid)?;
-                let delete = "alias".into();
-                self.update(
-                    &wwid,
-                    SectionType::Wwid,
-                    Update {
-                        delete,
-                        ..Update::default()
-                    },
-                )?;
-            }
+            Change::RemoveAlias { wwid } => match self.check_lun(&wwid) {
+                Err(ChangeError::NotConfigured(_)) => {}
+                checked => {
+                    checked?;
+                    let delete = "alias".into();
+                    self.update(
+                        &wwid,
+                        SectionType::Wwid,
+                        Update {
+                            delete,
+                            ..Update::default()
+                        },
+                    )?;
+                }
+            },
             Change::UpdateDefaults { update } => {
                 let entry = self.ids.entry(DEFAULTS_ID.into());
                 let section = entry.or_insert_with(|| Section::new(SectionType::Defaults));
@@ -225,6 +229,19 @@ impl<'a> Config<'a> {
         let section = Section::new(SectionType::Wwid);
         self.ids.insert(ByteString::from(wwid.clone()), section);
         self.update(&wwid, SectionType::Wwid, update)
+    }
+
+    /// Whether there is a section of type `wwid` with this ID. The ID need not be a WWID if the section
+    /// is there, so that such a section can be removed.
+    fn is_removable(&self, id: &str) -> Result<bool, ChangeError> {
+        let section = self.ids.get(id);
+        if section.is_some_and(|section| section.kind() == Some(SectionType::Wwid)) {
+            return Ok(true);
+        }
+        match self.check_listed(id) {
+            Err(ChangeError::NotConfigured(_)) => Ok(false),
+            checked => checked.map(|()| true),
+        }
     }
 
     fn check_lun(&self, wwid: &str) -> Result<(), ChangeError> {

@@ -480,7 +480,9 @@ done('set one, delete another', $file =~ s/alias beta/expected-paths 2/r,
 done('set_alias', $file =~ s/wwid: 3600a\n/wwid: 3600a\n\talias alpha\n/r,
     'set_alias', '3600a', 'alpha');
 done('remove_alias', $file =~ s/\talias beta\n//r, 'remove_alias', '3600b', $digest);
-done('remove an alias that is not there', $file, 'remove_alias', '3600a');
+done('remove an alias that is not there', $file, 'remove_alias', '3600a', $digest);
+done('remove the alias of what is not there', $file, 'remove_alias', '3600x', $digest);
+done('remove what is not there', $file, 'remove_wwid', '3600x', $digest);
 done('defaults', $file =~ s/polling-interval 10/polling-interval 20/r,
     'update_defaults', { 'polling-interval' => '20' });
 done('delete from the defaults', $file =~ s/\tno-path-retry queue\n//r,
@@ -506,9 +508,17 @@ done('delete from the defaults', $file =~ s/\tno-path-retry queue\n//r,
     my $mine = { %{ parse($file) }, mine => [1] };
     is_deeply((change('remove_wwid', $mine, '3600a'))[0]->{mine}, [1], 'further keys stay');
 
-    # what is no WWID can be removed
-    ($cfg) = change('remove_wwid', parse("wwid: a/b\n\nwwid: c\n\n"), 'a/b');
-    is(text_of($cfg), "wwid: c\n\n", 'what is no WWID can be removed');
+    # whatever section of type wwid there is, with what was not understood in it
+    for my $id ('a/b', 'bad!id', '%2f', 'x' x 123, "\xff\x1b", 'defaults') {
+        my $shown = $json->encode($id);
+        my $text = "wwid: $id\n\tbogus 1\n\nwwid: c\n\n";
+        $cfg = PVE::Multipath::Config::parse_quietly('multipath.cfg', $text);
+        ($cfg) = change('remove_wwid', $cfg, $id);
+        is(text_of($cfg // {}), "wwid: c\n\n", "section $shown can be removed");
+    }
+    ($cfg) = change('update_defaults', $cfg, { 'polling-interval' => 7 });
+    is(text_of($cfg), "wwid: c\n\ndefaults: defaults\n\tpolling-interval 7\n\n",
+        'where the defaults have room then');
 }
 
 # --- changing: what is refused ---
@@ -534,12 +544,12 @@ my @refusals = (
     } ['add_wwid'], ['remove_wwid'], ['update_wwid', {}], ['set_alias', 'x'], ['remove_alias']),
 
     (map { ["$_->[0] of what is not there", 'wwid', qr/^WWID '3600x' is not configured$/, @$_] }
-        ['remove_wwid', '3600x'], ['update_wwid', '3600x', {}], ['set_alias', '3600x', 'x'],
-        ['remove_alias', '3600x']),
+        ['update_wwid', '3600x', {}], ['set_alias', '3600x', 'x']),
 
     (map { ["$_->[0], another digest", undef, qr/^\Q$modified\E$/, @$_, '0' x 40] }
         ['add_wwid', '3600c', {}], ['remove_wwid', '3600b'], ['update_wwid', '3600b', {}, ''],
         ['set_alias', '3600b', 'x'], ['remove_alias', '3600b'],
+        ['remove_wwid', '3600x'], ['remove_alias', '3600x'],
         ['update_defaults', { 'polling-interval' => 7 }, '']),
     ['an empty digest', undef, qr/^\Q$modified\E$/, 'remove_wwid', '3600b', ''],
 

@@ -153,7 +153,13 @@ is((stat("$dir/multipath.cfg"))[2] & 07777, 0666 & ~umask(), 'with the usual mod
 is(wwid($dir, 'remove', '3600a')->{code}, 0, 'the last one');
 is(slurp("$dir/multipath.cfg"), '', 'leaves an empty file');
 $dir = folder(undef);
-is(wwid($dir, 'remove', '3600a')->{code}, 3, 'nothing to remove');
+my $res = wwid($dir, 'remove', '3600a');
+is_deeply([$res->@{qw(code out err)}], [0, "3600a: not there, unchanged\n", ''], 'nothing to remove');
+is(
+    from_json(wwid($dir, 'remove', '3600a', '--output-format', 'json')->{out})->{result}, 'not-there',
+    'also for programs',
+);
+is(wwid($dir, 'remove', '3600a', '--digest', '0' x 40)->{code}, 3, 'but the digest counts');
 is_deeply(names($dir), [], 'and nothing made');
 
 # --- what is refused ---
@@ -199,7 +205,9 @@ for (
     [qr/delete: .*'bogus'/, 'set', '3600b', '--delete', 'alias,bogus'],
     [qr/alias: .*at the same time/, 'set', '3600b', '--alias', 'x', '--delete', 'alias'],
     [qr/wwid: WWID '3600x' is not configured/, 'set', '3600x', '--alias', 'x'],
-    [qr/wwid: WWID '3600x' is not configured/, 'remove', '3600x'],
+    [qr/wwid: .*invalid character '!'/, 'remove', 'bad!id'],
+    [qr/wwid: 'defaults' cannot be a WWID/, 'remove', 'defaults'],
+    [qr/detected modified configuration/, 'remove', '3600x', '--digest', '0' x 40],
     (map { [qr/detected modified configuration - file changed by other user\? Try again\./, @$_] }
         ['add', '3600c', '--digest', '0' x 40], ['remove', '3600b', '--digest', '0' x 40],
         ['set', '3600b', '--alias', 'x', '--digest', ''],
@@ -265,6 +273,17 @@ is(
     );
     is(wwid($dir, 'remove', '3600b')->{code}, 0, 'one that none uses');
     is(wwid($dir, 'remove', '3600a', '--force')->{code}, 0, 'or with force');
+    is(wwid($dir, 'remove', '3600a')->{out}, "3600a: not there, unchanged\n", 'gone is gone');
+}
+
+# what 'problems' names
+{
+    my $dir = folder("wwid: defaults\n\nwwid: bad!id\n\nwwid: a/b%2f\n\nwwid: 3600a\n\n");
+    my $problems = cli(['problems', '--replay', $dir, '--output-format', 'json']);
+    my @sections = map { $_->{section} } from_json($problems->{out})->@*;
+    is_deeply(\@sections, ['defaults', 'bad!id', 'a/b%2f'], 'sections that are no use');
+    is(wwid($dir, 'remove', $_)->{out}, "$_: removed\n", "'$_' can be removed") for @sections;
+    is(slurp("$dir/multipath.cfg"), "wwid: 3600a\n\n", 'and are gone');
 }
 
 # without a folder
@@ -288,7 +307,7 @@ wwid: 3600b
 CFG
 $dir = folder($newer);
 $file = "$dir/multipath.cfg";
-my $res = wwid($dir, 'add', '3600c');
+$res = wwid($dir, 'add', '3600c');
 is_deeply([$res->@{qw(code out)}], [0, "3600c: added\n"], 'a configuration of a newer version');
 is(slurp($file), "${newer}wwid: 3600c\n\n", 'nothing of it is lost');
 is(

@@ -45,7 +45,7 @@ sub knob_help() {
 my sub print_result($opts, $wwid, $cfg, $result, $hint = '') {
     $wwid = characters($wwid);
     if ($opts->{'output-format'} eq 'text') {
-        my $text = $result eq 'already-there' ? 'already there, unchanged' : $result;
+        my $text = $result =~ m/-there\z/ ? ($result =~ s/-/ /r) . ', unchanged' : $result;
         print_lines(text($wwid) . ": $text$hint");
     } else {
         my $data = { wwid => $wwid, result => $result, digest => $cfg->{digest} };
@@ -84,11 +84,11 @@ my sub assert_unused($source, $wwid) {
 }
 
 sub remove($source, $opts, $wwid) {
-    assert_unused($source, $wwid) if !$opts->{force};
-    my ($cfg) = $source->change_config(sub($cfg) {
+    my ($cfg, $changed) = $source->change_config(sub($cfg) {
+        assert_unused($source, $wwid) if defined($cfg->{ids}->{$wwid}) && !$opts->{force};
         return PVE::Multipath::Config::remove_wwid($cfg, $wwid, $opts->{digest});
     });
-    return print_result($opts, $wwid, $cfg, 'removed');
+    return print_result($opts, $wwid, $cfg, $changed ? 'removed' : 'not-there');
 }
 
 1;
