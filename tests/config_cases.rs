@@ -43,12 +43,13 @@ fn cases() {
                 name(serde_json::json!(problem.severity)),
                 name(serde_json::json!(problem.code)),
             );
-            let property = problem.property.unwrap_or("-");
+            let or_dash = |text: Option<String>| text.unwrap_or("-".to_owned());
             format!(
-                "{} {} {} {property}\n",
+                "{} {} {} {}\n",
                 severity.as_str().unwrap(),
                 code.as_str().unwrap(),
-                problem.section
+                or_dash(problem.section),
+                or_dash(problem.property)
             )
         });
         let expected = fs::read_to_string(file.with_extension("problems")).unwrap();

@@ -35,11 +35,11 @@ pub(super) fn cluster_defaults(config: &Config<'_>) -> Settings {
 /// A section whose ID is no WWID is left out, and so are values that would harm, or be read by
 /// multipathd as something else. Of several LUNs with one alias, the first in the file has it.
 pub fn luns(config: &Config<'_>) -> BTreeMap<Wwid, Settings> {
-    let sections = config.in_order();
+    let sections = config.placed();
     let listed = sections
         .iter()
-        .filter(|(_, section)| section.kind() == Some(SectionType::Wwid));
-    let aliases = allow_list(listed.map(|(id, section)| {
+        .filter(|(_, _, section)| section.kind() == Some(SectionType::Wwid));
+    let aliases = allow_list(listed.map(|(_, id, section)| {
         (
             id.as_str(),
             section

@@ -36,6 +36,7 @@ pub use value::Value;
 pub use write::{WriteError, WriteErrorKind, Written, write};
 
 use crate::byte_string::ByteString;
+use crate::number::Number;
 
 /// ID of the section with the global knobs.
 pub const DEFAULTS_ID: &str = "defaults";
@@ -106,14 +107,21 @@ impl Kept<'_> {
     }
 }
 
-impl Config<'_> {
+impl Block<'_> {
+    /// Whether it stands before the section at this position.
+    fn is_before(&self, position: f64) -> bool {
+        Number::Integer(self.after).as_f64() < position
+    }
+}
+
+impl<'a> Config<'a> {
     /// The position of a section in the file; none if it is new.
     fn position(&self, id: &str) -> Option<f64> {
         self.order.get(id)?.as_f64()
     }
 
     /// The sections by their position, new ones last and by ID.
-    fn in_order(&self) -> Vec<(&ByteString<'_>, &Section<'_>)> {
+    fn placed(&self) -> Vec<Placed<'_, 'a>> {
         let mut sections: Vec<_> = self
             .ids
             .iter()
@@ -124,9 +132,6 @@ impl Config<'_> {
             .collect();
         sections.sort_by(by_position);
         sections
-            .into_iter()
-            .map(|(_, id, section)| (id, section))
-            .collect()
     }
 }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Config, DEFAULTS_ID, Section};
+use super::parse::{Unusable, accept, header, property_of};
+use super::{Block, Config, DEFAULTS_ID, Line, Section};
 use crate::alias::Alias;
+use crate::byte_string::{ByteString, is_space};
 use crate::knobs::{Effect, SectionType};
 use crate::settings::{InvalidSetting, Setting};
 use crate::tools_version::ToolsVersion;
@@ -50,39 +52,54 @@ pub enum ProblemCode {
     InvalidValue,
     /// This version of multipath-tools ignores the knob.
     IgnoredKnob,
+    /// This version of this software does not know the section's type.
+    UnknownSection,
+    /// The section's type does not have the property.
+    UnknownProperty,
+    /// The property is set by an earlier line of the section.
+    DuplicateProperty,
+    /// The property's value was refused.
+    RefusedValue,
+    /// The line is neither the header of a section nor a property.
+    StrayLine,
 }
 
-/// Something in the configuration that parsed, and is of no use or dangerous.
+/// Something in the configuration that is dangerous, has no effect, or was not understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
     /// What kind of problem it is.
     pub code: ProblemCode,
-    /// ID of the section, as bytes are characters.
-    pub section: String,
-    /// The knob, if it is about one.
+    /// ID of the section, as bytes are characters; none for a line outside of sections.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub property: Option<&'static str>,
+    pub section: Option<String>,
+    /// The property, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub property: Option<String>,
     /// What is wrong and what to do, in a sentence.
     pub message: String,
 }
 
-/// Lists what parsed, and is of no use or dangerous, by the sections' place in the file.
+/// Lists what is dangerous, has no effect, or was not understood, by its place in the file.
 ///
 /// `version` is the installed version of multipath-tools, if it is known.
 pub fn problems(config: &Config<'_>, version: Option<ToolsVersion>) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut aliases: BTreeMap<String, String> = BTreeMap::new();
+    let mut blocks = config.kept.blocks.iter().peekable();
 
-    for (id, section) in config.in_order() {
+    for (position, id, section) in config.placed() {
+        while let Some(block) = blocks.next_if(|block| block.is_before(position)) {
+            found.extend(block_problems(block));
+        }
         let id = id.as_str();
-        let mut add = |severity, code, property, message: String| {
+        let mut add = |severity, code, property: Option<&str>, message: String| {
             found.push(Problem {
                 severity,
                 code,
-                section: id.to_owned(),
-                property,
+                section: Some(id.to_owned()),
+                property: property.map(str::to_owned),
                 message,
             });
         };
@@ -129,8 +146,92 @@ pub fn problems(config: &Config<'_>, version: Option<ToolsVersion>) -> Vec<Probl
                 add(Severity::Error, code, Some("alias"), message);
             }
         }
+        for line in config.kept.lines.get(id).into_iter().flatten() {
+            let property = line.key.as_ref().map(ByteString::as_str);
+            let (code, message) = line_problem(kind, line);
+            add(Severity::Warning, code, property, message);
+        }
     }
+    found.extend(blocks.flat_map(block_problems));
     found
+}
+
+const STAYS: &str = "it stays in the file and has no effect";
+
+/// Text from the file, cut to a length that fits into a message.
+fn quoted(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut quoted: String = text.trim_matches(is_space).chars().take(LONGEST).collect();
+    if quoted.len() < text.trim_matches(is_space).len() {
+        quoted.push_str("...");
+    }
+    format!("'{quoted}'")
+}
+
+fn stray_line(text: &str) -> (ProblemCode, String) {
+    let message = format!(
+        "{} is neither the header of a section ('wwid: WWID') nor an indented property; {STAYS}",
+        quoted(text)
+    );
+    (ProblemCode::StrayLine, message)
+}
+
+/// What was not understood between two sections.
+fn block_problems(block: &Block<'_>) -> Vec<Problem> {
+    let problem = |section, (code, message)| Problem {
+        severity: Severity::Warning,
+        code,
+        section,
+        property: None,
+        message,
+    };
+    let first = block.lines.first().map(ByteString::to_bytes);
+    match first.flatten().as_deref().and_then(header) {
+        Some((kind, id)) => {
+            let text = |bytes| ByteString::from_bytes(bytes).into_str().into_owned();
+            let message = format!(
+                "this version does not know sections of type {}; {STAYS}",
+                quoted(&text(kind))
+            );
+            vec![problem(
+                Some(text(id)),
+                (ProblemCode::UnknownSection, message),
+            )]
+        }
+        None => {
+            let lines = block.lines.iter();
+            lines
+                .map(|line| problem(None, stray_line(line.as_str())))
+                .collect()
+        }
+    }
+}
+
+/// Why a line of a section was not understood.
+fn line_problem(kind: SectionType, line: &Line<'_>) -> (ProblemCode, String) {
+    let Some((key, value)) = property_of(line.text.as_str()) else {
+        return stray_line(line.text.as_str());
+    };
+    let shown = value
+        .as_ref()
+        .map_or("''".to_owned(), |value| quoted(value.as_str()));
+    match accept(kind, key, false, value) {
+        Err(Unusable::UnknownProperty | Unusable::Unexpected(_)) => (
+            ProblemCode::UnknownProperty,
+            format!(
+                "sections of type '{}' do not have it; {STAYS}",
+                kind.as_str()
+            ),
+        ),
+        Err(reason) => (
+            ProblemCode::RefusedValue,
+            format!("{shown}: {reason}; {STAYS}"),
+        ),
+        Ok(_) => (
+            ProblemCode::DuplicateProperty,
+            format!("{shown}: an earlier line of the section sets it already; {STAYS}"),
+        ),
+    }
 }
 
 fn id_problem(id: &str, kind: SectionType) -> Option<(ProblemCode, String)> {

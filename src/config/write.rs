@@ -84,7 +84,7 @@ pub fn write<'a>(config: &Config<'a>) -> Result<Written<'a>, WriteError> {
     let (order, positions) = positions(config);
 
     for (position, id, section) in positions {
-        while let Some(block) = blocks.next_if(|block| to_f64(block.after) < position) {
+        while let Some(block) = blocks.next_if(|block| block.is_before(position)) {
             text.block(block);
         }
         let is_new = order.contains_key(id);

@@ -249,41 +249,33 @@ CFG
 
 # the parser's, as PVE::SectionConfig words them
 my @parser = (
-    {
-        section => 'defaults', property => 'polling-interval',
-        message => "file multipath.cfg line 2 (section 'defaults') - unable to parse value of"
-            . " 'polling-interval': value must have a minimum value of 1",
-    },
-    {
-        section => 'defaults', property => 'frobnicate',
-        message => "file multipath.cfg line 3 (section 'defaults') - unable to parse value of"
-            . " 'frobnicate': unknown property type",
-    },
-    { message => "file multipath.cfg line 5 (skip section 'fast'): unsupported type 'pool'" },
-    {
-        section => '3600a', property => 'no-path-retry',
-        message => "file multipath.cfg line 10 (section '3600a') - unable to parse value of"
-            . " 'no-path-retry': value does not match the regex pattern",
-    },
-    { message => 'file multipath.cfg line 12 - ignore config line: stray' },
+    "file multipath.cfg line 2 (section 'defaults') - unable to parse value of 'polling-interval':"
+        . ' value must have a minimum value of 1',
+    "file multipath.cfg line 3 (section 'defaults') - unable to parse value of 'frobnicate':"
+        . ' unknown property type',
+    "file multipath.cfg line 5 (skip section 'fast'): unsupported type 'pool'",
+    "file multipath.cfg line 10 (section '3600a') - unable to parse value of 'no-path-retry':"
+        . ' value does not match the regex pattern',
+    'file multipath.cfg line 12 - ignore config line: stray',
 );
-$_->@{qw(severity code)} = ('warning', 'not-understood') for @parser;
 
 $res = cli(['problems', '--replay', $bad, '--output-format', 'json']);
 is_deeply([$res->@{qw(code err)}], [2, ''], 'errors: 2, and no warning twice');
 my $list = from_json($res->{out});
-is_deeply([grep { $_->{code} eq 'not-understood' } @$list], \@parser, 'what the parser says');
 is_deeply(
-    [map { [$_->@{qw(severity section property code)}] }
-        grep { $_->{code} ne 'not-understood' } @$list],
+    [map { [$_->@{qw(severity section property code)}] } @$list],
     [
         ['error', '3600a', 'alias', 'reserved-alias'],
         ['error', '3600b', 'path-selector', 'path-selector'],
         ['error', 'a/b', undef, 'invalid-wwid'],
+        ['warning', 'defaults', 'polling-interval', 'refused-value'],
+        ['warning', 'defaults', 'frobnicate', 'unknown-property'],
+        ['warning', 'fast', undef, 'unknown-section'],
+        ['warning', '3600a', 'no-path-retry', 'refused-value'],
+        ['warning', undef, undef, 'stray-line'],
     ],
-    'what would harm',
+    'errors first, then by place',
 );
-is_deeply([map { $_->{severity} } @$list], [('error') x 3, ('warning') x 5], 'errors first');
 is_deeply(
     [grep { exists($_->{property}) && !defined($_->{property}) } @$list], [],
     'no keys without a value',
@@ -305,14 +297,19 @@ is_deeply(
     \@sentences,
     [
         (map {
-            my $place = defined($_->{property}) ? ", $_->{property}" : '';
-            $_->{code} eq 'not-understood' ? "warning: $_->{message}"
-                : "error: section '$_->{section}'$place: $_->{message}";
+            my $place = defined($_->{section}) ? "section '$_->{section}'" : '';
+            $place .= ", $_->{property}" if defined($_->{property});
+            "$_->{severity}: " . (length($place) ? "$place: " : '') . $_->{message};
         } @$list),
     ],
     'a sentence for each, with its place',
 );
 like($sentences[0], qr/\Aerror: section '3600a', alias: 'sdb': .*device/, 'such as this one');
+like(
+    $sentences[6], qr/\Awarning: section '3600a', no-path-retry: 'never': value does not match/,
+    'with the value',
+);
+like($sentences[7], qr/\Awarning: 'stray' is neither/, 'or the line');
 is($summary, "3 errors, 5 warnings\n", 'the summary');
 
 is(cli(['problems', '--replay', folder("x\n")])->{code}, 1, 'only what is not understood: 1');
@@ -336,7 +333,7 @@ for my $version ('', 'new', '0.', "0.11\n1", "\e[2J") {
 # the other commands warn, and point here
 $res = cli(['config', '--replay', $bad]);
 is($res->{code}, 0, 'config with problems: 0');
-is_deeply(lines($res->{err}), [map { "warning: $_->{message}" } @parser], 'warns');
+is_deeply(lines($res->{err}), [map { "warning: $_" } @parser], 'warns');
 like(
     $res->{out}, qr/\n\n3 errors, 5 warnings: 'pvemultipath problems' says what is wrong\n\z/,
     'and says where to look',
@@ -350,7 +347,7 @@ my $copy = copy_tree('three-nodes');
 spew("$copy/multipath.cfg", slurp("$bad/multipath.cfg"));
 $res = cli(['status', '--replay', $copy]);
 cmp_ok($res->{code}, '<', 3, 'status as well');
-is_deeply(lines($res->{err}), [map { "warning: $_->{message}" } @parser], 'warns');
+is_deeply(lines($res->{err}), [map { "warning: $_" } @parser], 'warns');
 like($res->{out}, qr/^3600a +- /m, 'and does not show an alias that would harm');
 
 # --- errors ---

@@ -33,6 +33,11 @@ the configuration is written.
 
 Reads as PVE::SectionConfig does, warnings included. C<$raw> are bytes, undef is an empty file.
 
+=item parse_quietly($filename, $raw)
+
+The same without the warnings, for programs that read the file again and again. problems() lists what
+was not understood.
+
 =item PVE::Multipath::Config->write_config($filename, $cfg)
 
 The text of the file, as bytes. New sections go to the end, sorted; their positions are noted in
@@ -55,6 +60,10 @@ The global knobs, C<< { KNOB => VALUE } >>: where nobody says otherwise, and as 
 The allow-listed WWIDs, sorted; C<< { WWID => ALIAS } >>; C<< { WWID => { alias, KNOB => VALUE } } >>
 of the LUNs that have any.
 
+=item luns($cfg)
+
+The same as a list of C<< { wwid, alias, KNOB => VALUE } >>, sorted by WWID.
+
 =item effective($cfg)
 
 What is in force and where it comes from: C<< { defaults => { KNOB => { value, from } }, luns => {
@@ -63,8 +72,8 @@ C<cluster>, C<lun>.
 
 =item problems($cfg, $version)
 
-What parsed, and is of no use or dangerous: a list of C<< { severity, code, section, property,
-message } >>. C<$version> of multipath-tools is optional.
+What is dangerous, has no effect, or was not understood: a list of C<< { severity, code, section,
+property, message } >>, by its place in the file. C<$version> of multipath-tools is optional.
 
 =back
 
@@ -137,10 +146,18 @@ my sub bytes($text, $what) {
     return $text;
 }
 
-sub parse_config($class, $filename, $raw, @) {
-    my $res = PVE::RS::Multipath::Config::parse($filename // '', bytes($raw // '', 'configuration'));
+my sub parse($filename, $raw) {
+    return PVE::RS::Multipath::Config::parse($filename // '', bytes($raw // '', 'configuration'));
+}
+
+sub parse_config($class, $filename = undef, $raw = undef, @) {
+    my $res = parse($filename, $raw);
     warn $_ for $res->{warnings}->@*;
     return $res->{config};
+}
+
+sub parse_quietly($filename, $raw) {
+    return parse($filename, $raw)->{config};
 }
 
 sub write_config($class, $filename, $cfg, @) {
@@ -173,6 +190,11 @@ sub aliases($cfg) {
 
 sub wwid_opts($cfg) {
     return PVE::RS::Multipath::Config::wwid_opts($cfg);
+}
+
+sub luns($cfg) {
+    my $opts = wwid_opts($cfg);
+    return [map { { wwid => $_, ($opts->{$_} // {})->%* } } wwid_list($cfg)->@*];
 }
 
 sub problems($cfg, $version = undef) {

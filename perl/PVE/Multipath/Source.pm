@@ -36,6 +36,10 @@ the sections of F<storage.cfg>
 the cluster's F<multipath.cfg>, parsed; an empty one if there is none. Warns of what was not
 understood in it.
 
+=item quiet_config()
+
+the same without the warnings
+
 =item config_text(), overrides_text(), storage_text()
 
 the bytes of F<multipath.cfg>, F<multipath-overrides.conf> and F<storage.cfg>, none if there is no
@@ -213,6 +217,10 @@ sub config($self) {
     return PVE::Multipath::Config->parse_config($CONFIG, $self->config_text());
 }
 
+sub quiet_config($self) {
+    return PVE::Multipath::Config::parse_quietly($CONFIG, $self->config_text());
+}
+
 # The texts decide whether there is anything to write: a change may set what is set already.
 my sub change($self, $code, $write) {
     my $cfg = $self->config();
@@ -222,8 +230,7 @@ my sub change($self, $code, $write) {
     $write->($changed, $text);
 
     # whatever there was to say has been said when it was read
-    local $SIG{__WARN__} = sub { };
-    return (PVE::Multipath::Config->parse_config($CONFIG, $text), 1);
+    return (PVE::Multipath::Config::parse_quietly($CONFIG, $text), 1);
 }
 
 sub change_config($self, $code) {

@@ -22,32 +22,6 @@ my $origins = { default => 'default', cluster => 'cluster', lun => 'LUN' };
 
 # --- what is wrong ---
 
-my sub config_of($source) {
-    my @warnings;
-    local $SIG{__WARN__} = sub($text) { push @warnings, $text };
-    return ($source->config(), \@warnings);
-}
-
-# What the parser warned of, as problems. The configuration's errors stand in the same sequence.
-my sub not_understood($cfg, $warnings) {
-    my @errors = ($cfg->{errors} // [])->@*;
-    my @problems;
-    for my $warning (@$warnings) {
-        my $message = $warning =~ s/\n\z//r;
-        my $problem = { severity => 'warning', code => 'not-understood', message => $message };
-        if (@errors) {
-            my ($context, $section, $key, $err) = $errors[0]->@{qw(context section key err)};
-            my $start = "$context (section '$section') - unable to parse value of '$key'";
-            if ($warning eq "$start: $err") {
-                $problem->@{qw(section property)} = ($section, $key);
-                shift @errors;
-            }
-        }
-        push @problems, $problem;
-    }
-    return @problems;
-}
-
 # Without a version that was asked for, the installed one counts, where it is known.
 my sub core_problems($source, $cfg, $version) {
     if (defined($version)) {
@@ -63,8 +37,8 @@ my sub core_problems($source, $cfg, $version) {
     return @$problems;
 }
 
-my sub all_problems($source, $cfg, $warnings, $version) {
-    my @found = (not_understood($cfg, $warnings), core_problems($source, $cfg, $version));
+my sub all_problems($source, $cfg, $version) {
+    my @found = core_problems($source, $cfg, $version);
     my @sorted = map {
         my $severity = $_;
         grep { $_->{severity} eq $severity } @found;
@@ -83,12 +57,10 @@ my sub problem_lines($problems) {
     my ($width, $colored) = (terminal_width(), use_color());
     my @lines;
     for my $problem (@$problems) {
-        my ($severity, $code, $section, $property) =
-            $problem->@{qw(severity code section property)};
+        my ($severity, $section, $property) = $problem->@{qw(severity section property)};
 
-        # the parser's messages name the place themselves
-        my @place = $code eq 'not-understood' || !defined($section) ? () : "section '$section'";
-        push @place, $property if @place && defined($property);
+        my @place = defined($section) ? "section '$section'" : ();
+        push @place, $property if defined($property);
         my $sentence = join(': ', $severity, join(', ', @place) || (), $problem->{message});
 
         my ($first, @more) =
@@ -101,8 +73,8 @@ my sub problem_lines($problems) {
 }
 
 sub problems($source, $opts) {
-    my ($cfg, $warnings) = config_of($source);
-    my $problems = all_problems($source, $cfg, $warnings, $opts->{'multipath-tools'});
+    my $cfg = $source->quiet_config();
+    my $problems = all_problems($source, $cfg, $opts->{'multipath-tools'});
 
     if ($opts->{'output-format'} eq 'text') {
         print_lines(problem_lines($problems));
@@ -218,9 +190,7 @@ my sub config_lines($effective, $problems, $wwid) {
 }
 
 sub config($source, $opts) {
-    my ($cfg, $warnings) = config_of($source);
-    warn $_ for @$warnings;
-
+    my $cfg = $source->config();
     my $effective = PVE::Multipath::Config::effective($cfg);
     my $wwid = $opts->{wwid};
     if (defined($wwid)) {
@@ -230,7 +200,7 @@ sub config($source, $opts) {
     }
 
     if ($opts->{'output-format'} eq 'text') {
-        my $problems = all_problems($source, $cfg, $warnings, undef);
+        my $problems = all_problems($source, $cfg, undef);
         print_lines(config_lines($effective, $problems, $wwid));
     } else {
         print_data({ %$effective, digest => $cfg->{digest} }, $opts->{'output-format'});
