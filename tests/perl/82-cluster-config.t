@@ -44,9 +44,10 @@ for my $observed (0, 1) {
     });
     is($res, 'done', "$what: a change under the lock");
     is(slurp($file), "wwid: 3600a\n\talias one\n\n", "$what: is written");
+    PVE::Multipath::ClusterConfig::lock_overrides(sub { });
     is_deeply(
-        \@PVE::Cluster::locked, [$observed ? 'file-multipath.cfg' : 'domain-multipath'],
-        "$what: with its lock",
+        \@PVE::Cluster::locked, [('domain-multipath') x 2],
+        "$what: under the same lock on all nodes, which the overrides have as well",
     );
     is($read->()->{ids}->{'3600a'}->{alias}, 'one', "$what: and read");
 
@@ -84,6 +85,23 @@ for my $observed (0, 1) {
         like(failure(sub { $lock->(sub { }, 'it failed') }), qr/\Ait failed: cfs-lock .*no quorum/,
             "$what: without quorum");
     }
+
+    # a lock in a lock
+    for my $inner (\&PVE::Multipath::ClusterConfig::lock_overrides, $lock) {
+        @PVE::Cluster::locked = ();
+        my $called = 0;
+        my $err = failure(sub { $lock->(sub { $inner->(sub { $called = 1 }) }, 'it failed') });
+        like($err, qr/\Ait failed: the lock of .* is taken already, .*\n\z/, "$what: no lock in a lock");
+        is_deeply([$called, @PVE::Cluster::locked], [0, 'domain-multipath'], "$what: nor a wait for it");
+        is($lock->(sub { return 'free' }), 'free', "$what: afterwards it is free");
+    }
+
+    # pveproxy's log must not fill
+    spew($file, "pool: x\n\ty\n\nwidd: 3600a\n\nwwid: 3600a\n\tno-path-retry never\n\n");
+    my ($cfg_of_it, @warnings) = warnings_of($read);
+    is_deeply(\@warnings, [], "$what: reading does not warn");
+    is(scalar(PVE::Multipath::Config::problems($cfg_of_it)->@*), 3, "$what: problems() lists it");
+    spew($file, "wwid: 3600a\n\talias one\n\n");
 
     # as the command line does it
     my $source = PVE::Multipath::Source->live();

@@ -14,15 +14,16 @@ PVE::Multipath::ClusterConfig - the cluster's multipath configuration in pmxcfs
 
 =head1 DESCRIPTION
 
-F<multipath.cfg> and F<multipath-overrides.conf>. Where PVE::Cluster knows these files, it reads, caches
-and locks them; a stock one does not, and they are read and written below F</etc/pve> directly under a
-lock of their own, with the same results. What is absent is empty; what cannot be read is an error.
+F<multipath.cfg> and F<multipath-overrides.conf>. Where PVE::Cluster knows these files, it reads and
+caches them; a stock one does not, and they are read and written below F</etc/pve> directly, with the
+same results. What is absent is empty; what cannot be read is an error.
 
 =over
 
 =item read_config(), write_config($cfg)
 
-A configuration as L<PVE::Multipath::Config> has it.
+A configuration as L<PVE::Multipath::Config> has it. Reading it does not warn of what was not
+understood: C<PVE::Multipath::Config::problems()> lists that.
 
 =item read_overrides(), write_overrides($text)
 
@@ -31,8 +32,11 @@ gives the warnings.
 
 =item lock_config($code, $errmsg), lock_overrides($code, $errmsg)
 
-Call the code under the cluster's lock and give what it gives. Exceptions of Proxmox VE stay what they
-are, with their HTTP code and parameters; before other errors stands C<$errmsg>.
+Call the code under the cluster's lock and return what it returns. Both take the same lock, the domain
+C<multipath>, on every node, whether or not its PVE::Cluster knows the files: the nodes of a cluster may
+have different versions of it. Code that runs under the lock must not take it again; that is an error.
+Exceptions of Proxmox VE stay what they are, with their HTTP code and parameters; other errors get
+C<$errmsg> in front of them.
 
 =back
 
@@ -64,7 +68,7 @@ my sub format_overrides($filename, $text) {
 # Whether PVE::Cluster knows the files; it dies over others.
 my $observed = eval {
     PVE::Cluster::cfs_register_file(
-        $CONFIG, sub { PVE::Multipath::Config->parse_config(@_) }, \&format_config,
+        $CONFIG, \&PVE::Multipath::Config::parse_quietly, \&format_config,
     );
     PVE::Cluster::cfs_register_file($OVERRIDES, \&parse_overrides, \&format_overrides);
     1;
@@ -80,10 +84,17 @@ my sub write_file($name, $data, $format) {
     return;
 }
 
-my sub lock($name, $code, $errmsg) {
-    my $res = $observed
-        ? PVE::Cluster::cfs_lock_file($name, undef, $code)
-        : PVE::Cluster::cfs_lock_domain('multipath', undef, $code);
+# Whether this process has the lock. Taking it twice would wait for itself until the time-out.
+our $locked = 0;
+
+my sub lock($code, $errmsg) {
+    die "the lock of the multipath configuration is taken already, it cannot be taken twice\n"
+        if $locked;
+
+    my $res = PVE::Cluster::cfs_lock_domain('multipath', undef, sub() {
+        local $locked = 1;
+        return $code->();
+    });
     my $err = $@;
     return $res if !$err;
 
@@ -93,7 +104,7 @@ my sub lock($name, $code, $errmsg) {
 
 sub read_config() {
     return PVE::Cluster::cfs_read_file($CONFIG) if $observed;
-    return PVE::Multipath::Source->files()->config();
+    return PVE::Multipath::Source->files()->quiet_config();
 }
 
 sub write_config($cfg) {
@@ -101,7 +112,7 @@ sub write_config($cfg) {
 }
 
 sub lock_config($code, $errmsg = undef) {
-    return lock($CONFIG, $code, $errmsg);
+    return lock($code, $errmsg);
 }
 
 sub read_overrides() {
@@ -116,7 +127,7 @@ sub write_overrides($text) {
 }
 
 sub lock_overrides($code, $errmsg = undef) {
-    return lock($OVERRIDES, $code, $errmsg);
+    return lock($code, $errmsg);
 }
 
 1;

@@ -42,12 +42,20 @@ sub cfs_write_file($filename, $data) {
     return;
 }
 
-# As there: what the code dies with is in $@, exceptions as they are.
+my %held;
+
+# As there: what the code dies with is in $@, exceptions as they are. A lock that is held is waited for
+# until the time-out, also by its holder.
 my sub lock($name, $code) {
     push @locked, $name;
-    my $res = $quorate ? eval { $code->() } : eval { die "no quorum!\n" };
+    my $trouble = !$quorate ? "no quorum!\n" : $held{$name} ? "got lock request timeout\n" : undef;
+    my $res = eval {
+        die $trouble if defined($trouble);
+        local $held{$name} = 1;
+        $code->();
+    };
     my $err = $@;
-    $err = "cfs-lock '$name' error: $err" if $err && !$quorate;
+    $err = "cfs-lock '$name' error: $err" if defined($trouble);
     $@ = $err;
     return $err ? undef : $res;
 }
