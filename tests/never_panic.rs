@@ -101,7 +101,7 @@ proptest! {
             prop_assert!(!error.to_string().is_empty());
         }
         maps::devices(&reply);
-        maps::daemon_is_running(&reply);
+        maps::daemon_state(&reply);
     }
 
     #[test]

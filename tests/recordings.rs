@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pve_multipath::maps::{self, BlockDevices, Devices, Map, Reply};
+use pve_multipath::maps::{self, BlockDevices, DaemonState, Devices, Map, Reply};
 use pve_multipath::{Health, Transport};
 
 /// States in which the kernel and the daemon said different things of a path, since the recording
@@ -114,8 +114,12 @@ fn each_reply_parses_or_names_the_daemons_words() {
                 assert_eq!(parsed.odd, [], "{state}");
             }
         }
-        let running = maps::daemon_is_running(&Recording::read(&state, "show-daemon").reply());
-        assert_eq!(running, recording.exit_code == 0, "{state}");
+        let daemon = maps::daemon_state(&Recording::read(&state, "show-daemon").reply());
+        let expected = match recording.exit_code {
+            0 => DaemonState::Running,
+            _ => DaemonState::Stopped,
+        };
+        assert_eq!(daemon, expected, "{state}");
     }
 }
 

@@ -109,11 +109,15 @@ sub assert_supported() {
     die "no multipath support - please install 'multipath-tools'\n";
 }
 
-sub is_running() {
+# 'running'; 'stopped'; or 'no-answer', if it does not answer in time, or not with its state. Never dies.
+sub daemon_state($node = PVE::Multipath::Node->live()) {
     return eval {
-        my $reply = PVE::Multipath::Node->live()->query(['show', 'daemon']);
-        PVE::RS::Multipath::Maps::is_running_reply($reply);
-    } ? 1 : 0;
+        PVE::RS::Multipath::Maps::daemon_state($node->query(['show', 'daemon']));
+    } // 'no-answer';
+}
+
+sub is_running() {
+    return daemon_state() eq 'running' ? 1 : 0;
 }
 
 sub parse_maps_json($json) {
@@ -126,18 +130,15 @@ sub parse_maps_json($json) {
 # they are; what is wrong in it is told elsewhere.
 my sub known_config() {
     return undef if !-d $PVE::Multipath::Source::PMXCFS;
-    local $SIG{__WARN__} = sub { };
-    return eval { PVE::Multipath::Source->files()->config() };
+    return eval { PVE::Multipath::Source->files()->quiet_config() };
 }
 
 # What a PVE::Multipath::Node says of its maps, as the core takes it, and why the memory of paths is
 # not among it, if it cannot be read. A reply may fail because a map vanished while it was put
-# together, so the core can ask for one more try. Both tries together take no longer than one that
-# times out: pvestatd waits for this.
+# together, so the core can ask for one more try.
 my sub ask_for_maps($node, $config) {
-    my $deadline = monotonic() + $PVE::Multipath::Node::QUERY_TIMEOUT;
     my $ask = sub {
-        my $reply = $node->query(['show', 'maps', 'json'], $deadline - monotonic());
+        my $reply = $node->query(['show', 'maps', 'json']);
         my $devices = PVE::RS::Multipath::Maps::devices($reply);
         return { reply => $reply, block => $node->block($devices) };
     };
@@ -147,7 +148,7 @@ my sub ask_for_maps($node, $config) {
     # a recording gives the same again
     if (PVE::RS::Multipath::Maps::may_try_again($answer->{reply}) && !$node->is_replay()) {
         Time::HiRes::sleep(0.1);
-        $answer = $ask->() if $deadline - monotonic() >= 0.5;
+        $answer = $ask->() if $node->time_left() >= 0.5;
     }
 
     $answer->{config} = $node->is_replay() ? $config : $config // known_config();
@@ -176,6 +177,26 @@ sub get_maps($node = undef, $config = undef) {
     return $maps;
 }
 
+# What multipath is like on the local node: { supported, running, daemon, maps }. 'daemon' is as
+# daemon_state() has it, without multipath-tools it is left out. There are no maps unless it runs.
+sub node_status() {
+    return { supported => 0, running => 0, maps => [] } if !is_supported();
+
+    my $node = PVE::Multipath::Node->live();
+    my $maps = eval { get_maps($node) };
+    my $err = $@;
+    # whoever has given maps is running
+    my $state = defined($maps) ? 'running' : daemon_state($node);
+    die $err if !defined($maps) && $state eq 'running';
+
+    return {
+        supported => 1,
+        running => $state eq 'running' ? 1 : 0,
+        daemon => $state,
+        maps => $maps // [],
+    };
+}
+
 my sub find_map($maps, $wwid) {
     for my $map (@$maps) {
         return $map if $map->{wwid} eq $wwid;
@@ -188,7 +209,7 @@ sub get_map_for_wwid($wwid) {
 }
 
 # A daemon that is busy with a new map may fail to answer, so only the last failure counts, and only
-# as a warning: the map is not there.
+# as a warning: the map is not there. One that does not answer in time is not waited for any longer.
 sub wait_for_map($wwid, $timeout = 10) {
     assert_supported();
 
@@ -203,7 +224,7 @@ sub wait_for_map($wwid, $timeout = 10) {
         return $map if defined($map);
 
         my $left = $deadline - monotonic();
-        if ($left <= 0) {
+        if ($left <= 0 || !$node->time_left()) {
             warn "waiting for the multipath map of '$wwid': $err" if $err;
             return undef;
         }
@@ -302,13 +323,13 @@ my sub learn_paths($node, $maps, $config, $now) {
 }
 
 # Takes the present number of paths of a LUN for the one that it should have on this node, or on the
-# PVE::Multipath::Node that is handed in together with the cluster's configuration. Gives that number.
+# PVE::Multipath::Node that is handed in together with the cluster's configuration. Returns that number,
+# undef if there is no map of it.
 sub accept_paths($wwid, $node = undef, $config = undef) {
     $wwid = bytes($wwid // '');
     PVE::RS::Multipath::Allowlist::assert_wwid($wwid);
 
-    my $map = find_map(get_maps($node, $config), $wwid)
-        // die "there is no map of '$wwid' on this node\n";
+    my $map = find_map(get_maps($node, $config), $wwid) // return undef;
 
     $node //= PVE::Multipath::Node->live();
     $config //= known_config() if !$node->is_replay();
@@ -336,7 +357,8 @@ my $last_sent = { $KV_KEY => {}, $KV_APPLY_KEY => {} };
 # A node that fails to ask its daemon does so every 10 seconds.
 my $complaints = {};
 
-my sub complain($text) {
+# A warning that is not repeated for $COMPLAINT_INTERVAL.
+sub complain($text) {
     my $now = monotonic();
     my $last = $complaints->{$text};
     return if defined($last) && $now - $last < $COMPLAINT_INTERVAL;

@@ -22,7 +22,7 @@ use crate::{Health, Note, Reason, Transport, Wwid};
 pub use expected::{expect_paths, node_maps};
 pub use in_use::{OddAnswer, in_use};
 pub use json::{MAX_TEXT_LEN, OddMap, ParseError, ParseErrorKind, Parsed, Problem, parse};
-pub use reply::{Reply, ReplyError, daemon_is_running, devices, parse_reply};
+pub use reply::{DaemonState, Reply, ReplyError, daemon_state, devices, parse_reply};
 pub use sysfs::{BlockDevices, Devices};
 
 /// One assembled multipath device on a node.

@@ -1,5 +1,6 @@
 //! What the command `multipathd show ...` gave: its text, or one of the daemon's error replies.
 
+use serde::Serialize;
 use thiserror::Error;
 
 use super::json::plain_reply;
@@ -153,18 +154,35 @@ pub fn devices(reply: &Reply<'_>) -> Devices {
         .unwrap_or_default()
 }
 
-/// Whether `multipathd show daemon` says that the daemon runs: `pid 1189 idle`.
-pub fn daemon_is_running(reply: &Reply<'_>) -> bool {
-    let first = reply
-        .stdout
-        .split(|&b| b == b'\n')
-        .next()
-        .unwrap_or_default();
+/// What `multipathd show daemon` tells of the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DaemonState {
+    /// It has answered: `pid 1189 idle`.
+    Running,
+    /// The client could not connect to it.
+    Stopped,
+    /// It did not answer in time, or with something else. It may hang, or be busy.
+    NoAnswer,
+}
+
+/// Reads the outcome of `multipathd show daemon`.
+pub fn daemon_state(reply: &Reply<'_>) -> DaemonState {
+    match reply.exit_code {
+        _ if reply.timed_out => DaemonState::NoAnswer,
+        Some(0) if is_pid_line(reply.stdout) => DaemonState::Running,
+        // a client that cannot connect prints nothing on stdout
+        Some(1..) if reply.stdout.trim_ascii().is_empty() => DaemonState::Stopped,
+        _ => DaemonState::NoAnswer,
+    }
+}
+
+fn is_pid_line(text: &[u8]) -> bool {
+    let first = text.split(|&b| b == b'\n').next().unwrap_or_default();
     let pid = first
         .strip_prefix(b"pid ")
         .and_then(|rest| rest.split(|&b| b == b' ').next());
-    let digits = |pid: &[u8]| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit);
-    !reply.timed_out && reply.exit_code == Some(0) && pid.is_some_and(digits)
+    pid.is_some_and(|pid| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit))
 }
 
 #[cfg(test)]
@@ -254,16 +272,33 @@ mod tests {
     }
 
     #[test]
-    fn running() {
-        for (answer, running) in [
-            (reply(0, "pid 1189 idle\n", ""), true),
-            (reply(0, "pid 1 running (reconfigure pending)\n", ""), true),
-            (reply(1, "pid 1189 idle\n", ""), false),
-            (reply(0, "timeout\n", ""), false),
-            (reply(0, "", ""), false),
-            (reply(0, "pid x\n", ""), false),
+    fn daemon_states() {
+        use DaemonState::{NoAnswer, Running, Stopped};
+        let killed = Reply::default();
+        let late = Reply {
+            timed_out: true,
+            ..reply(0, "pid 1189 idle\n", "")
+        };
+        let no_daemon = "ERROR: failed to connect to multipathd\n";
+        for (answer, state) in [
+            (reply(0, "pid 1189 idle\n", ""), Running),
+            (
+                reply(0, "pid 1 running (reconfigure pending)\n", ""),
+                Running,
+            ),
+            (reply(1, "", no_daemon), Stopped),
+            (reply(1, "", ""), Stopped),
+            (late, NoAnswer),
+            (killed, NoAnswer),
+            (reply(1, "pid 1189 idle\n", ""), NoAnswer),
+            (reply(0, "timeout\n", ""), NoAnswer),
+            (reply(1, "timeout\n", ""), NoAnswer),
+            (reply(1, "timeout receiving packet\n", ""), NoAnswer),
+            (reply(1, "permission deny: need to be root\n", ""), NoAnswer),
+            (reply(0, "", ""), NoAnswer),
+            (reply(0, "pid x\n", ""), NoAnswer),
         ] {
-            assert_eq!(daemon_is_running(&answer), running, "{answer:?}");
+            assert_eq!(daemon_state(&answer), state, "{answer:?}");
         }
     }
 }

@@ -250,8 +250,12 @@ my sub apply_wwids($plan, $present, $node, $errors, %options) {
     return $done;
 }
 
+# A daemon that is stopped reads everything when it starts. One that hangs may go on as it was.
 my sub reconfigure($marker) {
-    PVE::Multipath::reconfigure() if PVE::Multipath::is_running();
+    my $state = PVE::Multipath::daemon_state();
+    die "multipathd does not answer, so it does not know of the changes yet\n"
+        if $state eq 'no-answer';
+    PVE::Multipath::reconfigure() if $state eq 'running';
     PVE::Multipath::File::remove($marker);
     return;
 }

@@ -13,6 +13,10 @@ C<live> asks the node's own multipathd and reads its F</sys>, C<replay> reads wh
 recorded (its layout is in F<fixtures/replay/README.md>). Everything above works with either,
 nothing here looks into what it read.
 
+A live one stands for one request, or one round of a daemon: all its questions to multipathd together
+take no longer than C<$QUERY_TIMEOUT>. Once a question has timed out, others of the same process fail at
+once for C<$SILENCE> seconds, so that a round with several parts waits once for a daemon that hangs.
+
 =cut
 
 use v5.36;
@@ -20,6 +24,8 @@ use v5.36;
 use Errno qw(ENODEV ENOENT ENXIO);
 use File::Basename qw(dirname);
 use File::Path ();
+use List::Util qw(max);
+use Time::HiRes qw(CLOCK_MONOTONIC);
 
 use PVE::Multipath::Command;
 use PVE::Multipath::File;
@@ -34,8 +40,11 @@ our $DROP_IN_DIR = '/etc/multipath/conf.d';
 our $RECORD_FILE = '/var/lib/pve-multipath/managed-wwids.json';
 our $PATHS_FILE = '/var/lib/pve-multipath/paths.json';
 
-# multipathd itself gives up after 4 seconds
-our $QUERY_TIMEOUT = 5;
+# pveproxy waits 5 seconds for pvedaemon, in which all of a request has to be done.
+our $QUERY_TIMEOUT = 3.5;
+
+# pvestatd begins a round every 10 seconds.
+our $SILENCE = 5;
 
 # Where a recording has what stands elsewhere on a live node.
 my %layout = (
@@ -57,6 +66,7 @@ sub live($class) {
         'drop-in-dir' => $DROP_IN_DIR,
         'record-file' => $RECORD_FILE,
         'paths-file' => $PATHS_FILE,
+        waited => 0,
     }, $class;
 }
 
@@ -72,6 +82,10 @@ sub replay($class, $dir, $name) {
 
 sub is_replay($self) {
     return defined($self->{replay}) ? 1 : 0;
+}
+
+my sub now() {
+    return Time::HiRes::clock_gettime(CLOCK_MONOTONIC);
 }
 
 my sub recorded($self, $program, @arguments) {
@@ -95,10 +109,28 @@ my sub recorded($self, $program, @arguments) {
     };
 }
 
+# Until when this process does not ask again, and which program that is about.
+my $silent = { until => 0, program => '' };
+
+# The seconds that are left for questions to multipathd.
+sub time_left($self) {
+    return $QUERY_TIMEOUT if $self->is_replay();
+    return 0 if $silent->{program} eq $MULTIPATHD && now() < $silent->{until};
+    return max(0, $QUERY_TIMEOUT - $self->{waited});
+}
+
 # The reply of multipathd to a command that only shows something, as the core takes it.
-sub query($self, $command, $timeout = $QUERY_TIMEOUT) {
+sub query($self, $command) {
     return recorded($self, 'multipathd', @$command) if $self->is_replay();
-    return PVE::Multipath::Command::run([$MULTIPATHD, @$command], timeout => $timeout);
+
+    my $timeout = time_left($self);
+    return { 'exit-code' => undef, 'timed-out' => 1, stdout => '', stderr => '' } if !$timeout;
+
+    my $start = now();
+    my $reply = PVE::Multipath::Command::run([$MULTIPATHD, @$command], timeout => $timeout);
+    $self->{waited} += now() - $start;
+    $silent = { until => now() + $SILENCE, program => $MULTIPATHD } if $reply->{'timed-out'};
+    return $reply;
 }
 
 # A device may vanish at any time, then it is left out. Anything else does not happen in a real

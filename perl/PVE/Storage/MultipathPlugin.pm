@@ -94,10 +94,19 @@ sub volume_has_feature($class, $scfg, $feature, $storeid, $volname, $snapname = 
 
 # --- activation ---
 
-# A LUN has no size that could be given away, so there are no numbers.
+my $troubles = {
+    stopped => 'multipathd does not run',
+    'no-answer' => 'multipathd does not answer',
+};
+
+# A LUN has no size that could be given away, so there are no numbers. One question for all storages.
 sub status($class, $storeid, $scfg, $cache = {}) {
-    my $active = $cache->{'multipath-running'} //= PVE::Multipath::is_running();
-    return (0, 0, 0, $active);
+    my $state = $cache->{'multipath-daemon'} //= PVE::Multipath::daemon_state();
+    return (0, 0, 0, 1) if $state eq 'running';
+
+    # pvestatd asks every 10 seconds
+    PVE::Multipath::complain("storage '$storeid' is not active: $troubles->{$state}\n");
+    return (0, 0, 0, 0);
 }
 
 sub activate_storage($class, $storeid, $scfg, $cache = {}) {
@@ -114,9 +123,12 @@ sub activate_volume($class, $storeid, $scfg, $volname, $snapname = undef, @) {
     return 1 if -b $path;
 
     my (undef, $wwid) = $class->parse_volname($volname);
-    PVE::Multipath::wait_for_map($wwid)
-        // die "there is no multipath map for WWID '$wwid' on this node - is it allow-listed, and does"
-        . " the node have paths to the LUN? See 'pvemultipath status'\n";
+    if (!defined(PVE::Multipath::wait_for_map($wwid))) {
+        my $trouble = $troubles->{ PVE::Multipath::daemon_state() };
+        die "cannot activate the LUN with WWID '$wwid': $trouble\n" if defined($trouble);
+        die "there is no multipath map for WWID '$wwid' on this node - is it allow-listed, and does"
+            . " the node have paths to the LUN? See 'pvemultipath status'\n";
+    }
 
     # udev makes the link a moment later
     my $deadline = Time::HiRes::time() + $LINK_TIMEOUT;

@@ -3,7 +3,7 @@ pub mod pve_rs_multipath_maps {
     //! The maps of one node.
 
     use anyhow::Error;
-    use pve_multipath::maps::{self, Devices, Map, Parsed};
+    use pve_multipath::maps::{self, DaemonState, Devices, Map, Parsed};
     use serde::Serialize;
 
     use crate::types::{NodeMaps, Reply};
@@ -55,9 +55,9 @@ pub mod pve_rs_multipath_maps {
         maps::devices(&reply.into())
     }
 
-    /// Whether the outcome of `multipathd show daemon` says that it runs.
+    /// What the outcome of `multipathd show daemon` tells of the daemon.
     #[export]
-    pub fn is_running_reply(reply: Reply) -> u8 {
-        maps::daemon_is_running(&reply.into()).into()
+    pub fn daemon_state(reply: Reply) -> DaemonState {
+        maps::daemon_state(&reply.into())
     }
 }

@@ -13,6 +13,10 @@ use PVE::RESTHandler;
 
 use base qw(PVE::RESTHandler);
 
+my sub found($wwid, $result) {
+    return $result // raise("no multipath map with WWID '$wwid' on this node\n", code => 404);
+}
+
 my $audit = { check => ['perm', '/nodes/{node}', ['Sys.Audit']] };
 
 __PACKAGE__->register_method({
@@ -31,22 +35,23 @@ __PACKAGE__->register_method({
         type => 'object',
         properties => {
             supported => { type => 'boolean', description => 'Whether multipath-tools is installed.' },
-            running => { type => 'boolean', description => 'Whether multipathd runs.' },
+            running => { type => 'boolean', description => 'Whether multipathd runs and answers.' },
+            daemon => {
+                type => 'string',
+                enum => ['running', 'stopped', 'no-answer'],
+                optional => 1,
+                description => 'The state of multipathd, if multipath-tools is installed. One that'
+                    . ' does not answer may be busy, or hang.',
+            },
             maps => {
                 type => 'array',
-                description => 'The maps; none while multipathd does not run.',
+                description => 'The maps; none unless multipathd runs and answers.',
                 items => PVE::Multipath::Schema::map(),
             },
         },
     },
     code => sub($param) {
-        my $supported = PVE::Multipath::is_supported();
-        my $running = $supported ? PVE::Multipath::is_running() : 0;
-        return {
-            supported => $supported,
-            running => $running,
-            maps => $running ? PVE::Multipath::get_maps() : [],
-        };
+        return PVE::Multipath::node_status();
     },
 });
 
@@ -67,9 +72,7 @@ __PACKAGE__->register_method({
     },
     returns => PVE::Multipath::Schema::map(),
     code => sub($param) {
-        return PVE::Multipath::get_map_for_wwid($param->{wwid})
-            // raise("no multipath map with WWID '$param->{wwid}' on this node\n",
-                code => 404);
+        return found($param->{wwid}, PVE::Multipath::get_map_for_wwid($param->{wwid}));
     },
 });
 
@@ -90,7 +93,7 @@ __PACKAGE__->register_method({
     },
     returns => { type => 'integer', description => 'That number.' },
     code => sub($param) {
-        return PVE::Multipath::accept_paths($param->{wwid});
+        return found($param->{wwid}, PVE::Multipath::accept_paths($param->{wwid}));
     },
 });
 

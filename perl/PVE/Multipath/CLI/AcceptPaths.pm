@@ -9,7 +9,8 @@ use PVE::Multipath::CLI::Output qw(text characters print_lines print_data plural
 
 sub run($source, $opts, $wwid) {
     my @recorded = defined($source) ? ($source->node($opts->{node}), $source->config()) : ();
-    my $paths = PVE::Multipath::accept_paths($wwid, @recorded);
+    my $paths = PVE::Multipath::accept_paths($wwid, @recorded)
+        // die "there is no map of '" . text(characters($wwid)) . "' on this node\n";
 
     $wwid = characters($wwid);
     if ($opts->{'output-format'} eq 'text') {

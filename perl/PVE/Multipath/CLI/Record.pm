@@ -32,7 +32,8 @@ my sub record_reply($path, $reply) {
 my sub record_node($base) {
     my $node = PVE::Multipath::Node->live();
     for my $command (['show', 'daemon'], ['show', 'maps', 'json'], ['show', 'config', 'local']) {
-        my $reply = $node->query($command);
+        # each of them may take its time
+        my $reply = PVE::Multipath::Node->live()->query($command);
         record_reply("$base/multipathd/" . join('-', @$command), $reply);
         next if "@$command" ne 'show maps json';
 

@@ -36,7 +36,7 @@ fn run(text: &[u8]) -> bool {
             assert!(!error.to_string().is_empty());
         }
         maps::devices(&reply);
-        maps::daemon_is_running(&reply);
+        maps::daemon_state(&reply);
     }
     pasted(text);
     let Ok(parsed) = parsed else {
