@@ -73,6 +73,16 @@ is(slurp($calls), "show maps json\n", 'multipathd is asked once');
 is_deeply([$plugin->volume_size_info({}, 'san', $wwid)], [131072 * 512, 'raw', 0, undef], 'the size');
 is(eval { $plugin->volume_size_info({}, 'san', '3600x'); 1 }, undef, 'of a map that is not there');
 
+# PVE::Storage::volume_list() hands over the content types that the storage is for, which are none here
+for my $content ([], ['images']) {
+    my $volumes = $plugin->list_volumes('san', { content => { none => 1 } }, undef, $content);
+    is_deeply(
+        $volumes, [map { { %$_, content => 'images' } } @$images],
+        'content ' . ($content->[0] // 'none') . ': all LUNs, one of which may be the base of LVM',
+    );
+}
+is_deeply($plugin->list_volumes('san', {}, 100, ['images']), [], 'none of them is a guest\'s');
+
 # --- activation ---
 
 is_deeply([$plugin->status('san', {}, {})], [0, 0, 0, 1], 'active, without numbers');

@@ -81,6 +81,11 @@ sub list_images($class, $storeid, $scfg, $vmid = undef, $vollist = undef, $cache
     return \@images;
 }
 
+# For the selection of an LVM storage's base, whatever content the storage is for. LUNs are always images.
+sub list_volumes($class, $storeid, $scfg, $vmid = undef, @) {
+    return [map { { %$_, content => 'images' } } $class->list_images($storeid, $scfg, $vmid)->@*];
+}
+
 sub volume_size_info($class, $scfg, $storeid, $volname, $timeout = undef) {
     my (undef, $wwid) = $class->parse_volname($volname);
     my $map = PVE::Multipath::get_map_for_wwid($wwid)
