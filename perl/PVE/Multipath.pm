@@ -545,8 +545,8 @@ sub openmetrics($source = PVE::Multipath::Source->live()) {
 }
 
 # The arguments of cluster_status, from the live cluster or from the PVE::Multipath::Source that is
-# handed in.
-sub cluster_status_args($source = PVE::Multipath::Source->live()) {
+# handed in, which is not asked for the configuration if that is handed in as well.
+sub cluster_status_args($source = PVE::Multipath::Source->live(), $config = $source->config()) {
     my $kv = $source->kv($KV_KEY);
     my $keys = PVE::RS::Multipath::Broadcast::continuation_keys(bytes_of_values($kv));
     return {
@@ -556,7 +556,7 @@ sub cluster_status_args($source = PVE::Multipath::Source->live()) {
         members => $source->members(),
         now => $source->now(),
         expectations => storage_expectations($source->storage_ids(), $source->nodelist()),
-        config => $source->config(),
+        config => $config,
     };
 }
 

@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib", "$FindBin::Bin/lib/double";
 use File::Temp qw(tempdir);
 use Test::More;
 
-use MultipathTest qw($replay slurp spew stub);
+use MultipathTest qw($replay slurp spew stub warnings_of);
 use PVE::Cluster;
 use PVE::Exception;
 use PVE::Storage;
@@ -65,6 +65,7 @@ for my $entry (@methods) {
         );
         is($check->[1], $class eq $api ? '/' : '/nodes/{node}', "$name: and on what");
         ok($info->{protected}, "$name: as root") if $writes;
+        ok(!$info->{protected}, "$name: in pveproxy") if !$writes && $class eq $api;
         is($info->{parameters}->{additionalProperties}, 0, "$name: takes nothing else");
         is_deeply(
             [undescribed({ %{ $info->{parameters} }, description => 1 }, 'parameters'),
@@ -131,7 +132,13 @@ is_deeply(
     [keys refused('PUT', 'wwid/{wwid}', wwid => '3600x', failback => 'manual')->%*], ['wwid'],
     'a LUN that is not there',
 );
-is_deeply([keys refused('DELETE', 'wwid/{wwid}', wwid => '3600x')->%*], ['wwid'], 'nor to remove');
+is_deeply(
+    [keys refused('DELETE', 'wwid/{wwid}', wwid => "3600a\n")->%*], ['wwid'],
+    'what cannot be there is an error to remove',
+);
+is_deeply(
+    [keys refused('DELETE', 'wwid/{wwid}', wwid => 'defaults')->%*], ['wwid'], 'or is something else',
+);
 is_deeply(
     [keys refused('PUT', 'wwid/{wwid}', wwid => '3600a', delete => 'type')->%*], ['delete'],
     'what cannot be deleted',
@@ -147,6 +154,89 @@ is(eval { call('PUT', 'defaults', failback => 'manual', digest => '0' x 40); 1 }
 like("$@", qr/detected modified configuration/, 'of another configuration');
 is(call('PUT', 'defaults', failback => 'manual', digest => $digest), undef, 'the right one');
 
+# --- LUNs as objects ---
+
+is_deeply(
+    call('GET', 'wwid'),
+    [{ wwid => '3600a', alias => 'one', failback => 'manual' }, { wwid => '3600b' }],
+    'the LUNs',
+);
+$digest = call('GET', '')->{digest};
+is_deeply(
+    call('GET', 'wwid/{wwid}', wwid => '3600a'),
+    { wwid => '3600a', alias => 'one', failback => 'manual', digest => $digest }, 'one LUN',
+);
+is(eval { call('GET', 'wwid/{wwid}', wwid => '3600x'); 1 }, undef, 'one that is not listed');
+is($@->{code}, 404, 'is not found');
+
+# what pvesh and the API viewer look at
+my ($list) = grep { "$_->{method} $_->{path}" eq 'GET wwid' } $api->methods_of();
+is_deeply($list->{returns}->{links}, [{ rel => 'child', href => '{wwid}' }], 'the list has children');
+
+# --- what was not understood, and how to get rid of it ---
+
+my $text_before = config_text();
+my $bad = <<"CFG";
+pool: fast
+	member 3600b
+
+wwid: 3600a
+	no-path-retry never
+
+wwid: defaults
+
+wwid: bad!id
+
+wwid: a/b
+
+wwid: gr\xc3\xbcn
+
+wwid: \xff
+
+stray
+CFG
+spew("$dir/multipath.cfg", $bad);
+my ($problem_list, @warned) = warnings_of(sub {
+    call('GET', $_) for '', 'wwid', 'status';
+    return call('GET', '')->{problems};
+});
+is_deeply(\@warned, [], 'no warnings for each request');
+is_deeply(
+    [map { [$_->@{qw(severity code section property)}] } @$problem_list],
+    [
+        ['warning', 'unknown-section', 'fast', undef],
+        ['warning', 'refused-value', '3600a', 'no-path-retry'],
+        ['error', 'wwid-defaults', 'defaults', undef],
+        (map { ['error', 'invalid-wwid', $_, undef] } 'bad!id', 'a/b', "gr\xfcn", "\xff"),
+        ['warning', 'stray-line', undef, undef],
+    ],
+    'the problems, with what was not understood',
+);
+like($problem_list->[-2]->{message}, qr/invalid character/, 'each with a text');
+
+my @gone = grep { $_->{code} =~ m/wwid/ } @$problem_list;
+for my $section (map { $_->{section} } @gone) {
+    my $shown = $section =~ s/([^ -~])/sprintf('\x{%x}', ord($1))/ger;
+    is(call('DELETE', 'wwid', wwid => $section), undef, "section '$shown' is removed");
+}
+is(config_text(), "pool: fast\n\tmember 3600b\n\nwwid: 3600a\n\tno-path-retry never\n\nstray\n\n",
+    'what others may understand stays');
+
+# in a path, as pveproxy decodes it: bytes
+spew("$dir/multipath.cfg", $bad);
+is(call('DELETE', 'wwid/{wwid}', wwid => $_), undef, 'in a path')
+    for 'defaults', 'bad!id', "gr\xc3\xbcn", "\xc3\xbf";
+is_deeply(
+    [grep { m/^(?:\S*wwid|invalid)/ } map { "$_->{code} $_->{section}" }
+        grep { defined($_->{section}) } call('GET', '')->{problems}->@*],
+    ['invalid-wwid a/b'], 'as well',
+);
+is(
+    eval { call('DELETE', 'wwid', wwid => 'a/b', digest => '0' x 40); 1 }, undef,
+    'not with another digest',
+);
+spew("$dir/multipath.cfg", $text_before);
+
 # --- removing what is used ---
 
 $PVE::Storage::ids = {
@@ -155,11 +245,21 @@ $PVE::Storage::ids = {
 };
 is_deeply(
     refused('DELETE', 'wwid/{wwid}', wwid => '3600a'),
-    { wwid => "WWID '3600a' is still used by storage 'vg'" }, 'a LUN that a storage uses',
+    {
+        wwid => "WWID '3600a' is still used by storage 'vg' - to remove it nevertheless, set 'force'",
+    },
+    'a LUN that a storage uses',
 );
 is(call('DELETE', 'wwid/{wwid}', wwid => '3600b'), undef, 'one that none uses');
 is(call('DELETE', 'wwid/{wwid}', wwid => '3600a', force => 1), undef, 'or with force');
 is_deeply(call('GET', '')->{wwids}, [], 'both are gone');
+is(call('DELETE', 'wwid/{wwid}', wwid => $_), undef, 'which can be repeated') for qw(3600a 3600b);
+is(call('DELETE', 'alias/{wwid}', wwid => '3600a'), undef, 'also for an alias');
+is(
+    eval { call('DELETE', 'wwid/{wwid}', wwid => '3600a', digest => '0' x 40); 1 }, undef,
+    'but not with another digest',
+);
+like("$@", qr/detected modified configuration/, 'which is said');
 
 # --- overrides ---
 
@@ -177,6 +277,20 @@ is(eval { call('PUT', 'overrides', text => $text, digest => $present->{digest});
 like("$@", qr/\Achanging the overrides failed: detected modified configuration/, 'of an older text');
 my $errors = refused('PUT', 'overrides', text => "multipaths {\n}\n");
 like($errors->{text}, qr/\Amultipath overrides: line 1: .*managed via aliases/, 'what harms: the text');
+
+# the limit is in bytes: a line of these has 303 characters, and 903 bytes
+my $line = '# ' . "\x{2603}" x 300 . "\n";
+is(scalar(call('PUT', 'overrides', text => $line x 145)->{warnings}->@*), 0, 'just below 128 KiB');
+for my $too_long ($line x 146, "#\n" x (64 * 1024 + 1)) {
+    for (['PUT', 'overrides'], ['POST', 'check-overrides']) {
+        is_deeply([keys refused(@$_, text => $too_long)->%*], ['text'], "@$_: a longer one");
+    }
+}
+is(
+    refused('PUT', 'overrides', text => $line x 146)->{text},
+    'it has 131838 bytes, at most 131072 are possible', 'which is said',
+);
+call('PUT', 'overrides', text => "defaults {\n\tbogus 1\n}\n");
 
 my $findings = call('POST', 'check-overrides', text => "defaults {\n\tpolling_interval 0\n");
 is_deeply([sort map { $_->{severity} } @$findings], [('error') x 2], 'all findings');
@@ -205,11 +319,14 @@ my $pve1 = "$replay/three-nodes/nodes/pve1";
 local $PVE::Multipath::Node::SYSFS = "$pve1/sys";
 $PVE::Multipath::Node::MULTIPATH = stub('exit 0');
 $PVE::Multipath::Node::MULTIPATHD = stub('exit 1');
-is_deeply(call('GET', '', node => 'pve1'), { supported => 1, running => 0, maps => [] }, 'no daemon');
+is_deeply(
+    call('GET', '', node => 'pve1'), { supported => 1, running => 0, daemon => 'stopped', maps => [] },
+    'no daemon',
+);
 $PVE::Multipath::Node::MULTIPATHD =
     stub("cat $pve1/multipathd/\$(echo \"\$*\" | tr ' ' -).out");
 my $node = call('GET', '', node => 'pve1');
-is($node->{running}, 1, 'one that runs');
+is_deeply([$node->@{qw(running daemon)}], [1, 'running'], 'one that runs');
 my $map = $node->{maps}->[0];
 is_deeply(call('GET', '{wwid}', node => 'pve1', wwid => $map->{wwid}), $map, 'one of its maps');
 is(eval { call('GET', '{wwid}', node => 'pve1', wwid => '3600x'); 1 }, undef, 'one that is not there');
@@ -220,5 +337,10 @@ my $total = $map->{'paths-total'};
 my $accepted = call('POST', '{wwid}/accept-paths', node => 'pve1', wwid => $map->{wwid});
 is($accepted, $total, 'its paths are accepted');
 like(slurp("$dir/paths.json"), qr/"\Q$map->{wwid}\E"/, 'and remembered');
+is(
+    eval { call('POST', '{wwid}/accept-paths', node => 'pve1', wwid => '3600x'); 1 }, undef,
+    'those of a LUN without a map',
+);
+is($@->{code}, 404, 'are not found');
 
 done_testing();

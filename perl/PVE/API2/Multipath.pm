@@ -4,13 +4,14 @@ package PVE::API2::Multipath;
 
 use v5.36;
 
-use PVE::Exception qw(raise_param_exc);
+use PVE::Exception qw(raise raise_param_exc);
 use PVE::JSONSchema qw(get_standard_option);
 
 use PVE::Multipath;
 use PVE::Multipath::ClusterConfig;
 use PVE::Multipath::Config;
 use PVE::Multipath::Schema;
+use PVE::Multipath::Source;
 use PVE::RESTHandler;
 
 use base qw(PVE::RESTHandler);
@@ -28,10 +29,24 @@ my $delete = {
     description => 'The properties to delete, separated by comma, semicolon or blanks.',
 };
 
+# In bytes. A form has up to three times as many, of which pveproxy takes 512 KiB.
+my $MAX_TEXT_LENGTH = 128 * 1024;
+
 my $text = {
     type => 'string',
-    maxLength => 128 * 1024,
-    description => 'Text for multipath.conf, at most 128 KiB.',
+    maxLength => $MAX_TEXT_LENGTH, # in characters
+    description => 'Text for multipath.conf, at most 128 KiB as UTF-8.',
+};
+
+my $section_id = {
+    type => 'string',
+    description => "The ID of a section of type 'wwid': a WWID, or whatever else is there in its place.",
+    typetext => '<WWID>',
+};
+
+my $lun = {
+    wwid => PVE::Multipath::Schema::wwid(),
+    PVE::Multipath::Schema::lun()->%*,
 };
 
 my $findings = {
@@ -51,6 +66,9 @@ my sub properties($param) {
 my sub text_bytes($characters) {
     my $bytes = $characters;
     utf8::encode($bytes);
+    my $length = length($bytes);
+    raise_param_exc({ text => "it has $length bytes, at most $MAX_TEXT_LENGTH are possible" })
+        if $length > $MAX_TEXT_LENGTH;
     return $bytes;
 }
 
@@ -59,12 +77,23 @@ my sub characters($bytes) {
     return utf8::decode($characters) ? $characters : $bytes;
 }
 
-my sub finding_characters($findings) {
-    for my $finding (@$findings) {
-        $finding->{$_} = characters($finding->{$_})
-            for grep { defined($finding->{$_}) } qw(message instead text);
+# Findings or problems as the API has them.
+my sub texts_as_characters($found) {
+    for my $entry (@$found) {
+        $entry->{$_} = characters($entry->{$_})
+            for grep { defined($entry->{$_}) } qw(section property message instead text);
     }
-    return $findings;
+    return $found;
+}
+
+# The ID of the section that a request means. In the file it is bytes. A parameter is characters, or
+# bytes if it stood in the path of the URL; and a text that is not UTF-8 is shown byte by byte.
+my sub section_of($cfg, $id) {
+    my ($encoded, $decoded) = ($id, $id);
+    utf8::encode($encoded);
+    utf8::decode($decoded);
+    my ($found) = grep { defined($cfg->{ids}->{$_}) } $encoded, $id, $decoded;
+    return $found // $id;
 }
 
 # Makes a change of the configuration as it is under the lock.
@@ -82,7 +111,18 @@ my sub change($what, $code) {
 my sub assert_unused($wwid) {
     my $consumers = PVE::Multipath::cluster_storage_expectations()->{consumers};
     my $storage = $consumers->{$wwid} // return;
-    raise_param_exc({ wwid => "WWID '$wwid' is still used by storage '$storage'" });
+    raise_param_exc({
+        wwid => "WWID '$wwid' is still used by storage '$storage' - to remove it nevertheless,"
+            . " set 'force'",
+    });
+}
+
+my sub remove_section($param) {
+    return change('removing the WWID failed', sub($cfg) {
+        my $id = section_of($cfg, $param->{wwid});
+        assert_unused($id) if defined($cfg->{ids}->{$id}) && !$param->{force};
+        return PVE::Multipath::Config::remove_wwid($cfg, $id, $param->{digest});
+    });
 }
 
 __PACKAGE__->register_method({
@@ -117,7 +157,8 @@ __PACKAGE__->register_method({
             },
             problems => {
                 type => 'array',
-                description => 'What is of no use in the configuration, or dangerous.',
+                description => 'What is dangerous in the configuration, has no effect, or was not'
+                    . ' understood.',
                 items => PVE::Multipath::Schema::problem(),
             },
             digest => $digest,
@@ -130,7 +171,7 @@ __PACKAGE__->register_method({
             wwids => PVE::Multipath::Config::wwid_list($cfg),
             aliases => PVE::Multipath::Config::aliases($cfg),
             'wwid-options' => PVE::Multipath::Config::wwid_opts($cfg),
-            problems => PVE::Multipath::Config::problems($cfg),
+            problems => texts_as_characters(PVE::Multipath::Config::problems($cfg)),
             digest => $cfg->{digest},
         };
     },
@@ -160,6 +201,43 @@ __PACKAGE__->register_method({
 });
 
 __PACKAGE__->register_method({
+    name => 'luns',
+    path => 'wwid',
+    method => 'GET',
+    description => 'The allow-listed LUNs with their aliases and knobs.',
+    permissions => $audit,
+    parameters => { additionalProperties => 0, properties => {} },
+    returns => {
+        type => 'array',
+        items => { type => 'object', properties => $lun },
+        links => [{ rel => 'child', href => '{wwid}' }],
+    },
+    code => sub($param) {
+        return PVE::Multipath::Config::luns(PVE::Multipath::ClusterConfig::read_config());
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'lun',
+    path => 'wwid/{wwid}',
+    method => 'GET',
+    description => 'An allow-listed LUN with its alias and knobs.',
+    permissions => $audit,
+    parameters => {
+        additionalProperties => 0,
+        properties => { wwid => PVE::Multipath::Schema::wwid() },
+    },
+    returns => { type => 'object', properties => { %$lun, digest => $digest } },
+    code => sub($param) {
+        my $cfg = PVE::Multipath::ClusterConfig::read_config();
+        my $wwid = $param->{wwid};
+        my ($lun) = grep { $_->{wwid} eq $wwid } PVE::Multipath::Config::luns($cfg)->@*;
+        raise("WWID '$wwid' is not configured\n", code => 404) if !defined($lun);
+        return { %$lun, digest => $cfg->{digest} };
+    },
+});
+
+__PACKAGE__->register_method({
     name => 'add_wwid',
     path => 'wwid',
     method => 'POST',
@@ -168,10 +246,7 @@ __PACKAGE__->register_method({
     permissions => $modify,
     parameters => {
         additionalProperties => 0,
-        properties => {
-            wwid => PVE::Multipath::Schema::wwid(),
-            PVE::Multipath::Schema::lun()->%*, digest => $digest,
-        },
+        properties => { %$lun, digest => $digest },
     },
     returns => $nothing,
     code => sub($param) {
@@ -192,10 +267,7 @@ __PACKAGE__->register_method({
     permissions => $modify,
     parameters => {
         additionalProperties => 0,
-        properties => {
-            wwid => PVE::Multipath::Schema::wwid(),
-            PVE::Multipath::Schema::lun()->%*, delete => $delete, digest => $digest,
-        },
+        properties => { %$lun, delete => $delete, digest => $digest },
     },
     returns => $nothing,
     code => sub($param) {
@@ -207,32 +279,42 @@ __PACKAGE__->register_method({
     },
 });
 
+my $removal = {
+    additionalProperties => 0,
+    properties => {
+        wwid => $section_id,
+        force => {
+            type => 'boolean',
+            optional => 1,
+            description => 'Also if a storage uses the LUN.',
+        },
+        digest => $digest,
+    },
+};
+
 __PACKAGE__->register_method({
     name => 'remove_wwid',
     path => 'wwid/{wwid}',
     method => 'DELETE',
     protected => 1,
-    description => 'Take a LUN off the allow-list. Nodes that use its map keep it until they do not.',
+    description => 'Take a LUN off the allow-list. One that is not listed is no error. Nodes that use its'
+        . ' map keep it until they do not.',
     permissions => $modify,
-    parameters => {
-        additionalProperties => 0,
-        properties => {
-            wwid => PVE::Multipath::Schema::wwid(),
-            force => {
-                type => 'boolean',
-                optional => 1,
-                description => 'Also if a storage uses the LUN.',
-            },
-            digest => $digest,
-        },
-    },
+    parameters => $removal,
     returns => $nothing,
-    code => sub($param) {
-        return change('removing the WWID failed', sub($cfg) {
-            assert_unused($param->{wwid}) if !$param->{force};
-            return PVE::Multipath::Config::remove_wwid($cfg, $param->@{qw(wwid digest)});
-        });
-    },
+    code => \&remove_section,
+});
+
+__PACKAGE__->register_method({
+    name => 'remove_section',
+    path => 'wwid',
+    method => 'DELETE',
+    protected => 1,
+    description => "The same for an ID that cannot be part of a URL's path, since it has a slash.",
+    permissions => $modify,
+    parameters => $removal,
+    returns => $nothing,
+    code => \&remove_section,
 });
 
 __PACKAGE__->register_method({
@@ -263,7 +345,7 @@ __PACKAGE__->register_method({
     path => 'alias/{wwid}',
     method => 'DELETE',
     protected => 1,
-    description => 'Remove the alias of a LUN.',
+    description => 'Remove the alias of a LUN. It is no error if there is none.',
     permissions => $modify,
     parameters => {
         additionalProperties => 0,
@@ -369,7 +451,7 @@ __PACKAGE__->register_method({
             raise_param_exc({ version => $err =~ s/\n\z//r }) if $err =~ m/ is no version of /;
             die $err;
         }
-        return finding_characters($findings);
+        return texts_as_characters($findings);
     },
 });
 
@@ -377,13 +459,15 @@ __PACKAGE__->register_method({
     name => 'status',
     path => 'status',
     method => 'GET',
-    protected => 1,
     description => 'The health of each LUN on each node.',
     permissions => $audit,
     parameters => { additionalProperties => 0, properties => {} },
     returns => PVE::Multipath::Schema::status(),
     code => sub($param) {
-        return PVE::Multipath::cluster_status(PVE::Multipath::cluster_status_args());
+        my $args = PVE::Multipath::cluster_status_args(
+            PVE::Multipath::Source->live(), PVE::Multipath::ClusterConfig::read_config(),
+        );
+        return PVE::Multipath::cluster_status($args);
     },
 });
 

@@ -53,11 +53,11 @@ sub problem() {
         {
             severity => $severity,
             code => text('What kind of problem it is, for programs.'),
-            section => text('ID of the section in multipath.cfg.'),
-            property => text('The knob.'),
+            section => text('ID of the section in multipath.cfg; none for a line outside of sections.'),
+            property => text('The property.'),
             message => text('What is wrong and what to do.'),
         },
-        qw(severity code section message),
+        qw(severity code message),
     );
 }
 
