@@ -346,7 +346,7 @@ sub accept_paths($wwid, $node = undef, $config = undef) {
 
 # --- broadcasts ---
 
-sub summarize_maps_for_broadcast($maps) {
+sub summarize_maps_for_broadcast($maps = undef) {
     return PVE::RS::Multipath::Broadcast::summarize($maps // []);
 }
 
@@ -457,7 +457,7 @@ sub broadcast_apply_status($error = undef) {
 
 # --- the cluster ---
 
-sub storage_expectations($ids, $nodelist) {
+sub storage_expectations($ids = undef, $nodelist = undef) {
     return PVE::RS::Multipath::Cluster::storage_expectations($ids // {}, $nodelist // []);
 }
 
@@ -484,7 +484,14 @@ my sub encode_broadcast($value) {
 }
 
 # $node_kv has the decoded broadcasts, { node => { maps => ..., time => ... } }.
-sub aggregate_cluster_status($allow_wwids, $aliases, $used_by, $node_kv, $online, $expected) {
+sub aggregate_cluster_status(
+    $allow_wwids = undef,
+    $aliases = undef,
+    $used_by = undef,
+    $node_kv = undef,
+    $online = undef,
+    $expected = undef,
+) {
     $node_kv //= {};
 
     return PVE::RS::Multipath::Cluster::aggregate({
@@ -508,18 +515,18 @@ my sub status_args($args) {
     };
 }
 
-sub cluster_status($args) {
+sub cluster_status($args = undef) {
     return PVE::RS::Multipath::Cluster::status(status_args($args));
 }
 
-sub cluster_status_json($args) {
+sub cluster_status_json($args = undef) {
     return PVE::RS::Multipath::Cluster::status_json(status_args($args));
 }
 
 # What changed between two results of cluster_status, a list of { wwid, node, from, to, reasons }.
 # With a hash $damping that the caller keeps between calls, which has the time of $current in its
 # 'now', bad news are told at once and good news once they last.
-sub health_events($previous, $current, $damping = undef) {
+sub health_events($previous = undef, $current = undef, $damping = undef) {
     my $res = PVE::RS::Multipath::Events::health_events({
         previous => { luns => ($previous // {})->{luns} // [] },
         current => { luns => ($current // {})->{luns} // [] },

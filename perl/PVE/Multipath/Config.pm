@@ -25,6 +25,9 @@ Pure: nothing is read or written here. A configuration is a plain hash
 as PVE::SectionConfig makes it, but for C<kept>, which belongs to the library and is given back when
 the configuration is written.
 
+Trailing arguments may be left out in all functions below, except the configuration and WWID of a change and
+what is to be written. Without a configuration, functions that ask take it for an empty one.
+
 =head2 Reading and writing
 
 =over
@@ -99,7 +102,7 @@ wrong with a parameter is a parameter exception of Proxmox VE where PVE::Excepti
     parse_wwids($text)
     format_wwids($wwids)
 
-The text of F<pve-defaults.conf>; the section C<multipaths> and the text of F<pve-aliases.conf> around
+The text of F<pve-defaults.conf>, by default with managed_defaults(); the section C<multipaths> and the text of F<pve-aliases.conf> around
 it, both '' if there is nothing to say; entries of F</etc/multipath/wwids> and back. Knobs that
 C<$version> of multipath-tools ignores are left out; without one, none.
 
@@ -156,7 +159,7 @@ sub parse_config($class, $filename = undef, $raw = undef, @) {
     return $res->{config};
 }
 
-sub parse_quietly($filename, $raw) {
+sub parse_quietly($filename = undef, $raw = undef) {
     return parse($filename, $raw)->{config};
 }
 
@@ -168,37 +171,42 @@ sub write_config($class, $filename, $cfg, @) {
 
 # --- asking ---
 
+# For questions only. What is written or changed has to be a configuration.
+my sub or_empty($cfg) {
+    return { ids => {}, ($cfg // {})->%* };
+}
+
 sub managed_defaults() {
     return PVE::RS::Multipath::Config::managed_defaults();
 }
 
-sub effective_defaults($cfg) {
-    return PVE::RS::Multipath::Config::effective_defaults($cfg);
+sub effective_defaults($cfg = undef) {
+    return PVE::RS::Multipath::Config::effective_defaults(or_empty($cfg));
 }
 
-sub effective($cfg) {
-    return PVE::RS::Multipath::Config::effective($cfg);
+sub effective($cfg = undef) {
+    return PVE::RS::Multipath::Config::effective(or_empty($cfg));
 }
 
-sub wwid_list($cfg) {
-    return PVE::RS::Multipath::Config::wwid_list($cfg);
+sub wwid_list($cfg = undef) {
+    return PVE::RS::Multipath::Config::wwid_list(or_empty($cfg));
 }
 
-sub aliases($cfg) {
-    return PVE::RS::Multipath::Config::aliases($cfg);
+sub aliases($cfg = undef) {
+    return PVE::RS::Multipath::Config::aliases(or_empty($cfg));
 }
 
-sub wwid_opts($cfg) {
-    return PVE::RS::Multipath::Config::wwid_opts($cfg);
+sub wwid_opts($cfg = undef) {
+    return PVE::RS::Multipath::Config::wwid_opts(or_empty($cfg));
 }
 
-sub luns($cfg) {
+sub luns($cfg = undef) {
     my $opts = wwid_opts($cfg);
     return [map { { wwid => $_, ($opts->{$_} // {})->%* } } wwid_list($cfg)->@*];
 }
 
-sub problems($cfg, $version = undef) {
-    return PVE::RS::Multipath::Config::problems($cfg, $version);
+sub problems($cfg = undef, $version = undef) {
+    return PVE::RS::Multipath::Config::problems(or_empty($cfg), $version);
 }
 
 # --- changing ---
@@ -212,6 +220,7 @@ my sub raise($error, $parameter) {
 
 # Whatever else a caller keeps in the hash stays there.
 my sub change($cfg, $change, $args) {
+    die "there is no configuration to change\n" if !defined($cfg);
     my $res = PVE::RS::Multipath::Config::change({ %$args, config => $cfg, change => $change });
     raise($res->{error}, $res->{parameter}) if defined($res->{error});
 
@@ -230,7 +239,7 @@ sub remove_wwid($cfg, $wwid, $digest = undef) {
     return change($cfg, 'remove-wwid', { wwid => $wwid, digest => $digest });
 }
 
-sub update_wwid($cfg, $wwid, $set, $delete = undef, $digest = undef) {
+sub update_wwid($cfg, $wwid, $set = undef, $delete = undef, $digest = undef) {
     my $args = { wwid => $wwid, set => $set, delete => $delete, digest => $digest };
     return change($cfg, 'update-wwid', $args);
 }
@@ -243,36 +252,36 @@ sub remove_alias($cfg, $wwid, $digest = undef) {
     return change($cfg, 'remove-alias', { wwid => $wwid, digest => $digest });
 }
 
-sub update_defaults($cfg, $set, $delete = undef, $digest = undef) {
+sub update_defaults($cfg, $set = undef, $delete = undef, $digest = undef) {
     return change($cfg, 'update-defaults', { set => $set, delete => $delete, digest => $digest });
 }
 
 # --- rendering ---
 
-sub generate_managed_conf($defaults, $version = undef) {
-    return PVE::RS::Multipath::Render::defaults($defaults // {}, $version);
+sub generate_managed_conf($defaults = undef, $version = undef) {
+    return PVE::RS::Multipath::Render::defaults($defaults // managed_defaults(), $version);
 }
 
-sub build_multipaths_block($wwid_opts, $version = undef) {
+sub build_multipaths_block($wwid_opts = undef, $version = undef) {
     return PVE::RS::Multipath::Render::multipaths($wwid_opts // {}, $version) // '';
 }
 
-sub generate_aliases_conf($wwid_opts, $version = undef) {
+sub generate_aliases_conf($wwid_opts = undef, $version = undef) {
     return PVE::RS::Multipath::Render::aliases($wwid_opts // {}, $version) // '';
 }
 
-sub parse_wwids($text) {
+sub parse_wwids($text = undef) {
     return PVE::RS::Multipath::Allowlist::parse_wwids(bytes($text // '', 'list of WWIDs'));
 }
 
-sub format_wwids($wwids) {
+sub format_wwids($wwids = undef) {
     return PVE::RS::Multipath::Allowlist::format_wwids($wwids // []);
 }
 
 # --- overrides ---
 
 # The first error counts; the others are for editors.
-sub check_overrides($text, $version = undef, $wwids = undef) {
+sub check_overrides($text = undef, $version = undef, $wwids = undef) {
     my (@errors, @warnings);
     for my $finding (overrides_findings($text, $version, $wwids)->@*) {
         my $told = "line $finding->{line}: $finding->{text}";
@@ -285,12 +294,12 @@ sub check_overrides($text, $version = undef, $wwids = undef) {
     die "multipath overrides: $errors[0]$others\n";
 }
 
-sub overrides_findings($text, $version = undef, $wwids = undef) {
+sub overrides_findings($text = undef, $version = undef, $wwids = undef) {
     $text = bytes($text // '', 'overrides');
     return PVE::RS::Multipath::Overrides::check($text, $version, $wwids);
 }
 
-sub parse_overrides($filename, $raw) {
+sub parse_overrides($filename = undef, $raw = undef) {
     return $raw // '';
 }
 
@@ -300,15 +309,15 @@ sub write_overrides($filename, $text) {
     return PVE::RS::Multipath::Overrides::trimmed($text);
 }
 
-sub overrides_digest($text) {
+sub overrides_digest($text = undef) {
     return PVE::RS::Multipath::Overrides::digest(bytes($text // '', 'overrides'));
 }
 
-sub generate_overrides_conf($text) {
+sub generate_overrides_conf($text = undef) {
     return PVE::RS::Multipath::Overrides::drop_in(bytes($text // '', 'overrides')) // '';
 }
 
-sub drift($cfg, $dump, $version, $overrides = '') {
+sub drift($cfg, $dump, $version = undef, $overrides = '') {
     return PVE::RS::Multipath::Overrides::drift(
         effective_defaults($cfg), wwid_opts($cfg), bytes($overrides, 'overrides'),
         bytes($dump, 'configuration'), $version,

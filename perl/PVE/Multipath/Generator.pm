@@ -148,7 +148,7 @@ my sub look($cfg, $overrides, $node) {
     return ($plan, $present);
 }
 
-sub plan($cfg, $overrides, $node = PVE::Multipath::Node->live()) {
+sub plan($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
     my ($plan) = look($cfg, $overrides // '', $node);
     return $plan;
 }
@@ -281,7 +281,7 @@ my sub carry_out($plan, $present, $node, %options) {
     return $changed || $due ? 1 : 0;
 }
 
-sub regenerate($cfg, $overrides, %options) {
+sub regenerate($cfg, $overrides = undef, %options) {
     my $node = PVE::Multipath::Node->live();
     $overrides //= '';
 
@@ -306,7 +306,7 @@ sub regenerate($cfg, $overrides, %options) {
     return $changed;
 }
 
-sub drift($cfg, $overrides, $node = PVE::Multipath::Node->live()) {
+sub drift($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
     my $reply = $node->query([qw(show config local)]);
     assert_success('multipathd show config local', $reply);
     my $version = $node->tools_version();
