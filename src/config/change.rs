@@ -161,10 +161,7 @@ impl<'a> Config<'a> {
             Change::AddWwid { wwid, update } => self.add_wwid(wwid, update)?,
             Change::RemoveWwid { wwid } => {
                 if self.is_removable(&wwid)? {
-                    self.ids.remove(wwid.as_ref());
-                    self.order.remove(wwid.as_ref());
-                    self.kept.lines.remove(wwid.as_ref());
-                    self.kept.replaced.remove(wwid.as_ref());
+                    self.remove(&wwid);
                 }
             }
             Change::UpdateWwid { wwid, update } => {
@@ -229,6 +226,19 @@ impl<'a> Config<'a> {
         let section = Section::new(SectionType::Wwid);
         self.ids.insert(ByteString::from(wwid.clone()), section);
         self.update(&wwid, SectionType::Wwid, update)
+    }
+
+    fn remove(&mut self, id: &str) {
+        self.ids.remove(id);
+        self.order.remove(id);
+        self.kept.lines.remove(id);
+        self.kept.replaced.remove(id);
+        if let Some(hidden) = self.kept.hidden.take_if(|_| id == DEFAULTS_ID) {
+            self.ids.insert(DEFAULTS_ID.into(), hidden.section);
+            if !hidden.lines.is_empty() {
+                self.kept.lines.insert(DEFAULTS_ID.into(), hidden.lines);
+            }
+        }
     }
 
     /// Whether there is a section of type `wwid` with this ID. The ID need not be a WWID if the section

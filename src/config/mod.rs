@@ -77,6 +77,21 @@ pub struct Kept<'a> {
     /// back: PVE::SectionConfig drops them as well.
     #[serde(borrow, default, skip_serializing_if = "BTreeMap::is_empty")]
     pub replaced: BTreeMap<ByteString<'a>, u64>,
+    /// The section with the global knobs, if it was replaced by one of type `wwid`. It counts again once
+    /// that one is removed.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Box<Hidden<'a>>>,
+}
+
+/// A section that was replaced by a later one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hidden<'a> {
+    /// What was understood of it.
+    #[serde(borrow)]
+    pub section: Section<'a>,
+    /// What was not.
+    #[serde(borrow)]
+    pub lines: Vec<Line<'a>>,
 }
 
 /// Lines between two sections that were understood.
@@ -103,7 +118,10 @@ pub struct Line<'a> {
 impl Kept<'_> {
     /// Whether everything was understood.
     pub fn is_empty(&self) -> bool {
-        self.blocks.is_empty() && self.lines.is_empty() && self.replaced.is_empty()
+        self.blocks.is_empty()
+            && self.lines.is_empty()
+            && self.replaced.is_empty()
+            && self.hidden.is_none()
     }
 }
 

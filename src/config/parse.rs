@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
-use super::{Block, Config, Line, Section, Value};
+use super::{Block, Config, DEFAULTS_ID, Hidden, Line, Section, Value};
 use crate::byte_string::{ByteString, is_space_byte, is_true};
 use crate::knobs::{Knob, Refused, SectionType};
 
@@ -212,9 +212,20 @@ impl<'a> Parser<'_, 'a> {
                         entry.insert(section);
                     }
                     Entry::Occupied(mut entry) => {
-                        entry.insert(section);
-                        config.kept.lines.remove(&id);
+                        let kind = section.kind();
+                        let old = entry.insert(section);
+                        let lines = config.kept.lines.remove(&id).unwrap_or_default();
                         *config.kept.replaced.entry(id.clone()).or_default() += 1;
+                        if id == *DEFAULTS_ID {
+                            match (old.kind(), kind) {
+                                (Some(SectionType::Defaults), Some(SectionType::Wwid)) => {
+                                    let section = old;
+                                    config.kept.hidden = Some(Box::new(Hidden { section, lines }));
+                                }
+                                (_, Some(SectionType::Defaults)) => config.kept.hidden = None,
+                                _ => {}
+                            }
+                        }
                     }
                 }
                 if !kept.is_empty() {

@@ -519,6 +519,20 @@ done('delete from the defaults', $file =~ s/\tno-path-retry queue\n//r,
     ($cfg) = change('update_defaults', $cfg, { 'polling-interval' => 7 });
     is(text_of($cfg), "wwid: c\n\ndefaults: defaults\n\tpolling-interval 7\n\n",
         'where the defaults have room then');
+
+    # the global knobs were hidden by it
+    my $hidden = "defaults: defaults\n\tno-path-retry 18\n\tbogus 1\n\n";
+    my $hides = "wwid: defaults\n\talias oops\n\n";
+    for (
+        ["$hidden$hides", $hidden], ["$hidden$hides$hides", $hidden],
+        ["defaults: defaults\n\n$hides$hidden$hides", $hidden], ["$hides", ''],
+    ) {
+        my ($text, $expected) = @$_;
+        $cfg = dclone(PVE::Multipath::Config::parse_quietly('multipath.cfg', "wwid: c\n\n$text"));
+        is(text_of($cfg), "wwid: c\n\n$hides", 'as PVE::SectionConfig writes it');
+        ($cfg) = change('remove_wwid', $cfg, 'defaults');
+        is(text_of($cfg), "wwid: c\n\n$expected", 'the global knobs are in force again');
+    }
 }
 
 # --- changing: what is refused ---
