@@ -89,7 +89,8 @@ property, message } >>, by its place in the file. C<$version> of multipath-tools
     remove_alias($cfg, $wwid, $digest)
     update_defaults($cfg, $set, $delete, $digest)
 
-Each gives a new configuration and leaves the old one alone, or dies. C<$set> is C<< { PROPERTY =>
+Each gives a new configuration and leaves the old one alone, or dies. Removing what is not there changes
+nothing; remove_wwid() removes any section of type C<wwid>, also one whose ID is not a WWID. C<$set> is C<< { PROPERTY =>
 VALUE } >>, without the undefined ones; C<$delete> a list of properties, separated by comma,
 semicolon or blanks. With a C<$digest>, the change is refused if it is not the configuration's. What is
 wrong with a parameter is a parameter exception of Proxmox VE where PVE::Exception is installed.
