@@ -11,9 +11,10 @@
 use pve_multipath::maps::{MAX_TEXT_LEN, parse};
 
 fn error(text: impl AsRef<[u8]>) -> String {
-    let error = parse(text.as_ref())
-        .expect_err("should not parse")
-        .to_string();
+    let error = parse(text.as_ref()).expect_err("should not parse");
+    // Perl gets the causes as well, so what the text has already is none.
+    assert!(std::error::Error::source(&error).is_none(), "{error}");
+    let error = error.to_string();
     let prefix = "could not parse multipathd maps JSON: ";
     error
         .strip_prefix(prefix)

@@ -12,7 +12,7 @@ use crate::number::Number;
 pub enum Effect {
     /// The kernel refuses the map's table: multipathd then removes every map that is not in use.
     #[error("the kernel cannot use it, and unused maps would be removed: {0}")]
-    Selector(#[from] InvalidSelector),
+    Selector(InvalidSelector),
     /// multipathd cannot live with it, or reads another number.
     #[error("at most {most} is possible")]
     TooLarge {
@@ -89,7 +89,7 @@ impl Knob {
     /// Whether multipathd takes a value, which [`check`](Self::check) has accepted, as it is meant.
     pub fn assess(&self, value: &str) -> Result<(), Effect> {
         match self.kind {
-            Kind::PathSelector { .. } => Ok(check_path_selector(value)?),
+            Kind::PathSelector { .. } => check_path_selector(value).map_err(Effect::Selector),
             Kind::Alias => match Alias::new(value).ok().and_then(|alias| alias.reserved()) {
                 Some(reserved) => Err(Effect::Reserved(reserved)),
                 None => Ok(()),

@@ -151,9 +151,12 @@ pub enum Problem {
 }
 
 /// Why a text gives no maps at all.
+///
+/// The kind is part of the text, so it is not a source as well: whoever prints a chain of causes would
+/// print it twice.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("could not parse multipathd maps JSON: {0}")]
-pub struct ParseError(#[from] pub ParseErrorKind);
+pub struct ParseError(pub ParseErrorKind);
 
 /// The kinds of [`ParseError`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

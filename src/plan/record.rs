@@ -44,7 +44,7 @@ struct Form<K: Ord> {
 pub enum InvalidRecord {
     /// No JSON, or not that of a record.
     #[error("it cannot be understood: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     /// Written by a newer version.
     #[error("it has version {0}, which only a newer version of this software understands")]
     Version(u64),
@@ -61,11 +61,11 @@ impl Record {
             version: u64,
         }
 
-        let Object(Head { version }) = serde_json::from_slice(text)?;
+        let Object(Head { version }) = serde_json::from_slice(text).map_err(InvalidRecord::Json)?;
         if version != VERSION {
             return Err(InvalidRecord::Version(version));
         }
-        let Object(form): Object<Form<String>> = serde_json::from_slice(text)?;
+        let Object(form): Object<Form<String>> = serde_json::from_slice(text).map_err(InvalidRecord::Json)?;
         let wwid = |(wwid, progress): (String, Progress)| Ok((Wwid::new(&wwid)?, progress));
         let wwids: Result<_, InvalidRecord> = form.wwids.into_iter().map(wwid).collect();
         Ok(Self { wwids: wwids? })
