@@ -107,8 +107,8 @@ is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 5], 3)], [1, 2, '... 3 more lin
 
 SKIP: {
     my $script = qx{script --version 2>/dev/null} // '';
-    skip "no 'script'", 6 if $script !~ m/util-linux/;
-    skip 'no pseudo terminal', 6 if system("script -qec true /dev/null >/dev/null 2>&1 </dev/null");
+    skip "no 'script'", 14 if $script !~ m/util-linux/;
+    skip 'no pseudo terminal', 14 if system("script -qec true /dev/null >/dev/null 2>&1 </dev/null");
 
     # the fifth look ends it
     my $program = spew(stub(), <<'END');
@@ -134,6 +134,39 @@ END
     is($count->("\e[2;1Herror: cannot look\e[K"), 1, 'which is said');
     is($count->("\e[4;1Ha  failed\e[K"), 1, 'what has changed is written where it stands');
     like($out, qr/\e\[\?1049h.*\e\[\?25h\e\[\?1049l/s, 'the terminal is left as it was');
+
+    # what closes, hangs up or kills it leaves the terminal in order, Ctrl-\ as well
+    my $signalled = spew(stub(), <<'END');
+use v5.36;
+use PVE::Multipath::CLI::Watch;
+my ($signal) = @ARGV;
+my $looks = 0;
+exit(PVE::Multipath::CLI::Watch::run(0.01, sub {
+    $looks++;
+    if ($signal eq 'TSTP' && $looks == 2 && fork() == 0) {
+        select(undef, undef, undef, 0.5);
+        kill(CONT => getppid());
+        require POSIX;
+        POSIX::_exit(0);
+    }
+    kill($signal => $$) if $looks == 2;
+    kill(INT => $$) if $signal eq 'TSTP' && $looks == 5;
+    return (['LUN  STATE'], 1);
+}));
+END
+    for my $signal (qw(QUIT TERM HUP)) {
+        my $code = system("script -qec '$^X $signalled $signal' $log >/dev/null 2>&1 </dev/null") >> 8;
+        is($code, 1, "SIG$signal ends it");
+        like(slurp($log), qr/\e\[\?25h\e\[\?1049l[^\e]*\z/, 'and the terminal is left as it was');
+    }
+    # below a shell, since script stops itself together with its child
+    $code = system("script -qec '$^X $signalled TSTP; exit \$?' $log >/dev/null 2>&1 </dev/null") >> 8;
+    is($code, 1, 'Ctrl-Z stops it, and it goes on');
+    $out = slurp($log);
+    like(
+        $out, qr/\e\[\?1049l\e\[\?1049h.*LUN  STATE.*\e\[\?1049l[^\e]*\z/s,
+        'with the screen of the shell in between',
+    );
 }
 
 # --- metrics ---

@@ -37,9 +37,10 @@ sub changes($old, $new) {
 sub run($seconds, $code) {
     die "watching needs a terminal\n" if !-t STDOUT;
 
-    my ($ended, $resized);
-    local @SIG{qw(INT TERM HUP)} = (sub { $ended = 1 }) x 3;
-    local $SIG{WINCH} = sub { $resized = 1 };
+    my ($ended, $redraw, $stopped);
+    local @SIG{qw(INT TERM HUP QUIT)} = (sub { $ended = 1 }) x 4;
+    local $SIG{WINCH} = sub { $redraw = 1 };
+    local $SIG{TSTP} = sub { $stopped = 1 };
     # whatever there is to say is among the lines
     local $SIG{__WARN__} = sub { };
 
@@ -52,13 +53,22 @@ sub run($seconds, $code) {
     my ($shown, $lines, $exit_code) = ([], [], 0);
     my $done = eval {
         while (!$ended) {
+            if ($stopped) {
+                # the shell gets its terminal back, and this goes on after SIGCONT
+                $write->($LEAVE);
+                $stopped = 0;
+                kill('STOP', $$);
+                $write->($ENTER);
+                $redraw = 1;
+            }
+
             my @res = eval { $code->() };
             my $err = $@ =~ s/\n.*//sr;
             ($lines, $exit_code) = @res if @res;
 
-            if ($resized) {
+            if ($redraw) {
                 $write->("\e[H\e[2J");
-                ($shown, $resized) = ([], 0);
+                ($shown, $redraw) = ([], 0);
             }
             my $now = POSIX::strftime('%H:%M:%S', localtime());
             my $head = "every $seconds s, now $now; end with Ctrl-C";
@@ -68,7 +78,7 @@ sub run($seconds, $code) {
             $shown = \@new;
 
             # a signal ends it early
-            Time::HiRes::sleep($seconds) if !$ended && !$resized;
+            Time::HiRes::sleep($seconds) if !$ended && !$redraw && !$stopped;
         }
         1;
     };
