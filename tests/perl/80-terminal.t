@@ -14,6 +14,7 @@ use List::Util qw(max);
 use Test::More;
 
 use MultipathTest qw($root $replay slurp spew stub copy_tree cli);
+use PVE::Multipath::CLI::Output;
 use PVE::Multipath::Text;
 
 binmode($_, ':encoding(UTF-8)') for map { Test::More->builder()->$_() }
@@ -115,6 +116,39 @@ $dir = copy_tree('three-nodes');
 spew("$dir/kv/multipath-apply/pve2", qq({"error":"Ger\xc3\xa4t fehlt","time":1}));
 like(cli(['status', '--replay', $dir])->{out}, qr/Ger\xc3\xa4t fehlt/, 'UTF-8');
 like(cli(['status', '--replay', $dir], LC_ALL => 'C')->{out}, qr/Ger\\x\{e4\}t/, 'not UTF-8');
+
+# --- YAML ---
+
+# Keys and texts that a YAML parser would take for something else, or that YAML does not allow bare.
+my @texts = (
+    qw(no yes y N on off null ~ true 0x1f 0o17 017 1e3 1.5 12:30:45 2001-01-01 .inf .nan - -- --- ... ? [] {}),
+    '', ' ', ' a', 'a ', 'a: b', 'a #b', '#a', '&a', '*a', '!a', '%a', '@a', '`a', '"a"', "'a'", 'a\\n', "a\tb\nc",
+    "\e[2J", "\x{85}", "\x{9b}31m", "\x{202e}abc", "\x{2028}", "\x{feff}", "gr\x{fc}n", "\x{1f600}", "\x{e0001}", '<<', '=',
+);
+my $hostile = {
+    list => [@texts, [], {}, [['a'], { no => 1 }], 1, -5, undef],
+    map { $_ => { text => $_, 'as-key' => { $_ => $_ } } } @texts,
+};
+my $yaml = do {
+    open(local *STDOUT, '>', \my $buffer) or die "cannot write to a variable - $!\n";
+    PVE::Multipath::CLI::Output::print_data($hostile, 'yaml');
+    $buffer;
+};
+utf8::decode(my $yaml_characters = $yaml);
+unlike($yaml_characters, qr/[^\n\P{C}]/, 'nothing in YAML steers a terminal or reorders a line');
+like($yaml_characters, qr/^  - "gr\x{fc}n"$/m, 'letters stay');
+like($yaml, qr/^  - "no"$/m, 'a word that YAML reads as false is quoted');
+like($yaml, qr/^"no":$/m, 'also as a key');
+like($yaml, qr/^  - "\\u202eabc"$/m, 'what reorders is escaped');
+like($yaml, qr/^  - "\\U000e0001"$/m, 'with more digits beyond 16 bits');
+like($yaml, qr/^  - 1$/m, 'numbers are bare');
+
+SKIP: {
+    my $python = "python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)'";
+    skip "no yaml for python3", 1 if system("$python </dev/null >/dev/null 2>&1");
+    my $file = spew(stub(), $yaml);
+    is_deeply($json->decode(qx{$python <$file}), $hostile, 'a YAML parser reads the same');
+}
 
 # --- widths ---
 

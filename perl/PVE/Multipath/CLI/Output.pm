@@ -4,7 +4,6 @@ package PVE::Multipath::CLI::Output;
 
 use v5.36;
 
-use CPAN::Meta::YAML ();
 use Exporter qw(import);
 use I18N::Langinfo ();
 use JSON::PP ();
@@ -110,15 +109,47 @@ sub print_json($bytes) {
     return;
 }
 
+# A text of JSON is one of YAML. What may steer a terminal or reorder what stands there is escaped.
+my sub yaml_scalar($json, $value) {
+    return $json->encode($value) =~ s{([\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\p{Zl}\p{Zp}])}{
+        sprintf(ord($1) > 0xffff ? '\\U%08x' : '\\u%04x', ord($1))
+    }gerx;
+}
+
+# Words that YAML 1.1 reads as something else.
+my $yaml_words = { map { $_ => 1 } qw(y n yes no on off true false null) };
+
+# Lines of block style. Every text is quoted, since a bare one may be read as something else: no, 0x1f,
+# 2001-01-01. Keys that are plain words are bare.
+my sub yaml_lines($json, $value) {
+    if (ref($value) eq 'ARRAY' && @$value) {
+        return map {
+            my ($first, @rest) = __SUB__->($json, $_);
+            ("- $first", map { "  $_" } @rest)
+        } @$value;
+    }
+    if (ref($value) eq 'HASH' && %$value) {
+        return map {
+            my $is_plain = m/\A[a-z]+(?:-[a-z]+)*\z/ && !$yaml_words->{$_};
+            my $key = $is_plain ? $_ : yaml_scalar($json, "$_");
+            my @lines = __SUB__->($json, $value->{$_});
+            my $nested = ref($value->{$_}) && $lines[0] !~ m/\A(?:\[\]|\{\})\z/;
+            $nested ? ("$key:", map { "  $_" } @lines) : "$key: $lines[0]"
+        } sort keys %$value;
+    }
+    return yaml_scalar($json, $value);
+}
+
 sub print_data($data, $format) {
+    my $json = JSON::PP->new()->canonical()->allow_nonref();
     if ($format eq 'yaml') {
-        my $yaml = CPAN::Meta::YAML->new($data)->write_string();
-        # the writer has put texts with these into double quotes
-        $yaml =~ s/([\x7f-\x9f])/sprintf('\\x%02x', ord($1))/ge;
+        my @lines = yaml_lines($json, $data);
+        # what has no lines of its own stands on that of the marker
+        my $yaml = join('', map { "$_\n" } @lines > 1 ? ('---', @lines) : "--- $lines[0]");
         utf8::encode($yaml);
         print STDOUT $yaml;
     } else {
-        my $json = JSON::PP->new()->ascii()->canonical();
+        $json->ascii();
         $json->pretty() if $format eq 'json-pretty';
         print STDOUT $json->encode($data) =~ s/\n?\z/\n/r;
     }
