@@ -78,9 +78,12 @@ pub enum BadBroadcast {
     /// The text is not UTF-8.
     #[error("invalid UTF-8 at byte {0}")]
     Utf8(usize),
-    /// The text is no JSON object.
+    /// The text is not JSON.
     #[error("{0}")]
     Json(String),
+    /// The text is JSON, but not an object.
+    #[error("not a JSON object")]
+    NoObject,
     /// There is no object `maps`.
     #[error("no object 'maps'")]
     NoMaps,
@@ -104,6 +107,17 @@ pub enum BadBroadcast {
     /// The text is of a form that a newer version made: what it says is not known here.
     #[error("made by a newer version (format {0})")]
     Newer(i64),
+}
+
+impl BadBroadcast {
+    /// The error for a text that serde_json does not read as an object. Only messages about the
+    /// syntax are kept: those about data quote the text, which may be long and is a peer's.
+    pub(super) fn from_json(error: &serde_json::Error) -> Self {
+        match error.is_data() {
+            true => Self::NoObject,
+            false => Self::Json(error.to_string()),
+        }
+    }
 }
 
 /// Whether a report still counts.
@@ -179,18 +193,19 @@ impl<'a> Broadcast<'a> {
     pub fn decode_lenient(text: &'a [u8]) -> Result<Self, BadBroadcast> {
         match Self::decode(text) {
             Err(BadBroadcast::NoMaps) => {
-                let bare: Pairs<'a, Object<WireEntry<'a>>> =
+                let bare: Pairs<'a, &'a RawValue> =
                     serde_json::from_slice(text).map_err(|_| BadBroadcast::NoMaps)?;
-                let summary =
-                    |(_, Object(entry)): &(_, Object<WireEntry<'_>>)| entry.state != Scalar::Null;
-                if bare.0.is_empty() || !bare.0.iter().all(summary) {
-                    return Err(BadBroadcast::NoMaps);
-                }
                 if bare.0.len() > MAX_MAPS {
                     return Err(BadBroadcast::TooManyMaps);
                 }
                 let bare = bare.0.into_iter();
-                let bare = bare.map(|(wwid, Object(entry))| (wwid, entry.entry()));
+                let bare = bare.map(|(wwid, raw)| (wwid, WireEntry::piece_by_piece(raw)));
+                let bare: Vec<_> = bare.collect();
+                let summary = |(_, entry): &(_, WireEntry<'_>)| entry.state != Scalar::Null;
+                if bare.is_empty() || !bare.iter().all(summary) {
+                    return Err(BadBroadcast::NoMaps);
+                }
+                let bare = bare.into_iter().map(|(wwid, wire)| (wwid, wire.entry()));
                 Ok(Self::new(None, bare.collect()))
             }
             decoded => decoded,
@@ -201,7 +216,7 @@ impl<'a> Broadcast<'a> {
     /// on its own, so that one does not take the others along.
     fn decode_piece_by_piece(text: &'a str) -> Result<Self, BadBroadcast> {
         let fields: Pairs<'a, &'a RawValue> =
-            serde_json::from_str(text).map_err(|error| BadBroadcast::Json(error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| BadBroadcast::from_json(&error))?;
         check_format(&fields.scalar("format"))?;
         let maps = fields.last("maps").ok_or(BadBroadcast::NoMaps)?;
         let maps: Pairs<'a, &'a RawValue> =
@@ -387,6 +402,37 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entry<'a> {
     }
 }
 
+/// A text, such as a name in an object, in which half of a surrogate pair becomes U+FFFD.
+///
+/// JSON can escape such a half, and serde_json refuses it where a text is wanted. One name must not
+/// discard the whole report, and U+FFFD occurs in no WWID and no name of a field.
+struct LossyText<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for LossyText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = LossyText<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(LossyText(String::from_utf8_lossy(text)))
+            }
+
+            fn visit_bytes<E>(self, text: &[u8]) -> Result<Self::Value, E> {
+                let text = String::from_utf8_lossy(text).into_owned();
+                Ok(LossyText(Cow::Owned(text)))
+            }
+        }
+
+        deserializer.deserialize_bytes(TextVisitor)
+    }
+}
+
 /// The pairs of a JSON object in their order, keys borrowed where they can be.
 struct Pairs<'a, T>(Vec<(Cow<'a, str>, T)>);
 
@@ -425,9 +471,6 @@ impl<'a> Pairs<'a, &'a RawValue> {
 
 impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Pairs<'a, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Key<'k>(#[serde(borrow)] Cow<'k, str>);
-
         struct PairsVisitor<T>(std::marker::PhantomData<T>);
 
         impl<'de, T: Deserialize<'de>> Visitor<'de> for PairsVisitor<T> {
@@ -439,7 +482,7 @@ impl<'de: 'a, 'a, T: Deserialize<'de>> Deserialize<'de> for Pairs<'a, T> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs = Vec::new();
-                while let Some((Key(key), value)) = map.next_entry()? {
+                while let Some((LossyText(key), value)) = map.next_entry()? {
                     // One more than any object may have is enough to tell.
                     if pairs.len() <= MAX_MAPS {
                         pairs.push((key, value));
@@ -471,10 +514,13 @@ impl ApplyStatus {
     pub fn decode(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let fields: Pairs<'_, &RawValue> = serde_json::from_str(text).ok()?;
-        let error = fields
-            .scalar("error")
-            .into_text()
-            .filter(|error| !error.is_empty())?;
+        // That applying failed must not be lost because of one character of the reason.
+        let raw = fields.last("error")?.get();
+        let error = match serde_json::from_str::<Scalar<'_>>(raw) {
+            Ok(error) => error.into_text()?,
+            Err(_) => serde_json::from_str::<LossyText<'_>>(raw).ok()?.0,
+        };
+        let error = Some(error).filter(|error| !error.is_empty())?;
         Some(Self {
             error: error.into_owned(),
             time: seconds(&fields.scalar("time")),
@@ -554,6 +600,61 @@ mod tests {
         }
     }
 
+    /// Half of a surrogate pair, as a name and as a value, at each level.
+    #[test]
+    fn a_lone_surrogate_discards_one_entry_or_one_field() {
+        let entry = |name: Option<&str>| Entry {
+            state: CellState::Degraded,
+            paths_active: None,
+            paths_total: Some(4),
+            paths_expected: None,
+            transport: None,
+            size: None,
+            name: name.map(|name| Cow::Owned(name.to_owned())),
+            write_protected: None,
+            reasons: Vec::new(),
+            notes: Vec::new(),
+        };
+        for (text, name) in [
+            (
+                r#"{"maps":{"\ud800":{"state":"failed"},"a":FIELDS,"\udfff":7},"time":7}"#,
+                Some("san-a"),
+            ),
+            (
+                r#"{"\ud800":1,"maps":{"a":FIELDS},"time":7}"#,
+                Some("san-a"),
+            ),
+            (
+                r#"{"maps":{"a":{"\ud800":[],"name":"san-a","state":"degraded","paths-total":4}},"time":7}"#,
+                Some("san-a"),
+            ),
+            (
+                r#"{"maps":{"a":{"name":"\ud800","state":"degraded","paths-total":4}},"time":7}"#,
+                None,
+            ),
+            (
+                r#"{"maps":{"a":{"transport":"\udbff","name":"san-a","state":"degraded","paths-total":4}},"time":7}"#,
+                Some("san-a"),
+            ),
+            (
+                r#"{"maps":{"a":{"notes":["\ud800"],"reasons":[{"\ud800":1},{"code":"\ud800"}],"name":"san-a","state":"degraded","paths-total":4}},"time":7}"#,
+                Some("san-a"),
+            ),
+        ] {
+            let fields = r#"{"state":"degraded","paths-total":4,"name":"san-a"}"#;
+            let text = text.replace("FIELDS", fields);
+            let wanted = Broadcast {
+                time: Some(7),
+                entries: vec![("a".into(), entry(name))],
+            };
+            assert_eq!(Broadcast::decode(text.as_bytes()), Ok(wanted), "{text}");
+        }
+        // A pair is a character, and what is escaped is the same name.
+        let text = r#"{"maps":{"\u0061":{"state":"degraded","paths-total":4,"name":"\ud83d\udca9"}},"time":7}"#;
+        let read = Broadcast::decode(text.as_bytes()).unwrap_or_default();
+        assert_eq!(read.entries, [("a".into(), entry(Some("\u{1f4a9}")))]);
+    }
+
     #[test]
     fn numbers_that_contradict_each_other_are_dropped() {
         let text = br#"{"maps":{"a":{"state":"optimal","paths-active":5,"paths-total":4}}}"#;
@@ -573,11 +674,14 @@ mod tests {
 
     #[test]
     fn no_report_at_all() {
-        for text in ["", "{", "[]", "null", "7", "{} x", "\u{feff}{}"] {
+        for text in ["", "{", "{} x", "\u{feff}{}"] {
             assert!(
                 matches!(states(text), Err(BadBroadcast::Json(_))),
                 "{text:?}"
             );
+        }
+        for text in ["[]", "null", "7", "\"long text of a peer\""] {
+            assert_eq!(states(text), Err(BadBroadcast::NoObject), "{text:?}");
         }
         for text in ["{}", r#"{"time":7}"#, r#"{"maps":[]}"#, r#"{"maps":null}"#] {
             assert_eq!(states(text), Err(BadBroadcast::NoMaps), "{text:?}");
@@ -624,6 +728,8 @@ mod tests {
     fn a_bare_summary_is_told_from_anything_else() {
         let bare = Broadcast::decode_lenient(br#"{"a":{"state":"optimal"}}"#).unwrap_or_default();
         assert_eq!(bare.entries.len(), 1);
+        let odd = br#"{"a":{"state":"optimal","name":"\ud800"},"\ud800":{"state":"failed"}}"#;
+        assert_eq!(Broadcast::decode_lenient(odd), Ok(bare));
         for text in ["{}", r#"{"a":{}}"#, r#"{"a":1}"#, r#"{"time":7}"#] {
             let decoded = Broadcast::decode_lenient(text.as_bytes());
             assert_eq!(decoded, Err(BadBroadcast::NoMaps), "{text}");
@@ -661,6 +767,10 @@ mod tests {
             status("no", Some(7))
         );
         assert_eq!(decode(r#"{"error":"no","time":"x"}"#), status("no", None));
+        assert_eq!(
+            decode(r#"{"error":"no \ud800","\ud800":1,"time":7}"#),
+            status("no \u{fffd}\u{fffd}\u{fffd}", Some(7))
+        );
         for text in ["", "x", "{}", r#"{"error":""}"#, r#"{"error":["x"]}"#, "[]"] {
             assert_eq!(decode(text), None, "{text:?}");
         }

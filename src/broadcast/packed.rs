@@ -65,7 +65,7 @@ struct WireHead<'a> {
 impl<'a> WireHead<'a> {
     fn read(text: &'a str) -> Result<Self, BadBroadcast> {
         let Object(head) =
-            serde_json::from_str(text).map_err(|error| BadBroadcast::Json(error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| BadBroadcast::from_json(&error))?;
         Ok(head)
     }
 
