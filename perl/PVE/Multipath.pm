@@ -405,8 +405,9 @@ my sub publish_news($what, $key, $code) {
     return;
 }
 
-# Publishes the health of this node's maps, if there is something new to say. If multipathd cannot
-# be asked, what was sent before stays until it is stale: nobody knows, so nothing is claimed.
+# Publishes the health of this node's maps, if there is something new to say. A node without maps
+# says so, also one without multipath-tools. If multipathd cannot be asked, what was sent before stays
+# until it is stale: the maps are not known then.
 sub broadcast_health() {
     require PVE::Cluster;
 
@@ -423,8 +424,6 @@ sub broadcast_health() {
 
         eval { learn_paths($node, $maps, $config, time()) };
         complain("cannot remember how many paths the LUNs have: $@") if $@;
-    } elsif (!defined($last_sent->{$KV_KEY}->{text})) {
-        return;
     }
 
     publish_news('the health of multipath maps', $KV_KEY, sub($known) {

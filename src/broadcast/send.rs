@@ -82,22 +82,13 @@ fn values(maps: &BTreeMap<Wwid, Summary>, time: i64) -> Result<Vec<String>, TooL
 ///
 /// A change is sent at once, the same content again only after [`REFRESH_SECONDS`]: a node whose
 /// maps do not change costs the cluster one message a minute, or one for each value of a packed
-/// report. Without maps the keys are cleared, once. `last` is none if it is not known what was sent,
-/// as after a restart.
+/// report. A node without maps sends an empty report, so that it can be told from one that does not
+/// report. `last` is none if it is not known what was sent, as after a restart.
 pub fn health(
     maps: &BTreeMap<Wwid, Summary>,
     now: i64,
     last: Option<LastSent<'_>>,
 ) -> Result<Action, TooLarge> {
-    let last_text = last.and_then(|last| last.text);
-    if maps.is_empty() {
-        let cleared = last.is_some() && last_text.is_none();
-        return Ok(if cleared {
-            Action::Skip
-        } else {
-            Action::Send(changes(Vec::new(), last_text))
-        });
-    }
     if let Some(LastSent {
         text: Some(text),
         time,
@@ -108,6 +99,7 @@ pub fn health(
             return Ok(Action::Skip);
         }
     }
+    let last_text = last.and_then(|last| last.text);
     Ok(Action::Send(changes(values(maps, now)?, last_text)))
 }
 
@@ -122,7 +114,7 @@ fn is_recent(time: i64, now: i64) -> bool {
 /// The first value comes after those that it needs, and before those that the last report, of which
 /// this was the first value, does not need any more.
 fn changes(values: Vec<String>, last: Option<&[u8]>) -> Vec<Value> {
-    let count = values.len().max(1);
+    let count = values.len();
     let before = last.map_or(1, packed::values);
     let mut numbered = values.into_iter();
     let first = Value {
@@ -255,20 +247,25 @@ mod tests {
     }
 
     #[test]
-    fn no_maps_clear_the_key_once() {
+    fn a_node_without_maps_reports_that() {
         let none = maps(0);
-        let clear = written(vec![("multipath", None)]);
-        assert_eq!(health(&none, 1000, None), clear);
-        assert_eq!(health(&none, 1000, sent("x", 990)), clear);
+        let empty = |time| format!(r#"{{"maps":{{}},"time":{time}}}"#);
+        assert_eq!(health(&none, 1000, None), plain(empty(1000)));
+        let text = empty(1000);
+        let last = sent(&text, 1000);
+        assert_eq!(health(&none, 1059, last), Ok(Action::Skip));
+        assert_eq!(health(&none, 1060, last), plain(empty(1060)));
+        // Maps that go, and that come.
+        let one = encode(&maps(1), Some(1000));
+        assert_eq!(health(&none, 1001, sent(&one, 1000)), plain(empty(1001)));
+        let one = encode(&maps(1), Some(1001));
+        assert_eq!(health(&maps(1), 1001, last), plain(one));
+        // An older version cleared the key.
         let cleared = Some(LastSent {
             text: None,
-            time: 990,
+            time: 1000,
         });
-        assert_eq!(health(&none, 1000, cleared), Ok(Action::Skip));
-        assert!(matches!(
-            health(&maps(1), 1000, cleared),
-            Ok(Action::Send(_))
-        ));
+        assert_eq!(health(&none, 1001, cleared), plain(empty(1001)));
     }
 
     /// 100 maps with every field, each with half of its eight paths failed.
@@ -335,7 +332,7 @@ mod tests {
         );
         assert_eq!(
             keys(&packed_values(0, 1010, last)),
-            [("multipath", false), ("multipath-1", false)]
+            [("multipath", true), ("multipath-1", false)]
         );
     }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# What a node sends to its peers and when: a change at once, the same only after a minute, nothing
-# where nothing is known; and that the recorded broadcasts of the replay folders are what the
-# recorded replies give.
+# What a node sends to its peers and when: a change at once, the same only after a minute, an empty
+# report where there are no maps, nothing where nothing is known; and that the recorded broadcasts of
+# the replay folders are what the recorded replies give.
 
 use v5.36;
 
@@ -45,9 +45,21 @@ my sub nothing_sent($what) {
     is_deeply([$sent, $warnings], [[], []], $what);
 }
 
+my sub empty_report($what) {
+    my ($sent, $warnings) = broadcast();
+    is_deeply(
+        [$sent, $warnings], [[['multipath', qq({"maps":{},"time":$now})]], []], $what,
+    );
+}
+
 # --- without multipath-tools ---
 
-nothing_sent('no multipath-tools, nothing was sent: quiet');
+empty_report('no multipath-tools: an empty report, since the node is there');
+$now += 59;
+nothing_sent('refreshed like any other');
+$now += 1;
+empty_report('after 60 s');
+$now += 1;
 
 $PVE::Multipath::Node::MULTIPATH = stub('exit 0');
 $PVE::Multipath::Node::MULTIPATHD = stub("cat $out");
@@ -159,10 +171,10 @@ is(scalar(@$sent), 1, 'once it runs again, the text is sent at once');
 
 spew($out, slurp("$replay/silent-node/nodes/pve3/multipathd/show-maps-json.out"));
 $now += 1;
-($sent) = broadcast();
-is_deeply($sent, [['multipath', undef]], 'no maps clear the key');
-$now += 1000;
+empty_report('no maps: an empty report at once');
 nothing_sent('once');
+$now += 60;
+empty_report('and again after 60 s');
 reply_of('pve1');
 ($sent) = broadcast();
 is(scalar(@$sent), 1, 'maps that come back are sent at once');
