@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::{Map, Path, PathGroup, repair};
+use super::layout::{Flaw, Layout, Truncated};
+use super::{Map, Path, PathGroup};
 use crate::object::Object;
 use crate::paths::MemoryError;
 use crate::scalar::Scalar;
@@ -41,7 +42,7 @@ pub struct Parsed<'a> {
     pub maps: Vec<Map<'a>>,
     /// Maps that were left out because something in them makes no sense.
     pub odd: Vec<OddMap>,
-    /// Numbers of the lines, from 1, that were no JSON and had to be repaired.
+    /// Numbers of the lines, from 1, with a text that multipathd should have escaped.
     pub repaired_lines: Vec<usize>,
     /// Why it is not known how many paths the node remembers, where
     /// [`node_maps`](super::node_maps) read the text.
@@ -148,6 +149,9 @@ pub enum Problem {
     /// A path has no device name.
     #[error("a path without dev")]
     NoDevice,
+    /// Not all fields are there that multipathd prints of each map, group and path.
+    #[error("fields are missing that the others have (is there a line feed in a text?)")]
+    Incomplete,
 }
 
 /// Why a text gives no maps at all.
@@ -192,9 +196,10 @@ pub enum ParseErrorKind {
 /// Parses the text that `multipathd show maps json` prints.
 ///
 /// A single odd map is left out and reported in [`Parsed::odd`]; it is an error if no map remains.
-/// Where the text is no JSON because multipathd pasted a text with a quote, a backslash or bytes
-/// that are no UTF-8 between quotes, it is repaired by the rule of one field per line, see
-/// [`Parsed::repaired_lines`]. A truncated text stays an error.
+/// multipathd pastes texts between quotes without escaping them, so its own layout is read by the rule
+/// of one field per line: a text is what stands between the first quote and the last one, quotes and
+/// backslashes included, also where the whole happens to be JSON. [`Parsed::repaired_lines`] tells
+/// where. JSON of any other layout is read as JSON. A truncated text is an error.
 pub fn parse(text: &[u8]) -> Result<Parsed<'_>, ParseError> {
     parse_kind(text).map_err(ParseError)
 }
@@ -210,27 +215,48 @@ fn parse_kind(text: &[u8]) -> Result<Parsed<'_>, ParseErrorKind> {
     if let Some(reply) = plain_reply(trimmed) {
         return Err(ParseErrorKind::Reply(reply));
     }
-    let strict = std::str::from_utf8(text).map_err(|error| utf8_error(text, &error));
-    if let Ok(text) = strict {
-        match serde_json::from_str::<Object<Document<'_, Object<WireMap<'_>>>>>(text) {
-            Ok(Object(document)) => return document.finish(),
-            Err(error) if error.is_data() && !is_duplicate(&error) => {
-                // what is no JSON further down may be the cause
-                if let Ok(parsed) = Document::read_one_by_one(text) {
-                    return Ok(parsed);
-                }
-            }
-            Err(_) => {}
+    if let Some(layout) = Layout::of(text) {
+        return read_layout(text, &layout);
+    }
+    let text = std::str::from_utf8(text).map_err(|error| utf8_error(text, &error))?;
+    match serde_json::from_str::<Object<Document<'_, Object<WireMap<'_>>>>>(text) {
+        Ok(Object(document)) => document.finish(),
+        Err(_) => Document::read_one_by_one(text),
+    }
+}
+
+fn read_layout<'a>(text: &[u8], layout: &Layout<'a>) -> Outcome<'a> {
+    check_version(&layout.major_version)?;
+    let maps = layout.maps::<Object<WireMap<'a>>>();
+    let mut maps = maps.map_err(|Truncated| {
+        let (line, column) = position(text);
+        ParseErrorKind::Json {
+            message: "EOF while parsing an object".into(),
+            line,
+            column: column - 1,
+        }
+    })?;
+    let repaired_lines = std::mem::take(&mut maps.repaired_lines);
+    let mut parsed = collect(maps.into_iter().map(|map| match map {
+        Ok(Object(map)) => map.labelled_map(),
+        Err((Some(Object(map)), flaw)) => Err((map.label().map(Cow::into_owned), flaw.into())),
+        Err((None, flaw)) => Err((None, flaw.into())),
+    }))?;
+    parsed.repaired_lines = repaired_lines;
+    Ok(parsed)
+}
+
+impl From<Flaw> for Problem {
+    fn from(flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::Incomplete => Self::Incomplete,
+            Flaw::Line { message, line } => Self::Shape {
+                message,
+                line,
+                column: 0,
+            },
         }
     }
-    if let Some(repaired) = repair::repair(text) {
-        // An error now is what remains, such as the end of a truncated reply. A repair keeps lines
-        // where they are, so that its position holds for the text as it came.
-        let mut parsed = Document::read_one_by_one(&repaired.text)?;
-        parsed.repaired_lines = repaired.lines;
-        return Ok(parsed);
-    }
-    Document::read_one_by_one(strict?)
 }
 
 /// A reply such as `timeout` or `fail`: short, printable, and nothing that could begin JSON.
@@ -244,14 +270,19 @@ pub(super) fn plain_reply(trimmed: &[u8]) -> Option<String> {
 }
 
 fn utf8_error(text: &[u8], error: &std::str::Utf8Error) -> ParseErrorKind {
-    let before = text.get(..error.valid_up_to()).unwrap_or(text);
-    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-    let column = before.iter().rev().take_while(|&&b| b != b'\n').count() + 1;
+    let (line, column) = position(text.get(..error.valid_up_to()).unwrap_or(text));
     ParseErrorKind::Json {
         message: "invalid UTF-8".into(),
         line,
         column,
     }
+}
+
+/// The line and the column in bytes, both from 1, of what follows this text.
+fn position(text: &[u8]) -> (usize, usize) {
+    let line = text.iter().filter(|&&b| b == b'\n').count() + 1;
+    let column = text.iter().rev().take_while(|&&b| b != b'\n').count() + 1;
+    (line, column)
 }
 
 fn json_error(error: &serde_json::Error) -> ParseErrorKind {
@@ -360,12 +391,6 @@ impl<'t> Position<'t> {
             },
         }
     }
-}
-
-/// Whether a field occurs twice. multipathd never prints that by itself: a text that it pasted
-/// brings a quote and fields of its own, and a repair may tell them apart.
-fn is_duplicate(error: &serde_json::Error) -> bool {
-    error.is_data() && error.to_string().starts_with("duplicate field")
 }
 
 fn check_version(version: &Scalar<'_>) -> Result<(), ParseErrorKind> {
@@ -504,10 +529,14 @@ struct WirePath<'a> {
 impl<'a> WireMap<'a> {
     /// The map, or what is odd about it under the name that a person knows it by.
     fn labelled_map(self) -> Result<Map<'a>, (Option<String>, Problem)> {
-        let known = |scalar: &Scalar<'a>| scalar.clone().into_text().filter(|text| !is_unset(text));
-        let label = known(&self.uuid).or_else(|| known(&self.name));
+        let label = self.label();
         self.map()
             .map_err(|problem| (label.map(Cow::into_owned), problem))
+    }
+
+    fn label(&self) -> Option<Cow<'a, str>> {
+        let known = |scalar: &Scalar<'a>| scalar.clone().into_text().filter(|text| !is_unset(text));
+        known(&self.uuid).or_else(|| known(&self.name))
     }
 
     fn map(self) -> Result<Map<'a>, Problem> {

@@ -7,7 +7,7 @@
 mod expected;
 mod in_use;
 mod json;
-mod repair;
+mod layout;
 mod reply;
 mod single_points;
 mod sysfs;

@@ -1,10 +1,12 @@
-//! What multipathd answers: any bytes are read, also as a text that an array pasted into it.
+//! What multipathd answers: any bytes are read, also as a text that it pastes into its answer.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use pve_multipath::Health;
 use pve_multipath::allowlist;
 use pve_multipath::maps::{self, BlockDevices, Map, Reply};
+use serde_json::Value;
 
 use crate::Target;
 
@@ -61,7 +63,7 @@ fn check(maps: &[Map<'_>]) {
     serde_json::to_string(maps).expect("maps are JSON");
 }
 
-/// A real reply with two maps, and its lines that hold what an array says of itself.
+/// A real reply with two maps, and its lines with texts that somebody else chooses.
 static REPLY: LazyLock<(Vec<Vec<u8>>, Vec<usize>)> = LazyLock::new(|| {
     let file = "fixtures/multipathd/0.11.1/bad-config/e00-base/show-maps-json.out";
     let text = std::fs::read(crate::root().join(file)).expect("a recorded reply");
@@ -69,44 +71,118 @@ static REPLY: LazyLock<(Vec<Vec<u8>>, Vec<usize>)> = LazyLock::new(|| {
         .split_inclusive(|&byte| byte == b'\n')
         .map(<[u8]>::to_vec)
         .collect();
-    let says = |line: &[u8]| {
+    let is_pasted = |line: &[u8]| {
         let line = String::from_utf8_lossy(line);
-        ["\"vend\"", "\"prod\"", "\"rev\""]
-            .iter()
-            .any(|key| line.trim_start().starts_with(key))
+        PASTED.iter().any(|key| line.trim_start().starts_with(key))
     };
-    let of_arrays = (0..lines.len()).filter(|&at| says(&lines[at])).collect();
-    (lines, of_arrays)
+    let places = (0..lines.len()).filter(|&at| is_pasted(&lines[at]));
+    let places = places.collect();
+    (lines, places)
 });
 
-/// Whatever an array calls itself, the maps are the same in all that counts.
-fn pasted(name: &[u8]) {
-    let end = name.iter().position(|byte| b"\n\0".contains(byte));
-    let name = &name[..end.unwrap_or(name.len()).min(64)];
-    let (lines, places) = &*REPLY;
-    let place = places[name.len() % places.len()];
-    let mut text = lines.clone();
-    let line = String::from_utf8_lossy(&lines[place]);
-    let head = line.find(": \"").map(|at| &line[..at + 3]);
-    let tail = line
-        .trim_end()
-        .strip_suffix(',')
-        .map_or("\"\n", |_| "\",\n");
-    text[place] = [head.expect("a text").as_bytes(), name, tail.as_bytes()].concat();
-    let (text, good) = (text.concat(), lines.concat());
-    let what_counts = |text: &[u8]| {
-        let parsed = maps::parse(text).unwrap_or_else(|err| panic!("{err}"));
-        let maps = parsed.maps.iter();
-        maps.map(|map| {
-            let paths: Vec<String> = map.paths().map(|path| path.dev.to_string()).collect();
-            (
-                map.wwid.clone(),
-                map.name.to_string(),
-                map.paths_active,
-                paths,
-            )
-        })
-        .collect::<Vec<_>>()
+/// What an array, an administrator or the kernel says, and multipathd pastes.
+const PASTED: [&str; 10] = [
+    "\"name\"",
+    "\"features\"",
+    "\"hwhandler\"",
+    "\"vend\"",
+    "\"prod\"",
+    "\"rev\"",
+    "\"selector\"",
+    "\"checker\"",
+    "\"target_wwnn\"",
+    "\"host_adapter\"",
+];
+
+/// Stands for a text that was pasted.
+const PLACEHOLDER: &str = "a text of its own";
+
+/// Whatever is pasted between two quotes is the value of that field, and all else is as it was.
+fn pasted(text: &[u8]) {
+    let end = text.iter().position(|byte| b"\n\0".contains(byte));
+    let text = &text[..end.unwrap_or(text.len()).min(64)];
+    let (_, places) = &*REPLY;
+    let place = places[text.len() % places.len()];
+    let text_read = match std::str::from_utf8(text) {
+        Ok(text) => text.to_owned(),
+        Err(_) => text.iter().copied().map(char::from).collect(),
     };
-    assert_eq!(what_counts(&text), what_counts(&good));
+    let wanted = paste(place, PLACEHOLDER.as_bytes());
+    let wanted = facts(&wanted).into_iter().map(|map| {
+        let values = map.into_iter().filter_map(|(key, value)| {
+            let value = match value == PLACEHOLDER {
+                true => said(&key, &text_read)?,
+                false => value,
+            };
+            Some((key, value))
+        });
+        values.collect()
+    });
+    let wanted: Vec<BTreeMap<String, String>> = wanted.collect();
+    let found = paste(place, text);
+    assert_eq!(facts(&found), wanted, "{}", String::from_utf8_lossy(&found));
+}
+
+/// What is to be read of a text; nothing where multipathd means nothing by it.
+fn said(key: &str, text: &str) -> Option<String> {
+    let trims = ["vendor", "product", "revision"]
+        .iter()
+        .any(|end| key.ends_with(end));
+    let text = if trims { text.trim() } else { text };
+    let unset = [
+        "",
+        "-",
+        "--",
+        "#:#",
+        "##",
+        "(null)",
+        "[undef]",
+        "[unknown]",
+        "undef",
+        "unknown",
+    ];
+    (!unset.contains(&text)).then(|| text.to_owned())
+}
+
+/// The reply with a text in this line.
+fn paste(place: usize, text: &[u8]) -> Vec<u8> {
+    let mut lines = REPLY.0.clone();
+    let line = String::from_utf8_lossy(&lines[place]).into_owned();
+    let head = line.find(": \"").map(|at| &line[..at + 3]);
+    lines[place] = [head.expect("a text").as_bytes(), text, b"\",\n"].concat();
+    lines.concat()
+}
+
+/// All plain values of the maps, by where they stand. Notes follow from them.
+fn facts(text: &[u8]) -> Vec<BTreeMap<String, String>> {
+    fn walk(at: &str, value: &Value, facts: &mut BTreeMap<String, String>) {
+        match value {
+            Value::Object(object) => object
+                .iter()
+                .filter(|(key, _)| *key != "notes")
+                .for_each(|(key, value)| walk(&format!("{at}/{key}"), value, facts)),
+            Value::Array(values) => (0..)
+                .zip(values)
+                .for_each(|(number, value)| walk(&format!("{at}/{number}"), value, facts)),
+            Value::String(text) => drop(facts.insert(at.into(), text.clone())),
+            other => drop(facts.insert(at.into(), other.to_string())),
+        }
+    }
+
+    let parsed = maps::parse(text).unwrap_or_else(|err| panic!("{err}"));
+    assert_eq!(parsed.odd, []);
+    let maps = parsed.maps.iter().map(|map| {
+        let mut facts = BTreeMap::new();
+        walk(
+            "",
+            &serde_json::to_value(map).expect("maps are JSON"),
+            &mut facts,
+        );
+        // Without a name of its own it has its WWID's.
+        if facts.get("/name") == facts.get("/wwid") {
+            facts.remove("/name");
+        }
+        facts
+    });
+    maps.collect()
 }
