@@ -16,9 +16,25 @@ pub enum NoteCode {
     SingleTarget,
     /// The map has more paths than are configured.
     MorePathsThanConfigured,
+    /// The map is suspended: all I/O waits until it is resumed.
+    Suspended,
+    /// All active paths are marginal: they fail now and then.
+    AllPathsMarginal,
+    /// The path checker finds all active paths unusable, while device-mapper still uses them.
+    AllCheckersFaulty,
 }
 
 impl NoteCode {
+    const ALL: [Self; 7] = [
+        Self::SingleHba,
+        Self::SingleTargetPort,
+        Self::SingleTarget,
+        Self::MorePathsThanConfigured,
+        Self::Suspended,
+        Self::AllPathsMarginal,
+        Self::AllCheckersFaulty,
+    ];
+
     /// The name used in results.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -26,19 +42,15 @@ impl NoteCode {
             Self::SingleTargetPort => "single-target-port",
             Self::SingleTarget => "single-target",
             Self::MorePathsThanConfigured => "more-paths-than-configured",
+            Self::Suspended => "suspended",
+            Self::AllPathsMarginal => "all-paths-marginal",
+            Self::AllCheckersFaulty => "all-checkers-faulty",
         }
     }
 
     /// The code of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [
-            Self::SingleHba,
-            Self::SingleTargetPort,
-            Self::SingleTarget,
-            Self::MorePathsThanConfigured,
-        ]
-        .into_iter()
-        .find(|code| code.as_str() == name)
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
     }
 }
 
@@ -60,6 +72,9 @@ pub struct Note<'a> {
     /// The configured number of paths.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub configured: Option<u32>,
+    /// How many active paths the note is about, which are all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
 }
 
 impl<'a> Note<'a> {
@@ -69,12 +84,20 @@ impl<'a> Note<'a> {
             code,
             through: None,
             configured: None,
+            count: None,
         }
     }
 
     pub(crate) fn through(code: NoteCode, through: Cow<'a, str>) -> Self {
         Self {
             through: Some(through),
+            ..Self::bare(code)
+        }
+    }
+
+    pub(crate) fn of_paths(code: NoteCode, count: usize) -> Self {
+        Self {
+            count: u32::try_from(count).ok(),
             ..Self::bare(code)
         }
     }

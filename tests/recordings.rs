@@ -303,6 +303,39 @@ fn kernel_paths(status: &str) -> BTreeMap<String, bool> {
     paths
 }
 
+/// The maps that the kernel has suspended (`s` in the states of `dmsetup info -c`) have a note that says
+/// so. No recorded map has nothing but marginal paths, or active ones that are all faulty.
+#[test]
+fn suspended_maps_are_noted() {
+    let mut suspended = 0;
+    for state in states() {
+        let recording = Recording::read(&state, "show-maps-json");
+        let Ok(parsed) = maps::parse_reply(&recording.reply(), None) else {
+            continue;
+        };
+        let dmsetup = fs::read(fixtures().join(&state).join("dmsetup.txt")).unwrap();
+        let dmsetup = String::from_utf8_lossy(&dmsetup).into_owned();
+        let columns = dmsetup.lines().map(|line| line.split_whitespace());
+        let kernel = columns.filter_map(|mut columns| {
+            let stat = columns.nth(3)?;
+            let is_suspended = stat.len() == 4 && stat.starts_with("L-s");
+            is_suspended.then(|| columns.last().map(|uuid| uuid.replace("mpath-", "")))?
+        });
+        let kernel: Vec<String> = kernel.collect();
+        let noted = |code: &str| {
+            let maps = parsed.maps.iter();
+            let maps = maps.filter(|map| map.notes.iter().any(|note| note.code.as_str() == code));
+            maps.map(|map| map.wwid.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(noted("suspended"), kernel, "{state}");
+        for code in ["all-paths-marginal", "all-checkers-faulty"] {
+            assert!(noted(code).is_empty(), "{state}: {code}");
+        }
+        suspended += kernel.len();
+    }
+    assert_eq!(suspended, 2, "one in each version");
+}
+
 /// Aliases that multipathd prints without escaping. It then counts one LUN as two maps.
 #[test]
 fn replies_that_are_no_json_are_repaired() {

@@ -4,6 +4,7 @@
 //! error replies. The format is that of multipath-tools 0.9 to 0.15: its `major_version` has been
 //! 0 in every release, and fields that a version does not know are absent.
 
+mod device_state;
 mod expected;
 mod in_use;
 mod json;
@@ -194,14 +195,20 @@ impl<'a> Map<'a> {
         self.path_groups.iter().flat_map(|group| &group.paths)
     }
 
-    /// Derives what follows from the paths: their numbers, the health and its reasons, single points
-    /// of failure, and the transport.
+    /// The paths that device-mapper uses.
+    fn active(&self) -> impl Iterator<Item = &Path<'a>> {
+        self.paths().filter(|path| path.is_active())
+    }
+
+    /// Derives what follows from the paths and their states: their numbers, the health and its
+    /// reasons, the notes, and the transport.
     fn derive(&mut self) {
         self.paths_total = self.paths().count();
         self.paths_active = self.paths().filter(|path| path.is_active()).count();
         self.health = Health::from_paths(self.paths_active, self.paths_total);
         self.reasons = self.health_reasons();
-        self.notes = self.single_points_of_failure();
+        self.notes = self.device_state_notes();
+        self.notes.extend(self.single_points_of_failure());
         self.transport = self.common_transport();
     }
 

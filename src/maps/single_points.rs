@@ -36,10 +36,6 @@ impl<'a> Map<'a> {
             .collect()
     }
 
-    fn active(&self) -> impl Iterator<Item = &Path<'a>> {
-        self.paths().filter(|path| path.is_active())
-    }
-
     /// The value that all active paths have.
     fn common(
         &self,

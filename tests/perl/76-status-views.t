@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The other views of the cluster's status: one LUN in sentences, a live table that writes only what
-# has changed, and metrics.
+# The other views of the cluster's status: one LUN in sentences, what notes look like, a live table that
+# writes only what has changed, and metrics.
 
 use v5.36;
 
@@ -72,6 +72,50 @@ like(
     qr/^san-a: the nodes disagree about its size: 1 GiB on pve1, 2 GiB on pve2$/m,
     'the table has the disagreements below it',
 );
+
+# --- maps that may serve no I/O although their paths are active ---
+
+$dir = copy_tree('three-nodes');
+unlink("$dir/kv/multipath-apply/pve2");
+my $sent = from_json(slurp("$dir/kv/multipath/pve1"));
+my @luns = map { $sent->{maps}->{"35000c50000000${_}01"} } qw(a b c d);
+$luns[0]->{notes} = ['suspended', 'single-hba'];
+$luns[1]->{notes} = ['suspended', 'all-paths-marginal', 'from-the-future'];
+$luns[2]->{notes} = ['all-checkers-faulty'];
+$luns[3]->{notes} = ['all-paths-marginal', 'all-checkers-faulty'];
+$luns[3]->@{qw(paths-active paths-total)} = (1, 1);
+spew("$dir/kv/multipath/pve1", JSON::PP->new()->encode($sent));
+$res = cli(['status', '--replay', $dir], COLUMNS => 400);
+is_deeply(
+    [$res->{out} =~ m/^(pve1: [^\n]*(?:suspended|marginal|faulty|HBA)[^\n]*)$/mg],
+    [
+        'pve1: san-a, san-b: the map is suspended: I/O waits until it is resumed',
+        'pve1: san-b: all 4 active paths are marginal',
+        'pve1: 35000c50000000c01: all 8 active paths are faulty for the path checker, but'
+            . ' device-mapper still uses them',
+        'pve1: san-d: the only active path is faulty for the path checker, but device-mapper still'
+            . ' uses it',
+        'pve1: san-d: the only active path is marginal',
+    ],
+    'the table has these notes below it, and no others',
+);
+like($res->{out}, qr/^35000c50000000a01  san-a  optimal /m, 'the state is what the paths are');
+like(
+    cli(['status', '--explain', 'san-b', '--replay', $dir], COLUMNS => 400)->{out},
+    qr/^On pve1 it is optimal\. 4 of 4 paths are active\. The map is suspended: I\/O waits until it is resumed\. All 4 active paths are marginal\.$/m,
+    '--explain tells them as well',
+);
+
+my $reply = "$dir/nodes/pve1/multipathd/show-maps-json.out";
+spew($reply, slurp($reply) =~ s/"dm_st" : "active"/"dm_st" : "suspend"/r);
+my ($map) = PVE::Multipath::get_maps(PVE::Multipath::Node->replay($dir, 'pve1'))->@*;
+is_deeply($map->{notes}->[0], { code => 'suspended' }, 'a map that is suspended');
+is($map->{health}, 'optimal', 'is what its paths are');
+like(
+    cli(['maps', '--replay', $dir])->{out}, qr/the map is suspended: I\/O waits/, "'maps' tells it",
+);
+
+# --- wrong arguments ---
 
 for (
     [['status', '--explain', 'nobody'], qr/no LUN 'nobody': it is not allow-listed/],
@@ -210,11 +254,12 @@ my $wanted = {
 };
 is($samples{"pve_multipath_$_"}, $wanted->{$_}, $_) for sort keys %$wanted;
 
+$dir = copy_tree('three-nodes');
 spew("$dir/nodes/pve1/multipathd/show-maps-json.out", "timeout\n");
 spew("$dir/nodes/pve1/multipathd/show-maps-json.rc", "1\n");
 $res = cli(['metrics', '--replay', $dir]);
 is($res->{code}, 0, 'a daemon that does not answer');
 like($res->{out}, qr/^pve_multipath_multipathd_up\{node="pve1"\} 0$/m, 'is told as such');
-like($res->{out}, qr/^pve_multipath_lun_state\{wwid="35000c50000000a01"\} 1$/m, 'beside the rest');
+like($res->{out}, qr/^pve_multipath_lun_state\{wwid="35000c50000000b01"\} 1$/m, 'beside the rest');
 
 done_testing();

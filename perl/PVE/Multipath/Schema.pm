@@ -89,7 +89,14 @@ my $reason = {
 my $note = {
     type => 'object',
     description => 'A note, which makes nothing worse: its code, and the facts that belong to it.',
-    properties => { code => text('What kind of note it is, for programs.') },
+    properties => {
+        code => text(
+            'What kind of note it is, for programs: single-hba, single-target-port, single-target,'
+                . ' more-paths-than-configured, suspended, all-paths-marginal, all-checkers-faulty;'
+                . ' of a LUN size-differs, name-differs, transport-differs, paths-differ,'
+                . ' write-protection-differs.',
+        ),
+    },
     additionalProperties => 1,
 };
 

@@ -9,7 +9,7 @@ use Exporter qw(import);
 use PVE::Multipath::CLI::Output qw(text plural is_count);
 use PVE::Multipath::Text;
 
-our @EXPORT_OK = qw(reason_text note_text of_paths);
+our @EXPORT_OK = qw(reason_text note_text urgent_notes of_paths);
 
 # Facts of a map or a cell: { paths-active, paths-total }.
 sub of_paths($facts) {
@@ -67,6 +67,13 @@ my sub through($what, $note) {
         . (defined($through) ? ' (' . text($through) . ')' : '');
 }
 
+# The note is on all paths that device-mapper uses, so a peer need not send their number.
+my sub active_paths($note, $facts, $one, $many) {
+    my $count = $note->{count} // $facts->{'paths-active'};
+    return "all active paths are $many" if !is_count($count);
+    return $count == 1 ? "the only active path is $one" : "all $count active paths are $many";
+}
+
 my $note_texts = {
     'single-hba' => sub($note, $facts) { through('HBA', $note) },
     'single-target-port' => sub($note, $facts) { through('port of the array', $note) },
@@ -76,7 +83,22 @@ my $note_texts = {
         return 'there are more paths than configured'
             . (is_count($configured) ? " ($configured)" : '');
     },
+    suspended => sub($note, $facts) { 'the map is suspended: I/O waits until it is resumed' },
+    'all-paths-marginal' => sub($note, $facts) {
+        return active_paths($note, $facts, 'marginal', 'marginal');
+    },
+    'all-checkers-faulty' => sub($note, $facts) {
+        my $faulty = 'faulty for the path checker, but device-mapper still uses';
+        return active_paths($note, $facts, "$faulty it", "$faulty them");
+    },
 };
+
+# A map with one of these may serve no I/O although its state is good.
+my $urgent = { map { $_ => 1 } qw(suspended all-paths-marginal all-checkers-faulty) };
+
+sub urgent_notes($notes) {
+    return grep { $urgent->{ $_->{code} // '' } } ($notes // [])->@*;
+}
 
 sub note_text($note, $facts) {
     my $code = $note->{code} // 'unknown note';

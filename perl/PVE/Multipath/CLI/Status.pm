@@ -12,7 +12,7 @@ use PVE::Multipath::CLI::Explain;
 use PVE::Multipath::CLI::Output qw(
     text terminal_width use_color print_lines print_data print_json plural is_count
 );
-use PVE::Multipath::CLI::Reasons qw(reason_text of_paths);
+use PVE::Multipath::CLI::Reasons qw(reason_text note_text urgent_notes of_paths);
 use PVE::Multipath::CLI::Watch;
 use PVE::Multipath::Text;
 
@@ -143,23 +143,15 @@ my sub matrix_lines($luns, $width, $colored) {
     return ($short, @lines);
 }
 
-# One entry for each reason of each cell that is not optimal; LUNs that share one on a node
-# together.
-my sub reason_lines($luns, $width) {
+# One entry for each text that the code gives for a cell; LUNs that share one on a node together.
+my sub cell_lines($luns, $width, $texts_of) {
     my %groups;
 
     for my $lun (@$luns) {
         for my $node (keys $lun->{nodes}->%*) {
-            my $cell = $lun->{nodes}->{$node};
-            next if $cell->{state} eq 'optimal';
-
-            my @texts = map { reason_text($_, $cell) } ($cell->{reasons} // [])->@*;
-            # a peer need not give any
-            @texts = (of_paths($cell) =~ s/\A \((.*)\)\z/$1/r || 'no reason given') if !@texts;
-
-            for my $words (@texts) {
-                my $group = $groups{$node}->{"$cell->{state}: $words"} //=
-                    { text => "$cell->{state}: $words", first => $lun->{wwid}, luns => [] };
+            for my $words ($texts_of->($lun->{nodes}->{$node})) {
+                my $group = $groups{$node}->{$words} //=
+                    { text => $words, first => $lun->{wwid}, luns => [] };
                 push $group->{luns}->@*, text($lun->{alias} // $lun->{wwid});
             }
         }
@@ -174,15 +166,27 @@ my sub reason_lines($luns, $width) {
             my @names = $group->{luns}->@*;
             my $who = @names > $MOST_NAMES ? scalar(@names) . ' LUNs' : join(', ', @names);
             push @lines,
-                PVE::Multipath::Text::wrap(text($node) . ": $who $group->{text}", $width, '    ');
+                PVE::Multipath::Text::wrap(text($node) . ": $who$group->{text}", $width, '    ');
         }
     }
     return @lines;
 }
 
-# Notes do not change a state, so only those of the LUN itself stand here: a person has to look into
-# them. The maps' own are told by 'maps' and '--explain'.
-my sub note_lines($luns, $width) {
+my sub cell_reasons($cell) {
+    return if $cell->{state} eq 'optimal';
+    my @texts = map { reason_text($_, $cell) } ($cell->{reasons} // [])->@*;
+    # a peer need not give any
+    @texts = (of_paths($cell) =~ s/\A \((.*)\)\z/$1/r || 'no reason given') if !@texts;
+    return map { " $cell->{state}: $_" } @texts;
+}
+
+# Of the notes on a map, those that need a person at once. 'maps' and '--explain' tell the others.
+my sub cell_notes($cell) {
+    return map { ': ' . note_text($_, $cell) } urgent_notes($cell->{notes});
+}
+
+# In what the nodes disagree about a LUN.
+my sub disagreement_lines($luns, $width) {
     my @lines;
     for my $lun (@$luns) {
         my $label = text($lun->{alias} // $lun->{wwid});
@@ -258,8 +262,9 @@ my sub status_lines($status, $now) {
     }
 
     my @below = (
-        reason_lines($luns, $width),
-        note_lines($luns, $width),
+        cell_lines($luns, $width, \&cell_reasons),
+        cell_lines($luns, $width, \&cell_notes),
+        disagreement_lines($luns, $width),
         apply_lines($nodes, $now, $width),
     );
     push @lines, '', @below if @below;
