@@ -51,8 +51,9 @@ pub struct Expectations {
 }
 
 impl Expectations {
-    /// Whether a node should carry one of these LUNs. Where no storage says anything of a LUN, every
-    /// node should.
+    /// Whether a node should carry one of these LUNs by what the storages say. Where they say nothing
+    /// of a LUN, it is expected on the nodes that report maps, which one without multipath-tools
+    /// cannot.
     pub fn expect_any<'w>(
         &self,
         node: &NodeName,
@@ -60,8 +61,7 @@ impl Expectations {
     ) -> bool {
         wwids.into_iter().any(|wwid| {
             let own = self.wwid_nodes.get(wwid.as_str());
-            let nodes = own.unwrap_or(&self.nodes);
-            nodes.is_empty() || nodes.0.contains(node)
+            own.unwrap_or(&self.nodes).0.contains(node)
         })
     }
 }
@@ -205,9 +205,10 @@ mod tests {
         assert!(!expected("a", &["3600"]) && expected("b", &["3600"]));
         assert!(expected("a", &["3600", "3601"]) && !expected("c", &["3600", "3601"]));
         assert!(!expected("a", &[]));
+        // Without storages, a node without SAN is expected to carry nothing.
         let nowhere = Expectations::default();
         let all = [Wwid::new("3600").unwrap_or_else(|err| unreachable!("{err}"))];
-        assert!(NodeName::new("c").is_ok_and(|node| nowhere.expect_any(&node, &all)));
+        assert!(NodeName::new("c").is_ok_and(|node| !nowhere.expect_any(&node, &all)));
     }
 
     #[test]
