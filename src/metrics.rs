@@ -129,12 +129,19 @@ impl Text {
         let name = "node_apply_failure_timestamp_seconds";
         let help = "When a node could not apply the configuration; absent where it could.";
         self.family(name, "gauge", "seconds", help);
-        for (node, error) in &status.nodes {
-            self.sample(
-                name,
-                &[("node", node.as_str())],
-                error.apply_time.unwrap_or(0),
-            );
+        for (node, errors) in &status.nodes {
+            if let Some(error) = &errors.apply {
+                let time = error.apply_time.unwrap_or(0);
+                self.sample(name, &[("node", node.as_str())], time);
+            }
+        }
+        let name = "node_report_unreadable";
+        let help = "Whether the report of a node cannot be read; absent where it can.";
+        self.family(name, "gauge", "", help);
+        for (node, errors) in &status.nodes {
+            if errors.report_error.is_some() {
+                self.sample(name, &[("node", node.as_str())], 1);
+            }
         }
     }
 
@@ -289,9 +296,11 @@ mod tests {
     fn the_text_is_as_openmetrics_wants_it() {
         let args = r#"{
             "now": 1000, "config": {"ids": {"3600a": {"type": "wwid", "alias": "san-a"}}},
-            "kv": {"pve1": "{\"maps\":{\"3600a\":{\"state\":\"degraded\",\"paths-active\":1,\"paths-total\":2,\"size\":1024}},\"time\":1000}"},
+            "kv": {"pve1": "{\"maps\":{\"3600a\":{\"state\":\"degraded\",\"paths-active\":1,\"paths-total\":2,\"size\":1024}},\"time\":1000}",
+                "pve2": "{\"format\":9}"},
             "apply-kv": {"pve1": "{\"error\":\"no\",\"time\":990}"}
         }"#;
+
         let args: StatusArgs<'_> = serde_json::from_str(args).unwrap_or_default();
         let reply =
             br#"{"maps": [{"uuid": "3600a", "name": "a\"b\\\nc", "sysfs": "dm-0", "path_faults": 3,
@@ -310,6 +319,9 @@ mod tests {
             r#"pve_multipath_node_lun_state{node="pve1",wwid="3600a"} 1"#,
             r#"pve_multipath_node_lun_paths_active{node="pve1",wwid="3600a"} 1"#,
             r#"pve_multipath_node_apply_failure_timestamp_seconds{node="pve1"} 990"#,
+            "# TYPE pve_multipath_node_report_unreadable gauge",
+            r#"pve_multipath_node_report_unreadable{node="pve2"} 1"#,
+            r#"pve_multipath_node_lun_state{node="pve2",wwid="3600a"} -1"#,
             r#"pve_multipath_multipathd_up{node="pve1"} 1"#,
             r#"pve_multipath_map_info{node="pve1",wwid="3600a",name="a\"b\\\nc",device="dm-0"} 1"#,
             "# TYPE pve_multipath_map_path_faults counter",
@@ -321,6 +333,9 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         assert!(text.ends_with("\n# EOF\n"));
+        let of_pve2 = r#"failure_timestamp_seconds{node="pve2"}"#;
+        let of_pve1 = r#"unreadable{node="pve1"}"#;
+        assert!(!text.contains(of_pve2) && !text.contains(of_pve1), "{text}");
 
         let silent = openmetrics(&status(&args), Some((&node, None)));
         assert!(silent.contains("pve_multipath_multipathd_up{node=\"pve1\"} 0\n"));

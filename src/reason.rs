@@ -38,6 +38,8 @@ pub enum Reason {
     },
     /// The node should carry the LUN and reports no map for it.
     NotAssembled,
+    /// The node should carry the LUN and has not sent any report.
+    NoReport,
     /// The node is not an online member of the cluster.
     NodeOffline,
     /// The node's last report is too old, has no time, or one in the future.

@@ -1,5 +1,6 @@
 //! A thousand hostile broadcasts beside three honest ones: the status always answers, says the same
-//! of the honest nodes, and grows by no more than what a report may name.
+//! of the honest nodes, grows by no more than what a report may name, and tells of a node whose report
+//! cannot be read.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use pve_multipath::broadcast::{MAX_MAPS, continuation_keys};
+use pve_multipath::broadcast::{Broadcast, MAX_MAPS, continuation_keys};
 use pve_multipath::cluster::{
     ByName, KnownExpectations, Presence, RawText, Status, StatusArgs, status,
 };
@@ -42,9 +43,22 @@ fn honest() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// What the cluster is asked to show beside the hostile node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cluster {
+    /// Honest nodes, and a LUN that is expected on all of them.
+    WithLun,
+    /// Nothing else.
+    Bare,
+}
+
 /// The status with this text of the hostile node, and this under each key that it asks for.
-fn status_with(text: &[u8], continued: &[u8]) -> Status {
-    let mut kv: BTreeMap<_, _> = honest()
+fn status_with(text: &[u8], continued: &[u8], cluster: Cluster) -> Status {
+    let honest = match cluster {
+        Cluster::WithLun => honest(),
+        Cluster::Bare => Vec::new(),
+    };
+    let mut kv: BTreeMap<_, _> = honest
         .into_iter()
         .map(|(node, text)| (node.to_owned(), Some(RawText(Cow::Owned(text)))))
         .collect();
@@ -77,12 +91,16 @@ fn status_with(text: &[u8], continued: &[u8]) -> Status {
             wwid_nodes: Some(ByName::from([("3600a".into(), expected)])),
             ..KnownExpectations::default()
         }),
-        config: serde_json::from_str(r#"{"ids": {"3600a": {"type": "wwid"}}}"#).ok(),
+        config: serde_json::from_str(match cluster {
+            Cluster::WithLun => r#"{"ids": {"3600a": {"type": "wwid"}}}"#,
+            Cluster::Bare => "{}",
+        })
+        .ok(),
     })
 }
 
 fn check(what: &str, text: &[u8], continued: &[u8]) {
-    let status = status_with(text, continued);
+    let status = status_with(text, continued, Cluster::WithLun);
     assert!(status.luns.luns().len() <= MAX_MAPS + 1, "{what}");
     let lun = status
         .luns
@@ -108,6 +126,21 @@ fn check(what: &str, text: &[u8], continued: &[u8]) {
         own.paths_active <= own.paths_total || own.paths_total.is_none(),
         "{what}"
     );
+    // A report that cannot be read is never invisible, and nothing of its text is repeated.
+    let read = Broadcast::decode_values(text, |_| Some(continued));
+    let bare = status_with(text, continued, Cluster::Bare);
+    for status in [&status, &bare] {
+        let error = status
+            .nodes
+            .get(HOSTILE)
+            .and_then(|errors| errors.report_error.as_ref());
+        assert_eq!(error.is_some(), read.is_err(), "{what}: {error:?}");
+        let told = serde_json::to_string(&error).unwrap();
+        assert!(told.len() < 200, "{what}: {told}");
+    }
+    if read.is_err() {
+        assert_eq!(own.state.as_str(), "unknown", "{what}");
+    }
     let json = status.to_json();
     let known = json.len() < 8 * text.len().min(1 << 22) + 200 * MAX_MAPS;
     assert!(
@@ -259,6 +292,7 @@ fn large_ones() {
                 r#"{"code":"no-paths"},"#.repeat(50_000)
             ),
         ),
+        ("a text of 1 MB", format!("\"{}\"", "x".repeat(1 << 20))),
         ("a bomb", packed(&compressed(&vec![b' '; 20 << 20]), "1")),
         (
             "a bomb of maps",

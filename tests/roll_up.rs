@@ -77,7 +77,14 @@ fn text() -> impl Strategy<Value = Text> {
     let maps = btree_map(wwid(), state, 0..5);
     let time = prop::option::weighted(0.95, NOW - 200..NOW + 80);
     let report = (maps, time).prop_map(|(maps, time)| Text::Report { maps, time });
-    let nonsense = prop::sample::select(vec!["x", "[]", "{}", "{\"maps\":[]}"]);
+    let nonsense = vec![
+        "x",
+        "[]",
+        "{}",
+        "{\"maps\":[]}",
+        "{\"format\":9,\"maps\":{}}",
+    ];
+    let nonsense = prop::sample::select(nonsense);
     prop_oneof![9 => report, 1 => nonsense.prop_map(Text::Nonsense)]
 }
 
@@ -108,10 +115,14 @@ fn naive(
         if allow.contains(&wwid) {
             expected_nodes = expected(&wwid);
             if expected_nodes.is_empty() {
-                let reporting = kv
+                // A text that cannot be read may name any LUN.
+                let live: Vec<_> = kv.iter().filter(|(node, _)| live(node)).collect();
+                let has_map = |text: &Text| text.maps().is_some_and(|maps| !maps.is_empty());
+                let some_maps = live.iter().any(|(_, text)| has_map(text));
+                let expected = live
                     .iter()
-                    .filter(|(node, text)| live(node) && text.maps().is_some());
-                expected_nodes = reporting.map(|(node, _)| node.clone()).collect();
+                    .filter(|(_, text)| text.maps().is_none() || has_map(text) || !some_maps);
+                expected_nodes = expected.map(|(node, _)| (*node).clone()).collect();
             }
         }
         let mut cells = BTreeMap::new();
@@ -124,7 +135,10 @@ fn naive(
                 (Some(_), false) => "unknown",
                 (Some(state), true) if STATES[..5].contains(&state.as_str()) => state,
                 (Some(_), true) => "unknown",
-                (None, true) if expected_nodes.contains(node) => "missing",
+                (None, true) if expected_nodes.contains(node) => match kv.get(node) {
+                    Some(Text::Nonsense(_)) => "unknown",
+                    _ => "missing",
+                },
                 (None, false) if expected_nodes.contains(node) => "unknown",
                 (None, _) => continue,
             };
@@ -220,5 +234,23 @@ proptest! {
             own.unwrap_or(&all_nodes).clone()
         };
         prop_assert_eq!(found(&result["luns"]), naive(&kv, &live, &allow, &expected));
+
+        // A node whose text cannot be read is told of, whatever is expected.
+        let unreadable = kv.iter().filter(|(node, text)| text.maps().is_none() && live(node));
+        let unreadable: Vec<_> = unreadable.map(|(node, _)| node.clone()).collect();
+        let told = result["nodes"].as_object().unwrap();
+        let told: Vec<_> = told.iter().map(|(node, errors)| {
+            assert!(errors["report-error"]["code"].is_string(), "{errors}");
+            node.clone()
+        }).collect();
+        prop_assert_eq!(told, unreadable);
+        // One that has never reported is missing for that reason.
+        for lun in result["luns"].as_array().unwrap() {
+            for (node, cell) in lun["nodes"].as_object().unwrap() {
+                let no_report = cell["reasons"] == json!([{ "code": "no-report" }]);
+                let silent = cell["state"] == "missing" && !kv.contains_key(node);
+                prop_assert_eq!(no_report, silent, "{}: {}", node, cell);
+            }
+        }
     }
 }

@@ -471,13 +471,14 @@ sub cluster_storage_expectations() {
 my $json_class = eval { require JSON::XS; 'JSON::XS' } // 'JSON::PP';
 
 my sub encode_broadcast($value) {
-    return 'null' if !defined($value);
+    return undef if !defined($value);
     return bytes("$value") if !ref($value);
 
-    # each alone: one that cannot be encoded (cyclic, too deep) is that node's affair
+    # each alone: one that cannot be encoded (cyclic, too deep) must not affect the others; half of a
+    # surrogate pair is escaped
     return eval {
         local $SIG{__DIE__} = 'DEFAULT';
-        $json_class->new()->utf8()->allow_nonref()->allow_blessed()->convert_blessed()
+        $json_class->new()->ascii()->allow_nonref()->allow_blessed()->convert_blessed()
             ->allow_unknown()->encode($value);
     } // 'null';
 }

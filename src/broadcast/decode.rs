@@ -118,6 +118,16 @@ impl BadBroadcast {
             false => Self::Json(error.to_string()),
         }
     }
+
+    /// Why the state of the node's LUNs is not known.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Newer(format) => Reason::NewerBroadcast { format: *format },
+            other => Reason::BadBroadcast {
+                detail: other.to_string(),
+            },
+        }
+    }
 }
 
 /// Whether a report still counts.

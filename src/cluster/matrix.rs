@@ -13,8 +13,8 @@ use crate::{Alias, CellState, NodeName, Note, Reason, Transport, Wwid};
 pub struct Status {
     /// The matrix, a row for each LUN.
     pub luns: Matrix,
-    /// The nodes that could not apply the configuration.
-    pub nodes: BTreeMap<NodeName, ApplyError>,
+    /// The online nodes with which something is wrong beside the states of their LUNs.
+    pub nodes: BTreeMap<NodeName, NodeErrors>,
 }
 
 impl Status {
@@ -31,6 +31,19 @@ impl Status {
         let _ = serde_json::to_writer(&mut json, &status);
         json
     }
+}
+
+/// What is wrong with a node: at least one of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NodeErrors {
+    /// That it could not apply the configuration.
+    #[serde(flatten)]
+    pub apply: Option<ApplyError>,
+    /// Why its report cannot be read. The LUNs that are expected on the node are `unknown` for the
+    /// same reason; this also tells where none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_error: Option<Reason>,
 }
 
 /// Why a node could not apply the configuration.
@@ -202,7 +215,7 @@ impl Serialize for Cells<'_> {
 #[derive(Serialize)]
 struct JsonStatus<'m> {
     luns: JsonLuns<'m>,
-    nodes: &'m BTreeMap<NodeName, ApplyError>,
+    nodes: &'m BTreeMap<NodeName, NodeErrors>,
 }
 
 /// A matrix for JSON alone.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::disagreement::{Facts, disagreements};
 use super::inputs::{AggregateArgs, ByName, KnownExpectations, KvTexts, StatusArgs};
-use super::matrix::{ApplyError, Cell, Matrix, Row, Status};
+use super::matrix::{ApplyError, Cell, Matrix, NodeErrors, Row, Status};
 use crate::broadcast::{ApplyStatus, BadBroadcast, Broadcast, Entry, Freshness};
 use crate::node::NodeNames;
 use crate::scalar::Scalar;
@@ -47,17 +47,21 @@ pub fn status(args: &StatusArgs<'_>) -> Status {
         let expected = expected_on(&wwid);
         (wwid, alias, expected)
     });
-    let luns = roll_up(
+    let (luns, report_errors) = roll_up(
         &texts(args.kv.as_ref()),
         &read,
         &is_online,
         allow_list.collect(),
         expectations.consumers.as_ref(),
     );
-    Status {
-        luns,
-        nodes: apply_errors(args.apply_kv.as_ref(), &is_online),
+    let mut nodes: BTreeMap<NodeName, NodeErrors> = BTreeMap::new();
+    for (node, error) in apply_errors(args.apply_kv.as_ref(), &is_online) {
+        nodes.entry(node).or_default().apply = Some(error);
     }
+    for (node, reason) in report_errors {
+        nodes.entry(node).or_default().report_error = Some(reason);
+    }
+    Status { luns, nodes }
 }
 
 /// Rolls reports up, where the caller knows who is online and which reports are too old.
@@ -85,6 +89,7 @@ pub fn aggregate(args: &AggregateArgs<'_>) -> Matrix {
         allow_list.collect(),
         args.used_by.as_ref(),
     )
+    .0
 }
 
 /// What a node reports.
@@ -96,7 +101,17 @@ struct Report<'a> {
 /// What became of a node's report.
 struct Reporter {
     standing: Standing,
-    unreadable: Option<BadBroadcast>,
+    content: Content,
+}
+
+/// What a report says of the LUNs that it does not name.
+enum Content {
+    /// The node has no map of them, but others.
+    SomeMaps,
+    /// The node has no maps at all.
+    NoMaps,
+    /// The report cannot be read: nothing.
+    Unreadable(Reason),
 }
 
 /// Whether what a node reports counts.
@@ -150,15 +165,16 @@ fn apply_errors(
 /// An allow-listed LUN: its identifier, its alias, and the nodes that should carry it.
 type Allowed<'e> = (Wwid, Option<Alias>, &'e NodeNames<'e>);
 
-/// Rolls up the nodes' `texts`, each of which `read` makes a report of. One report after the other:
-/// together they would take more memory than the processor's caches have.
+/// Rolls up the nodes' `texts`, each of which `read` makes a report of, and tells which online nodes'
+/// reports cannot be read. One report after the other: together they would take more memory than the
+/// processor's caches have.
 fn roll_up<'a>(
     texts: &BTreeMap<NodeName, &'a [u8]>,
     read: &dyn Fn(&NodeName, &'a [u8]) -> Report<'a>,
     is_online: &dyn Fn(&str) -> bool,
     allow_list: Vec<Allowed<'_>>,
     used_by: Option<&ByName<'_, Scalar<'_>>>,
-) -> Matrix {
+) -> (Matrix, BTreeMap<NodeName, Reason>) {
     // The same few names again and again: they are looked at only once they are told apart.
     let expected = allow_list.iter().flat_map(|(_, _, names)| &names.0);
     let expected: HashSet<&str> = expected.map(AsRef::as_ref).collect();
@@ -185,36 +201,26 @@ fn roll_up<'a>(
             broadcast,
             standing,
         } = read(name, text);
-        let (entries, unreadable) = match broadcast {
-            Ok(broadcast) => (broadcast.entries, None),
-            Err(error) => (Vec::new(), Some(error)),
+        let (entries, content) = match broadcast {
+            Ok(Broadcast { entries, .. }) if entries.is_empty() => (entries, Content::NoMaps),
+            Ok(Broadcast { entries, .. }) => (entries, Content::SomeMaps),
+            Err(error) => (Vec::new(), Content::Unreadable(error.reason())),
         };
         if let Some(&node) = positions.get(name.as_str()) {
             for (wwid, entry) in entries {
                 rows.report(&wwid, node, standing, entry);
             }
         }
-        let reporter = Reporter {
-            standing,
-            unreadable,
-        };
-        reporters.insert(name.as_str(), reporter);
+        reporters.insert(name.clone(), Reporter { standing, content });
     }
     rows.note_disagreements(texts, read);
 
-    // Rule 2: a live reporter whose text cannot be read does not report.
-    let live = reporters
-        .iter()
-        .filter(|(_, reporter)| {
-            reporter.standing == Standing::Live && reporter.unreadable.is_none()
-        })
-        .map(|(name, _)| Cow::Borrowed(*name));
-    let live = NodeNames(live.collect());
+    let by_default = expected_by_default(&reporters);
     for (wwid, expected) in expected_by_wwid {
         let some_node = |name: &Cow<'_, str>| positions.contains_key(name.as_ref());
         let expected = match expected.0.iter().any(some_node) {
             true => expected,
-            false => &live,
+            false => &by_default,
         };
         if let Some(row) = rows.row(wwid.as_str(), 0) {
             row.expect(expected, &positions, |name| {
@@ -232,7 +238,31 @@ fn roll_up<'a>(
         row.used_by = storage.and_then(Scalar::as_text).map(Cow::into_owned);
     }
     rows.sort_unstable_by(|a, b| a.wwid.cmp(&b.wwid));
-    Matrix { nodes, rows }
+    let unreadable = reporters.into_iter().filter_map(|(name, reporter)| {
+        let Content::Unreadable(reason) = reporter.content else {
+            return None;
+        };
+        (reporter.standing != Standing::Offline).then_some((name, reason))
+    });
+    let unreadable = unreadable.collect();
+    (Matrix { nodes, rows }, unreadable)
+}
+
+/// Rule 2: where an allow-listed LUN is expected of which nothing else is known. On the live nodes that
+/// report a map, since a node without SAN should carry nothing; where no node reports any, on all that
+/// report. A report that cannot be read may name any LUN, so that the node is among them.
+fn expected_by_default(reporters: &BTreeMap<NodeName, Reporter>) -> NodeNames<'_> {
+    let live = |wanted: fn(&Content) -> bool| {
+        let live = reporters.iter().filter(move |(_, reporter)| {
+            reporter.standing == Standing::Live && wanted(&reporter.content)
+        });
+        live.map(|(name, _)| Cow::Borrowed(name.as_str()))
+    };
+    let some_maps = |content: &Content| matches!(content, Content::SomeMaps);
+    match live(some_maps).next() {
+        Some(_) => NodeNames(live(|content| !matches!(content, Content::NoMaps)).collect()),
+        None => NodeNames(live(|_| true).collect()),
+    }
 }
 
 /// Rule 5: the cell of an expected node that did not name the LUN.
@@ -241,28 +271,17 @@ fn absent(reporter: Option<&Reporter>, online: bool) -> Cell {
         return Cell::bare(CellState::Unknown, vec![Reason::NodeOffline]);
     }
     let Some(reporter) = reporter else {
-        return Cell::bare(CellState::Missing, vec![Reason::NotAssembled]);
+        return Cell::bare(CellState::Missing, vec![Reason::NoReport]);
     };
     if let Some(reason) = reporter.standing.reason() {
         return Cell::bare(CellState::Unknown, vec![reason]);
     }
-    match &reporter.unreadable {
-        None => Cell::bare(CellState::Missing, vec![Reason::NotAssembled]),
-        // What a newer version says is not known here, which is not the same as nothing.
-        Some(BadBroadcast::Newer(format)) => Cell::bare(
-            CellState::Unknown,
-            vec![Reason::NewerBroadcast { format: *format }],
-        ),
-        // Nor what a report says that is being replaced right now.
-        Some(error @ (BadBroadcast::Incomplete { .. } | BadBroadcast::Torn)) => {
-            let detail = error.to_string();
-            Cell::bare(CellState::Unknown, vec![Reason::BadBroadcast { detail }])
+    match &reporter.content {
+        Content::SomeMaps | Content::NoMaps => {
+            Cell::bare(CellState::Missing, vec![Reason::NotAssembled])
         }
-        Some(error) => {
-            let detail = error.to_string();
-            let reasons = vec![Reason::NotAssembled, Reason::BadBroadcast { detail }];
-            Cell::bare(CellState::Missing, reasons)
-        }
+        // What the report says is not known, which is not the same as that it says nothing.
+        Content::Unreadable(reason) => Cell::bare(CellState::Unknown, vec![reason.clone()]),
     }
 }
 

@@ -128,6 +128,46 @@ is_deeply(
     'silent-node',
 );
 
+# pve3 runs an older version, which clears its key where there are no maps
+is_deeply(
+    PVE::Multipath::cluster_status(status_of('silent-node'))->{luns}->[0]->{nodes}->{pve3},
+    { state => 'missing', reasons => [{ code => 'no-report' }] },
+    'no report is a reason of its own',
+);
+{
+    my $args = status_of('silent-node');
+    $args->{kv}->{pve3} = qq({"maps":{},"time":$args->{now}});
+    is_deeply(
+        PVE::Multipath::cluster_status($args)->{luns}->[0]->{nodes}->{pve3},
+        { state => 'missing', reasons => [{ code => 'not-assembled' }] },
+        'an empty one is another',
+    );
+
+    # without storages, a node without SAN is expected to carry nothing
+    $args->{expectations} = {};
+    my $luns = PVE::Multipath::cluster_status($args)->{luns};
+    is(scalar(@$luns), 6, 'all LUNs');
+    is_deeply([grep { $_->{nodes}->{pve3} } @$luns], [], 'none of them on pve3');
+
+    # it may see anything, if its report cannot be read
+    for my $text ('garbage', '{"format":9}', '{"format":2,"values":2,"data":"","sha1":""}') {
+        $args->{kv}->{pve3} = $text;
+        my $status = PVE::Multipath::cluster_status($args);
+        my @states = map { $_->{nodes}->{pve3}->{state} // 'none' } $status->{luns}->@*;
+        is_deeply(\@states, [('unknown') x 6], "$text: unknown");
+        my $reason = $status->{luns}->[0]->{nodes}->{pve3}->{reasons}->[0];
+        is_deeply($status->{nodes}, { pve3 => { 'report-error' => $reason } }, 'and told of');
+        is_deeply(from_json(PVE::Multipath::cluster_status_json($args)), $status, 'also as JSON');
+
+        my $alone = { %$args, kv => { pve3 => $text }, config => {} };
+        $status = PVE::Multipath::cluster_status($alone);
+        is_deeply(
+            $status, { luns => [], nodes => { pve3 => { 'report-error' => $reason } } },
+            'without any LUN as well',
+        );
+    }
+}
+
 is_deeply(
     rows(PVE::Multipath::cluster_status(status_of('standalone-iscsi'))->{luns}),
     {
@@ -210,6 +250,31 @@ is_deeply(
     'a roll-up of decoded broadcasts',
 );
 is_deeply(PVE::Multipath::aggregate_cluster_status((undef) x 6), [], 'no arguments at all');
+
+is_deeply(
+    PVE::Multipath::aggregate_cluster_status(
+        ['W1'], undef, undef,
+        {
+            a => { maps => { W1 => { state => 'optimal', name => "\x{d800}" }, "\x{dfff}" => {} } },
+            b => undef,
+            c => [],
+        },
+        $online, { W1 => { a => 1, b => 1, c => 1 } },
+    ),
+    [{
+        wwid => 'W1',
+        'cluster-state' => 'missing',
+        nodes => {
+            a => { state => 'optimal' },
+            b => { state => 'missing', reasons => [{ code => 'no-report' }] },
+            c => {
+                state => 'unknown',
+                reasons => [{ code => 'bad-broadcast', detail => 'not a JSON object' }],
+            },
+        },
+    }],
+    'half of a surrogate pair costs its entry or field alone, undef does not count as a report',
+);
 
 my $cyclic = { maps => {} };
 $cyclic->{maps}->{W1} = $cyclic;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The other views of the cluster's status: one LUN in sentences, what notes look like, a live table that
-# writes only what has changed, and metrics.
+# The other views of the cluster's status: one LUN in sentences, what notes and reports that cannot be
+# read look like, a live table that writes only what has changed, and metrics.
 
 use v5.36;
 
@@ -113,6 +113,69 @@ is_deeply($map->{notes}->[0], { code => 'suspended' }, 'a map that is suspended'
 is($map->{health}, 'optimal', 'is what its paths are');
 like(
     cli(['maps', '--replay', $dir])->{out}, qr/the map is suspended: I\/O waits/, "'maps' tells it",
+);
+
+# --- reports that cannot be read ---
+
+my sub with_reports($files, %texts) {
+    my $copy = copy_tree('three-nodes');
+    unlink(map { "$copy/$_" } 'storage.cfg', 'kv/multipath-apply/pve2', @$files);
+    spew("$copy/kv/multipath/$_", $texts{$_}) for keys %texts;
+    return $copy;
+}
+
+# no storage says who is expected
+for (
+    ['garbage', 'the report cannot be read: expected value at line 1 column 1'],
+    ['{"format":9,"maps":{}}', 'the report was made by a newer version (format 9)'],
+    ['{"format":2,"values":2,"data":"","sha1":""}', 'the report cannot be read: part 2 of 2 is missing'],
+    ["[\"\e[31m\"]", 'the report cannot be read: not a JSON object'],
+    ['"<script>"', 'the report cannot be read: not a JSON object'],
+) {
+    my ($text, $why) = @$_;
+    my $what = $text =~ s/\e/ESC/gr;
+
+    $dir = with_reports([], pve2 => $text);
+    $res = cli(['status', '--replay', $dir], COLUMNS => 400);
+    is($res->{code}, 1, "$what: exit code 1");
+    is_deeply(
+        [$res->{out} =~ m/^(pve2: [^\n]*)$/mg],
+        ["pve2: san-a, san-b, 35000c50000000c01, san-d, 35000c50000000e01, sas-f unknown: $why"],
+        'a column of unknown cells, with the reason',
+    );
+    like($res->{out}, qr/; 1 report cannot be read$/m, 'and in the summary');
+
+    # LUNs that are not allow-listed are expected nowhere
+    $dir = with_reports(['multipath.cfg'], pve2 => $text);
+    $res = cli(['status', '--replay', $dir], COLUMNS => 400);
+    is($res->{code}, 1, 'nothing is expected: exit code 1 as well');
+    is_deeply([$res->{out} =~ m/^(pve2: [^\n]*)$/mg], ["pve2: $why"], 'a line of its own');
+    like(
+        cli(['status', '--explain', '35000c50000000a01', '--replay', $dir], COLUMNS => 400)->{out},
+        qr/^pve2: \Q$why\E$/m, '--explain has it, too',
+    );
+
+    # and there may be none
+    unlink(map { "$dir/kv/multipath/$_" } qw(pve1 pve3));
+    $res = cli(['status', '--replay', $dir], COLUMNS => 400);
+    is($res->{code}, 1, 'no LUN: exit code 1 as well');
+    like($res->{out}, qr/^No LUN is allow-listed.*^pve2: \Q$why\E$/ms, 'with the line');
+    is(cli(['status', '--replay', $dir, '--output-format', $_])->{code}, 1, "also as $_")
+        for qw(json json-pretty yaml);
+    my $metrics = cli(['metrics', '--replay', $dir])->{out};
+    like($metrics, qr/^pve_multipath_node_report_unreadable\{node="pve2"\} 1$/m, 'in metrics');
+}
+$dir = with_reports([], pve2 => 'garbage', pve1 => 'garbage');
+like(
+    cli(['status', '--replay', $dir], COLUMNS => 400)->{out}, qr/; 2 reports cannot be read$/m,
+    'two of them',
+);
+unlink("$dir/kv/multipath/pve2");
+spew("$dir/storage.cfg", "multipath: san\n\tnodes pve2\n");
+like(
+    cli(['status', '--replay', $dir], COLUMNS => 400)->{out},
+    qr/^pve2: san-a, [^\n]* missing: the node has not sent any report$/m,
+    'no report at all is something else',
 );
 
 # --- wrong arguments ---

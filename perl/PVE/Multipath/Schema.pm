@@ -82,7 +82,13 @@ sub finding() {
 my $reason = {
     type => 'object',
     description => 'A reason: its code, and the facts that belong to it.',
-    properties => { code => text('What kind of reason it is, for programs.') },
+    properties => {
+        code => text(
+            'What kind of reason it is, for programs: no-paths, all-paths-failed, path-failed,'
+                . ' path-gone; of a node not-assembled, no-report, node-offline, reporter-stale,'
+                . ' bad-broadcast, newer-broadcast, unknown-state.',
+        ),
+    },
     additionalProperties => 1,
 };
 
@@ -210,20 +216,23 @@ sub status() {
         },
         qw(wwid cluster-state nodes),
     );
-    my $apply_error = object(
-        {
-            'apply-error' => text('Why the configuration could not be applied.'),
-            'apply-time' => number('When, in seconds since the epoch.'),
+    my $node_errors = object({
+        'apply-error' => text('Why the configuration could not be applied.'),
+        'apply-time' => number('When, in seconds since the epoch.'),
+        'report-error' => {
+            %$reason,
+            description => 'Why the report of the node cannot be read, also where no LUN is expected'
+                . ' on it: the code bad-broadcast or newer-broadcast, and the facts.',
         },
-        'apply-error',
-    );
+    });
     return object(
         {
             luns => list('The LUNs, sorted by WWID.', $lun),
             nodes => {
                 type => 'object',
-                description => 'The nodes that could not apply the configuration, by name.',
-                additionalProperties => $apply_error,
+                description => 'What is wrong with the nodes themselves, by name: '
+                    . join(', ', sort keys $node_errors->{properties}->%*) . '.',
+                additionalProperties => $node_errors,
             },
         },
         qw(luns nodes),

@@ -143,7 +143,7 @@ sub cluster($nodes, $luns) {
 }
 
 # A small cluster whose nodes disagree in all that they can, know reasons and notes of all kinds, and send
-# values that make no sense.
+# values that make no sense, a report that is not JSON, one without maps, or none at all.
 sub faulty_cluster() {
     my $json = JSON::XS->new->utf8->canonical;
     my $cluster = cluster(4, 40);
@@ -152,7 +152,7 @@ sub faulty_cluster() {
 
     my @changes = (
         { size => 5, name => 'mpatha', transport => 'sas', 'write-protected' => 1 },
-        { 'paths-total' => 6, 'paths-expected' => 6, notes => ['single-hba', 'odd'] },
+        { 'paths-total' => 6, 'paths-expected' => 6, notes => ['single-hba', 'suspended', 'odd'] },
         { state => 'degraded', reasons => [{ code => 'path-gone', present => 2, expected => 4 }] },
         { state => 'degraded', 'paths-active' => 1, reasons => [] },
         { state => 'failed', 'paths-active' => 0, reasons => [{ code => 'no-paths' }] },
@@ -169,6 +169,14 @@ sub faulty_cluster() {
     $maps->{'no WWID'} = $maps->{ wwid(0) };
     $maps->{'not-allow-listed'} = $maps->{ wwid(0) };
     $cluster->{kv}->{pve4} = $json->encode($report);
+
+    my $now = $cluster->{now};
+    $cluster->{kv}->@{qw(pve5 pve6)} = ('garbage', qq({"maps":{},"time":$now}));
+    for my $node (qw(pve5 pve6 pve7)) {
+        $cluster->{members}->{$node}->{online} = 1;
+        $cluster->{expectations}->{'wwid-nodes'}->{ wwid(20) }->{$node} = 1;
+    }
+    delete $cluster->{expectations}->{'wwid-nodes'}->{ wwid(21) };
     return $cluster;
 }
 

@@ -80,6 +80,21 @@ my sub single_points($active) {
     return \@notes;
 }
 
+my %UNUSABLE = map { $_ => 1 } 'faulty', 'shaky', 'i/o timeout', 'disconnected';
+
+# What stops I/O although paths are active.
+my sub device_state($map, $active) {
+    my @notes;
+    push @notes, { code => 'suspended' } if $map->{'dm-state'} eq 'suspend';
+    return @notes if !@$active;
+    my $count = @$active;
+    push @notes, { code => 'all-paths-marginal', count => $count }
+        if !grep { ($_->{'marginal-state'} // '') ne 'marginal' } @$active;
+    push @notes, { code => 'all-checkers-faulty', count => $count }
+        if !grep { !$UNUSABLE{ $_->{'check-state'} // '' } } @$active;
+    return @notes;
+}
+
 my sub parse_map($in) {
     my $wwid = $in->{uuid} // die "no uuid\n";
     die "'$wwid' is no WWID\n" if $wwid !~ $WWID_RE;
@@ -136,10 +151,9 @@ my sub parse_map($in) {
         $map->{reasons} = [{ code => 'path-failed', count => $count, devs => $devs }];
     }
 
-    if ($active && $total > 1) {
-        my $notes = single_points(\@active);
-        $map->{notes} = $notes if @$notes;
-    }
+    my @notes = device_state($map, \@active);
+    push @notes, single_points(\@active)->@* if $active && $total > 1;
+    $map->{notes} = \@notes if @notes;
 
     for my $field (@MAP_TEXTS) {
         my $value = $in->{ $field->[0] } // next;
@@ -183,7 +197,8 @@ sub parse_maps_json($text) {
 my %SEVERITY = (unknown => -1, optimal => 0, degraded => 1, missing => 2, failed => 3);
 my %TRANSPORT = map { $_ => 1 } qw(fc iscsi sas);
 my %NOTE = map { $_ => 1 }
-    qw(single-hba single-target-port single-target more-paths-than-configured);
+    qw(single-hba single-target-port single-target more-paths-than-configured),
+    qw(suspended all-paths-marginal all-checkers-faulty);
 my $MAX_PATHS = 65535;
 
 # What all nodes should say alike of a LUN, and the code where they do not.
@@ -302,14 +317,18 @@ sub cluster_status($args) {
     my $expectations = $args->{expectations};
     my $ids = $args->{config}->{ids};
 
-    my (%live, %not_live, %why);
+    my (%live, %not_live, %unreadable, %why);
     for my $node (keys $args->{kv}->%*) {
-        next if $node !~ $NODE_RE;
+        next if $node !~ $NODE_RE || !length($args->{kv}->{$node} // '');
+        my $online = !%$members || $members->{$node}->{online};
         my $data = eval { $json->decode($args->{kv}->{$node}) };
-        next if ref($data) ne 'HASH' || ref($data->{maps}) ne 'HASH';
+        if (ref($data) ne 'HASH' || ref($data->{maps}) ne 'HASH') {
+            $unreadable{$node} = { code => 'bad-broadcast' } if $online;
+            $why{$node} = [{ code => 'bad-broadcast' }];
+            next;
+        }
 
         my $age = defined(count($data->{time})) ? $args->{now} - $data->{time} : undef;
-        my $online = !%$members || $members->{$node}->{online};
         my $fresh = defined($age) && $age <= $STALE_SECONDS && $age >= -$REFRESH_SECONDS;
         ($online && $fresh ? $live{$node} : $not_live{$node}) = $data->{maps};
         $why{$node} = [{ code => 'reporter-stale', defined($age) ? (age => $age) : () }]
@@ -328,6 +347,9 @@ sub cluster_status($args) {
 
     my @reporters = sort keys %live;
     my @silent = sort keys %not_live;
+    my @by_default = grep { $live{$_}->%* } @reporters;
+    @by_default = @reporters if !@by_default;
+    push @by_default, keys %unreadable;
     my @luns;
     for my $wwid (sort keys %rows) {
         next if !$allowed{$wwid} && $wwid !~ $WWID_RE;
@@ -367,13 +389,14 @@ sub cluster_status($args) {
         if ($allowed{$wwid}) {
             my $expected = $expectations->{'wwid-nodes'}->{$wwid};
             $expected = $expectations->{nodes} if !$expected || !%$expected;
-            my @expected = $expected && %$expected ? keys %$expected : @reporters;
+            my @expected = $expected && %$expected ? keys %$expected : @by_default;
             for my $node (@expected) {
                 next if $cells{$node} || $node !~ $NODE_RE;
                 if ($why{$node}) {
                     $cells{$node} = { state => 'unknown', reasons => $why{$node} };
                 } else {
-                    $cells{$node} = { state => 'missing', reasons => [{ code => 'not-assembled' }] };
+                    my $code = $live{$node} ? 'not-assembled' : 'no-report';
+                    $cells{$node} = { state => 'missing', reasons => [{ code => $code }] };
                     $worst = $SEVERITY{missing} if $worst < $SEVERITY{missing};
                 }
             }
@@ -391,6 +414,7 @@ sub cluster_status($args) {
         next if ref($data) ne 'HASH' || !defined($data->{error}) || ref($data->{error});
         $nodes{$node} = { 'apply-error' => $data->{error}, 'apply-time' => count($data->{time}) };
     }
+    $nodes{$_}->{'report-error'} = $unreadable{$_} for keys %unreadable;
 
     return { luns => \@luns, nodes => \%nodes };
 }

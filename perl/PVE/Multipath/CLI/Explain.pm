@@ -71,8 +71,8 @@ sub disagreement_text($note) {
     return "the nodes disagree about $what: " . join(', ', @groups);
 }
 
-# The lines of --explain. $apply_lines are those of nodes that could not apply the configuration.
-sub lines($lun, $apply_lines) {
+# The lines of --explain. $node_lines tell what is wrong with the nodes themselves.
+sub lines($lun, $node_lines) {
     my $width = terminal_width();
     my $wrap = sub(@sentences) { PVE::Multipath::Text::wrap(join(' ', @sentences), $width, '    ') };
 
@@ -94,7 +94,7 @@ sub lines($lun, $apply_lines) {
         'What is unknown does not count: the state of the LUN is the worst of the other nodes.')
         if @unknown && @unknown < @nodes;
     push @lines, map { $wrap->(ucfirst(disagreement_text($_)) . '.') } ($lun->{notes} // [])->@*;
-    return (@lines, @$apply_lines);
+    return (@lines, @$node_lines);
 }
 
 1;

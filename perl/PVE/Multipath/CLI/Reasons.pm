@@ -41,6 +41,7 @@ my $reason_texts = {
         return plural($expected - $present, 'path') . " gone ($present of $expected there)";
     },
     'not-assembled' => sub($reason, $facts) { 'no map for this LUN' },
+    'no-report' => sub($reason, $facts) { 'the node has not sent any report' },
     'node-offline' => sub($reason, $facts) { 'the node is offline' },
     'reporter-stale' => sub($reason, $facts) {
         my $age = $reason->{age};

@@ -199,21 +199,28 @@ my sub disagreement_lines($luns, $width) {
     return @lines;
 }
 
-my sub apply_lines($nodes, $now, $width) {
-    my @lines;
+# What is wrong with the nodes themselves. A report that cannot be read is the reason of the node's
+# cells, if it has any.
+my sub node_lines($status, $now, $width) {
+    my $nodes = $status->{nodes};
+    my %has_cells = map { $_ => 1 } map { keys $_->{nodes}->%* } $status->{luns}->@*;
+
+    my @texts;
     for my $node (PVE::Multipath::Text::by_number([keys %$nodes])) {
-        my ($error, $time) = $nodes->{$node}->@{qw(apply-error apply-time)};
+        my ($error, $time, $report_error) =
+            $nodes->{$node}->@{qw(apply-error apply-time report-error)};
+        push @texts, text($node) . ': ' . reason_text($report_error, {})
+            if defined($report_error) && !$has_cells{$node};
+        next if !defined($error);
+
         my $when = is_count($time) && is_count($now) && $now >= $time
             ? ' ' . PVE::Multipath::Text::age($now - $time) . ' ago'
             : '';
-        push @lines,
-            PVE::Multipath::Text::wrap(
-                text($node) . ": applying the configuration failed$when: "
-                    . PVE::Multipath::Text::one_line($error),
-                $width, '    ',
-            );
+        push @texts,
+            text($node) . ": applying the configuration failed$when: "
+            . PVE::Multipath::Text::one_line($error);
     }
-    return @lines;
+    return map { PVE::Multipath::Text::wrap($_, $width, '    ') } @texts;
 }
 
 my sub status_summary($luns, $nodes) {
@@ -223,8 +230,10 @@ my sub status_summary($luns, $nodes) {
     my @states = map { "$count{$_} $_" } grep { $count{$_} } @worst_first;
     my $line = plural(scalar(@$luns), 'LUN') . ': ' . join(', ', @states);
 
-    my $failed = scalar(keys %$nodes);
+    my $failed = grep { defined($_->{'apply-error'}) } values %$nodes;
     $line .= '; ' . plural($failed, 'node') . ' could not apply the configuration' if $failed;
+    my $unreadable = grep { defined($_->{'report-error'}) } values %$nodes;
+    $line .= '; ' . plural($unreadable, 'report') . ' cannot be read' if $unreadable;
     return $line;
 }
 
@@ -265,7 +274,7 @@ my sub status_lines($status, $now) {
         cell_lines($luns, $width, \&cell_reasons),
         cell_lines($luns, $width, \&cell_notes),
         disagreement_lines($luns, $width),
-        apply_lines($nodes, $now, $width),
+        node_lines($status, $now, $width),
     );
     push @lines, '', @below if @below;
     push @lines, '', PVE::Multipath::Text::wrap(status_summary($luns, $nodes), $width, '    ')
@@ -307,8 +316,8 @@ my sub explain($source, $opts) {
     $status->{luns} = [$lun];
 
     if ($opts->{'output-format'} eq 'text') {
-        my @apply = apply_lines($status->{nodes}, $args->{now}, terminal_width());
-        print_lines(PVE::Multipath::CLI::Explain::lines($lun, \@apply));
+        my @of_nodes = node_lines($status, $args->{now}, terminal_width());
+        print_lines(PVE::Multipath::CLI::Explain::lines($lun, \@of_nodes));
     } else {
         print_data($status, $opts->{'output-format'});
     }

@@ -53,6 +53,16 @@ fn run(input: &[u8]) -> bool {
     let alone = roll_up(&[], true);
     let with_others = roll_up(&texts, true);
     let with_silent = roll_up(&texts, false);
+    // a report that cannot be read is never invisible
+    for (index, text) in texts.iter().enumerate() {
+        let unreadable = !text.is_empty() && Broadcast::decode(text).is_err();
+        let told = |status: &Status| {
+            let errors = status.nodes.get(format!("peer{index}").as_str());
+            errors.is_some_and(|errors| errors.report_error.is_some())
+        };
+        assert_eq!(told(&with_others), unreadable, "peer{index}");
+        assert!(!told(&with_silent), "peer{index}");
+    }
     assert_eq!(cells(&alone), cells(&with_others));
     assert_eq!(cells(&alone), cells(&with_silent));
     // who is offline does not count
