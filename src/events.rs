@@ -4,9 +4,10 @@
 //! difference is an event. With one, as a service that notifies people wants it:
 //!
 //! - What is worse than was last told is told at once.
-//! - What is better, or unknown, is told once it has lasted for [`SETTLE_SECONDS`]. A path that
+//! - What is better, or not known, is told once it has lasted for [`SETTLE_SECONDS`]. A path that
 //!   comes and goes gives one event when it first fails, and one when it stays, with the number of
-//!   changes meanwhile. A report that is a little late, or half read, gives none.
+//!   changes meanwhile. A report that is a little late, or half read, gives none; nor does one that is
+//!   missing until the next refresh, as all are on a node whose pmxcfs was restarted.
 //!
 //! A cell that appears is an event unless it is optimal; one that vanishes is none, for nobody expects
 //! the LUN there any more.
@@ -73,6 +74,16 @@ struct WireCell<'a> {
     state: Scalar<'a>,
     #[serde(default)]
     reasons: Vec<serde_json::Value>,
+}
+
+impl StatusCell {
+    /// Whether the node has said so.
+    fn is_reported(&self) -> bool {
+        let no_report = |reason: &serde_json::Value| {
+            reason.get("code").and_then(serde_json::Value::as_str) == Some("no-report")
+        };
+        self.state != CellState::Unknown && !self.reasons.iter().any(no_report)
+    }
 }
 
 impl From<StatusLuns<'_>> for Cells {
@@ -147,12 +158,12 @@ pub fn health_events(
     let mut still_restless = Damping::default();
     for (wwid, nodes) in &current.0 {
         for (node, cell) in nodes {
-            let before = previous.get(wwid, node).map(|cell| cell.state);
+            let before = previous.get(wwid, node);
             let change = match &mut damping {
-                None => undamped(before, cell.state),
+                None => undamped(before.map(|cell| cell.state), cell.state),
                 Some((damping, now)) => {
                     let restless = damping.take(wwid, node);
-                    let (change, restless) = damped(before, cell.state, restless, *now);
+                    let (change, restless) = damped(before, cell, restless, *now);
                     if let Some(restless) = restless {
                         let nodes = still_restless.restless.entry(wwid.to_string()).or_default();
                         nodes.insert(node.to_string(), restless);
@@ -191,11 +202,13 @@ fn undamped(before: Option<CellState>, now: CellState) -> Option<Change> {
 }
 
 fn damped(
-    before: Option<CellState>,
-    state: CellState,
+    previous: Option<&StatusCell>,
+    current: &StatusCell,
     restless: Option<Restless>,
     now: i64,
 ) -> (Option<Change>, Option<Restless>) {
+    let before = previous.map(|cell| cell.state);
+    let state = current.state;
     let changed = before.unwrap_or(CellState::Optimal) != state;
     if restless.is_none() && !changed {
         return (None, None);
@@ -207,13 +220,14 @@ fn damped(
     });
     if changed {
         restless.since = now;
-        // Not to know for a moment is no change of the LUN.
-        let known = state != CellState::Unknown && before != Some(CellState::Unknown);
+        // A state that is not known for a moment does not count as a change of the LUN.
+        let known = current.is_reported() && previous.is_none_or(StatusCell::is_reported);
         restless.changes = restless.changes.saturating_add(known.into());
     }
     let told = restless.told.as_deref().and_then(CellState::from_name);
 
-    let worse = state > told.unwrap_or(CellState::Optimal).max(CellState::Optimal);
+    let worse =
+        current.is_reported() && state > told.unwrap_or(CellState::Optimal).max(CellState::Optimal);
     let settled = now.saturating_sub(restless.since) >= SETTLE_SECONDS;
     if !worse && !settled {
         return (None, Some(restless));

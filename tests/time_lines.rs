@@ -62,6 +62,12 @@ impl Walk {
         self.watch(now);
     }
 
+    /// The store has this text of the node, or none, instead of what the node has sent last.
+    fn stored(&mut self, text: Option<&str>, now: i64) {
+        self.online = true;
+        self.watch_text(text, now);
+    }
+
     /// The node looks at its maps: multipathd's reply and what sysfs says.
     fn look(&mut self, reply: &[u8], block: &BlockDevices, now: i64) {
         let reply = Reply {
@@ -106,8 +112,12 @@ impl Walk {
 
     /// Somebody asks for the cluster's status and for what changed.
     fn watch(&mut self, now: i64) {
+        let text = self.sent.as_ref().map(|(text, _)| text.clone());
+        self.watch_text(text.as_deref(), now);
+    }
+
+    fn watch_text(&mut self, text: Option<&str>, now: i64) {
         let config = config::parse("multipath.cfg", self.config.as_bytes()).config;
-        let text = self.sent.as_ref().map(|(text, _)| text);
         let args = json!({
             "kv": { "pve1": text },
             "members": { "pve1": { "online": u8::from(self.online) } },
@@ -212,14 +222,15 @@ fn time_lines() {
                     let path = fixtures("multipathd").join(name).join("show-maps-json.out");
                     (fs::read(path).unwrap(), BlockDevices::default())
                 }
-                None if step["off"] == true => (Vec::new(), BlockDevices::default()),
+                None if step["maps"].is_null() => (Vec::new(), BlockDevices::default()),
                 None => reply(&step["maps"]),
             };
             let mut now = at;
             while now < until {
-                match step["off"] == true {
-                    true => walk.off(now),
-                    false => walk.look(&seen.0, &seen.1, now),
+                match step.get("stored") {
+                    Some(text) => walk.stored(text.as_str(), now),
+                    None if step["off"] == true => walk.off(now),
+                    None => walk.look(&seen.0, &seen.1, now),
                 }
                 if now == at {
                     check(&file, &mut walk, step);
