@@ -97,9 +97,13 @@ impl Alias {
         if device {
             return Some(Reserved::Device);
         }
-        after("mpath")
-            .is_some_and(|rest| letters(rest, 4))
-            .then_some(Reserved::FriendlyName)
+        if after("mpath").is_some_and(|rest| letters(rest, 4)) {
+            return Some(Reserved::FriendlyName);
+        }
+        match logical_volume(name)? {
+            ("pve", _) => Some(Reserved::LocalVolume),
+            (_, volume) => is_of_guest(volume).then_some(Reserved::GuestVolume),
+        }
     }
 
     /// The alias as text.
@@ -121,6 +125,55 @@ pub enum Reserved {
     /// Like `mpatha`, which multipathd gives to other LUNs by itself.
     #[error("looks like a name that multipathd gives by itself")]
     FriendlyName,
+    /// Like `pve-root`: device-mapper's name of a logical volume in the volume group that the
+    /// installer makes on every node. The device with this name and the LUN's map would exclude each
+    /// other; at boot, that may be the root file system.
+    #[error("is the name of a logical volume in the volume group 'pve'; choose another one")]
+    LocalVolume,
+    /// Like `data-vm--100--disk--0`: device-mapper's name of a guest's logical volume, whatever its
+    /// volume group. Such volumes come at any time.
+    #[error("is the name of a logical volume of a guest; choose another one")]
+    GuestVolume,
+}
+
+/// Devices that LVM stacks below a logical volume: they have the volume's name, a hyphen and this.
+const LAYERS: [&str; 7] = ["cdata", "cmeta", "cow", "cvol", "real", "tpool", "vpool"];
+
+/// The volume group and the logical volume that device-mapper's name of a device stands for, if LVM
+/// makes such names: with a hyphen between the two, and those within them doubled. They are given as
+/// they stand there.
+///
+/// So `pve-san-a` is none, since LVM would write `pve-san--a`.
+fn logical_volume(name: &str) -> Option<(&str, &str)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    let mut from = 0;
+    while let Some(at) = rest.get(from..)?.find('-').map(|at| from + at) {
+        let after = rest.get(at + 1..)?;
+        if after.starts_with('-') {
+            from = at + 2;
+        } else {
+            parts.push(rest.get(..at)?);
+            (rest, from) = (after, 0);
+        }
+    }
+    parts.push(rest);
+    match parts[..] {
+        [group, volume] if !volume.is_empty() => Some((group, volume)),
+        [group, volume, layer] if LAYERS.contains(&layer) => Some((group, volume)),
+        _ => None,
+    }
+}
+
+/// Whether Proxmox VE gives such a name to a guest's logical volume: `vm--100--disk--0`,
+/// `base--100--disk--0`, `snap_vm--100--disk--0_before`.
+fn is_of_guest(volume: &str) -> bool {
+    let volume = volume.strip_prefix("snap_").unwrap_or(volume);
+    let rest = volume
+        .strip_prefix("vm--")
+        .or_else(|| volume.strip_prefix("base--"));
+    rest.and_then(|rest| rest.split_once("--"))
+        .is_some_and(|(id, _)| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn find_invalid(text: &str) -> Option<(usize, char)> {
@@ -197,6 +250,32 @@ mod tests {
             assert_eq!(reserved(text), Some(Reserved::FriendlyName), "{text}");
         }
         for text in [
+            "pve-root",
+            "pve-swap",
+            "pve-data",
+            "pve-data_tmeta",
+            "pve-data_tdata",
+            "pve-data-tpool",
+            "pve-lvol0_pmspare",
+            "pve-root-real",
+            "pve-iso",
+            "pve-a",
+            "pve-my--volume",
+            "pve-vm--100--disk--0",
+        ] {
+            assert_eq!(reserved(text), Some(Reserved::LocalVolume), "{text}");
+        }
+        for text in [
+            "data-vm--100--disk--0",
+            "data-vm--9--cloudinit",
+            "data-base--100--disk--1",
+            "data-snap_vm--100--disk--0_before",
+            "san--a-vm--100--state--before",
+            "data-vm--100--disk--0-real",
+        ] {
+            assert_eq!(reserved(text), Some(Reserved::GuestVolume), "{text}");
+        }
+        for text in [
             "san-a-lun0",
             "dm-",
             "dm-x",
@@ -212,6 +291,26 @@ mod tests {
             "vdisk",
             "hdfs",
             "mpathology",
+            // no names that LVM makes of the volume group 'pve', or of a guest's volume
+            "pve",
+            "pve-",
+            "pve--root",
+            "pve-san-a",
+            "pve-a-b-c",
+            "pve-a-",
+            "pve.root",
+            "pve_root",
+            "PVE-root",
+            "mypve-root",
+            "pve2-root",
+            "san-pve-root",
+            "vm--100--disk--0",
+            "data--vm--100--disk--0",
+            "data-vm--disk--0",
+            "data-vm--100",
+            "data-vm-100-disk-0",
+            "san-a",
+            "a-b",
         ] {
             assert_eq!(reserved(text), None, "{text}");
         }

@@ -138,7 +138,8 @@ pub static KNOBS: [Knob; 11] = [
         managed: None,
         keyword: Some("alias"),
         ignored_since: None,
-        description: "Name of the LUN's map on all nodes, below /dev/mapper.",
+        description: "Name of the LUN's map on all nodes, below /dev/mapper. Names that a device of the \
+            node may have are refused, such as 'sdb', 'mpatha' and 'pve-root'.",
     },
     Knob {
         name: "expected-paths",

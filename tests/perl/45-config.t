@@ -387,7 +387,7 @@ for (
     ["wwid: b\n\talias a\n\nwwid: a\n", ['b', 'alias', 'error', 'alias-is-wwid']],
     ["wwid: b\n\talias b\n"],
     (map { ["wwid: a\n\talias $_\n", ['a', 'alias', 'error', 'reserved-alias']] }
-        qw(dm-3 sdb mpatha control)),
+        qw(dm-3 sdb mpatha control pve-root pve-data_tmeta vg-vm--100--disk--0)),
     ["wwid: a\n\nwwid: a\n", ['a', undef, 'warning', 'duplicate-section']],
     ["wwid: a\n\tpath-selector nonsense 0\n", ['a', 'path-selector', 'error', 'path-selector']],
     ["wwid: a\n\tpath-selector service-time 1\n", ['a', 'path-selector', 'error', 'path-selector']],
