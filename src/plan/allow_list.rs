@@ -1,6 +1,6 @@
 //! Bringing a node's allow-list in line with the cluster's, without touching what is not ours.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::record::{Progress, Record};
 use super::{Content, Node};
 use crate::Wwid;
 use crate::allowlist::{can_be_added_to, entries};
-use crate::config::Config;
+use crate::config::{Config, Kept};
 
 /// What to do about a WWID on this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -104,6 +104,8 @@ pub(super) fn steps(
         .chain(recorded.into_iter().flat_map(BTreeMap::keys))
         .collect();
 
+    let dropped = all.iter().filter(|wwid| !listed.contains(**wwid));
+    let named = named(dropped.copied(), &config.kept);
     let mut unfinished = false;
     let mut steps = Vec::new();
     for wwid in all {
@@ -117,7 +119,7 @@ pub(super) fn steps(
             (true, None, _) => Some((Action::Add, Reason::Missing)),
             (true, Some(_), Some(Progress::Adding)) => Some((Action::Confirm, Reason::Interrupted)),
             (false, None, Some(_)) => Some((Action::Drop, Reason::Gone)),
-            (false, Some(lines), Some(_)) => Some(removal(wwid, lines, config, node)),
+            (false, Some(lines), Some(_)) => Some(removal(wwid, lines, &named, node)),
             (_, _, None) | (true, Some(_), Some(Progress::Added)) => None,
         };
         steps.extend(step.map(|(action, reason)| Step {
@@ -136,16 +138,16 @@ pub(super) fn steps(
     steps
 }
 
-/// What to do about an entry of ours that nobody wants any more.
-fn removal(wwid: &Wwid, lines: Lines, config: &Config<'_>, node: &Node<'_>) -> (Action, Reason) {
-    let kept = &config.kept;
-    let outside = kept.blocks.iter().flat_map(|block| &block.lines);
-    let inside = kept.lines.values().flatten().map(|line| &line.text);
-    let is_named = outside
-        .chain(inside)
-        .any(|line| line.as_str().contains(wwid.as_str()));
+/// What to do about an entry of ours that nobody wants any more. `named` has the WWIDs that the
+/// configuration names in a part that is not understood.
+fn removal(
+    wwid: &Wwid,
+    lines: Lines,
+    named: &HashSet<&Wwid>,
+    node: &Node<'_>,
+) -> (Action, Reason) {
     match &node.used {
-        _ if is_named => (Action::Keep, Reason::NotUnderstood),
+        _ if named.contains(wwid) => (Action::Keep, Reason::NotUnderstood),
         // Removing one of them would change nothing. And after a kill nobody could tell whether what is
         // left is ours.
         _ if lines.count > 1 => (Action::Drop, Reason::AddedByOthers),
@@ -154,4 +156,26 @@ fn removal(wwid: &Wwid, lines: Lines, config: &Config<'_>, node: &Node<'_>) -> (
         Some(used) if used.contains(wwid) => (Action::Keep, Reason::InUse),
         Some(_) => (Action::Remove, Reason::NoLongerListed),
     }
+}
+
+/// Which of these WWIDs stand somewhere in a line that was not understood.
+///
+/// Each place in the lines is looked at once for each length that a WWID has, of which there are few,
+/// however many WWIDs there are.
+fn named<'w>(wwids: impl Iterator<Item = &'w Wwid>, kept: &Kept<'_>) -> HashSet<&'w Wwid> {
+    let mut by_length: BTreeMap<usize, HashMap<&[u8], &Wwid>> = BTreeMap::new();
+    for wwid in wwids {
+        let text = wwid.as_str().as_bytes();
+        by_length.entry(text.len()).or_default().insert(text, wwid);
+    }
+    let outside = kept.blocks.iter().flat_map(|block| &block.lines);
+    let inside = kept.lines.values().flatten().map(|line| &line.text);
+    let mut named = HashSet::new();
+    for line in outside.chain(inside) {
+        for (length, wwids) in &by_length {
+            let places = line.as_str().as_bytes().windows(*length);
+            named.extend(places.filter_map(|place| wwids.get(place)));
+        }
+    }
+    named
 }
