@@ -195,8 +195,11 @@ my sub run(@args) {
     local *PVE::Cluster::get_members = sub() { return { pve1 => { online => 1, id => 1 } } };
     local *PVE::Cluster::get_node_kv = sub($key) { return { pve1 => "$key of pve1" } };
     my $dir = tempdir(CLEANUP => 1);
+    my $umask = umask(0);
     my $res = run('record', $dir, '--output-format', 'json');
+    umask($umask);
     is_deeply(from_json($res->{out}), { dir => $dir, missing => [] }, 'a member of a cluster');
+    is((stat("$dir/now"))[2] & 0777, 0644, 'which nobody else can change');
     is_deeply(from_json(slurp("$dir/members.json")), { pve1 => { online => 1, id => 1 } }, 'its members');
     is(slurp("$dir/kv/multipath-apply/pve1"), 'multipath-apply of pve1', 'and what they have sent');
 }

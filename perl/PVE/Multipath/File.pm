@@ -1,17 +1,20 @@
 package PVE::Multipath::File;
 
 # Whole files. What is absent is undef, what cannot be read is an error: an unreadable file must
-# never be taken for an empty one. What is replaced is so at once or not at all.
+# never be taken for an empty one. What is replaced is so at once or not at all. Files that are made
+# here have the mode 0644, folders 0755 and lock files 0600, whatever the umask is.
 
 use v5.36;
 
 use Errno qw(EINTR ENOENT EWOULDBLOCK);
-use Fcntl qw(F_SETFD LOCK_EX LOCK_NB O_CREAT O_EXCL O_NOFOLLOW O_RDWR O_WRONLY);
+use Fcntl qw(F_SETFD LOCK_EX LOCK_NB O_CREAT O_EXCL O_NOFOLLOW O_RDWR O_WRONLY S_ISREG);
 use IO::Handle ();
 use Time::HiRes qw(CLOCK_MONOTONIC);
 
 # How long to wait for somebody else's change, in seconds.
 our $LOCK_TIMEOUT = 10;
+
+my $FILE_MODE = 0644;
 
 sub read($path) {
     my $fh;
@@ -49,20 +52,28 @@ my sub sync_directory($path) {
     return PVE::Multipath::File::sync($path =~ s!/[^/]*\z!!r);
 }
 
-my sub write_new($path, $bytes, $like) {
+my sub write_new($path, $bytes, $attributes) {
     unlink($path) or $! == ENOENT or die "cannot remove '$path' - $!\n";
-    sysopen(my $fh, $path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, defined($like) ? 0600 : 0666)
+    sysopen(my $fh, $path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600)
         or die "cannot create '$path' - $!\n";
     binmode($fh);
 
     my $fail = sub() { die "cannot write '$path' - $!\n" };
-    if (defined($like)) {
-        # the group may be the one that lets somebody read it; only root can keep the owner
-        chown($like->{uid}, $like->{gid}, $fh) or chown(-1, $like->{gid}, $fh);
-        chmod($like->{mode} & 07777, $fh) or $fail->();
-    }
+    my ($mode, $uid, $gid) = $attributes->@{qw(mode uid gid)};
+    # the group may be the one that lets somebody read it; only root can keep the owner
+    chown($uid, $gid, $fh) or chown(-1, $gid, $fh) if defined($uid);
+    chmod($mode, $fh) or $fail->();
     (print {$fh} $bytes) && $fh->flush() && $fh->sync() && close($fh) or $fail->();
     return;
+}
+
+# Owner, group and mode of a file that somebody else has made, but what others than its owner could
+# change by it. Those of a link's target say nothing: it belongs to whoever has put it there.
+my sub attributes_of($path) {
+    my @stat = lstat($path);
+    die "cannot read '$path' - $!\n" if !@stat && $! != ENOENT;
+    return { mode => $FILE_MODE } if !@stat || !S_ISREG($stat[2]);
+    return { mode => $stat[2] & $FILE_MODE, uid => $stat[4], gid => $stat[5] };
 }
 
 # What a killed process leaves beside a file that it was about to replace. No program that reads
@@ -72,15 +83,14 @@ my sub unfinished($path) {
 }
 
 # Readers see what was there before or what is there now, also after a power failure. A link becomes
-# a file. Callers have a lock: nobody else replaces the file at the same time.
-sub replace($path, $bytes) {
-    my @stat = stat($path);
-    die "cannot read '$path' - $!\n" if !@stat && $! != ENOENT;
-    my $like = @stat ? { mode => $stat[2], uid => $stat[4], gid => $stat[5] } : undef;
+# a file. Callers have a lock: nobody else replaces the file at the same time. A file that is not ours
+# alone keeps its owner, its group, and a mode that allows less: option 'keep'.
+sub replace($path, $bytes, %options) {
+    my $attributes = $options{keep} ? attributes_of($path) : { mode => $FILE_MODE };
 
     my $new = unfinished($path);
     my $done = eval {
-        write_new($new, $bytes, $like);
+        write_new($new, $bytes, $attributes);
         rename($new, $path) or die "cannot replace '$path' - $!\n";
         1;
     };
@@ -112,7 +122,12 @@ sub remove_unfinished(@paths) {
 sub make_directory($path) {
     return if -d $path;
     make_directory($path =~ s!/[^/]*\z!!r) if $path =~ m!/[^/]+/!;
-    mkdir($path, 0755) || -d $path or die "cannot create directory '$path' - $!\n";
+    if (!mkdir($path, 0755)) {
+        return if -d $path;
+        die "cannot create directory '$path' - $!\n";
+    }
+    # whatever the umask is
+    chmod(0755, $path) or die "cannot change the mode of '$path' - $!\n";
     return;
 }
 
@@ -125,7 +140,8 @@ sub locked($path, $code, $timeout = $LOCK_TIMEOUT) {
 
     my $fh;
     while (1) {
-        sysopen($fh, $path, O_RDWR | O_CREAT | O_NOFOLLOW, 0666)
+        # whoever can open it can keep the lock
+        sysopen($fh, $path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)
             or die "cannot lock '$path' - $!\n";
         if (flock($fh, LOCK_EX | LOCK_NB)) {
             # whoever had it may have removed the file since it was opened

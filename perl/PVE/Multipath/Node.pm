@@ -23,7 +23,6 @@ use v5.36;
 
 use Errno qw(ENODEV ENOENT ENXIO);
 use File::Basename qw(dirname);
-use File::Path ();
 use List::Util qw(max);
 use Time::HiRes qw(CLOCK_MONOTONIC);
 
@@ -226,12 +225,11 @@ sub paths_text($self) {
 # changes it meanwhile.
 sub change_paths($self, $code) {
     my $file = $self->{'paths-file'};
-    File::Path::make_path(dirname($file), { error => \my $errors });
-    # whatever went wrong, the lock says so
+    PVE::Multipath::File::make_directory(dirname($file));
 
     PVE::Multipath::File::locked("$file.lock", sub() {
         my $text = $code->($self->paths_text());
-        PVE::Multipath::File::replace($file, $text) if defined($text);
+        PVE::Multipath::File::replace($file, $text, keep => $self->is_replay()) if defined($text);
     });
     return;
 }

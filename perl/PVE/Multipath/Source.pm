@@ -237,7 +237,7 @@ sub change_config($self, $code) {
     if ($self->is_replay()) {
         return PVE::Multipath::File::locked("$self->{replay}/.$CONFIG.lock", sub() {
             return change($self, $code, sub($cfg, $text) {
-                PVE::Multipath::File::replace("$self->{replay}/$CONFIG", $text);
+                PVE::Multipath::File::replace("$self->{replay}/$CONFIG", $text, keep => 1);
             });
         });
     }

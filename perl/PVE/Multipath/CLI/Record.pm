@@ -71,6 +71,9 @@ sub run($source, $opts, $dir) {
     die "'$dir' is not empty: name a folder that does not exist yet\n"
         if (PVE::Multipath::File::names($dir) // [])->@*;
 
+    # nobody else is to change it, whatever the umask was
+    umask(umask() | 0022);
+
     my @missing;
     my $part = sub($what, $code) {
         eval { $code->(); 1 } or push @missing, "$what: " . $@ =~ s/\n\z//r;
