@@ -14,6 +14,7 @@ BEGIN {
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Fcntl qw(LOCK_EX);
 use POSIX ();
 use Test::More;
 use Time::HiRes ();
@@ -392,6 +393,37 @@ my sub sync() {
     my ($sent, $warnings) = sync();
     is_deeply($warnings, ["no cluster\n"], 'a cluster that cannot be told: never dies');
     is_deeply($node->wwids(), [qw(3600a 3600b)], 'and applies nevertheless');
+}
+# A pass that did not do everything does not know whether everything is in order.
+{
+    my $node = node(fails => '3600a');
+    $node->set('pve/multipath.cfg', $two_luns);
+    my ($sent) = sync();
+    is(scalar(@$sent), 1, 'a pass in which a step fails');
+    like($sent->[0]->[1], qr/\A'multipath -a 3600a' failed/, 'tells that');
+
+    unlink($node->path('fails'));
+    open(my $lock, '>', $node->path('run/lock')) or die "cannot open the lock - $!\n";
+    flock($lock, LOCK_EX) or die "cannot lock - $!\n";
+    $node->calls();
+    is_deeply([sync()], [[], []], 'somebody else is at work: the pass tells nothing');
+    $now += 600;
+    is_deeply([sync()], [[], []], 'however long that is');
+    is_deeply($node->calls(), [], 'and does nothing');
+    close($lock);
+    is_deeply([sync()], [[['multipath-apply', undef]], []], 'once it could work, what was told is cleared');
+    is_deeply($node->wwids(), [qw(3600a 3600b)], 'since all is done');
+
+    $node->set('fails', '3600d');
+    $node->set('pve/multipath.cfg', "$two_luns\nwwid: 3600c\n\nwwid: 3600d\n\n");
+    is(scalar((sync())[0]->@*), 1, 'a step fails again');
+    unlink($node->path('fails'));
+    {
+        local $PVE::Multipath::Generator::TIME_LIMIT = 0;
+        is_deeply([sync()], [[], []], 'a pass that leaves some steps to the next one tells nothing');
+    }
+    is_deeply($node->wwids(), [qw(3600a 3600b 3600c)], 'it has not got to the step that failed');
+    is_deeply([sync()], [[['multipath-apply', undef]], []], 'the next one does, and clears it');
 }
 
 done_testing();

@@ -28,7 +28,8 @@ long to compare.
 Applies the configuration, and gives 1 if that changed anything, else 0. A step that fails does not
 stop the others; then it dies in the end with all the reasons, one a line. Options: C<timeout> is how
 many seconds to wait for another pass, C<progress> is called with a text at each step of those that
-take long, C<limit> is after how many seconds to leave further WWIDs to the next pass.
+take long, C<limit> is after how many seconds to leave further WWIDs to the next pass. If another pass
+is still at work after a time-out of 0, nothing is done.
 
 =item drift($cfg, $overrides, $node)
 
@@ -40,6 +41,9 @@ C<defaults: KNOB is VALUE, not VALUE>, each on a line.
 A pass with the cluster's present configuration, for daemons: never dies, tells the cluster how it
 went, and costs little where there is nothing to do. If the configuration cannot be read, nothing is
 changed.
+
+A pass that another one keeps from working tells nothing, nor does one that succeeds, but leaves something
+to the next pass.
 
 =back
 
@@ -197,7 +201,8 @@ my sub is_listed($node, $wwid) {
 }
 
 # The record is written before an entry is added, so that one of ours is known as such even if this
-# process does not get any further.
+# process does not get any further. Gives how many were changed, and whether some were left to the next
+# pass.
 my sub apply_wwids($plan, $present, $node, $errors, %options) {
     my $record = $present->{record} ? $present->{record}->{text} : undef;
     my %noted;
@@ -223,7 +228,8 @@ my sub apply_wwids($plan, $present, $node, $errors, %options) {
     my ($count, $all) = (0, $wwids{add}->@* + $wwids{remove}->@*);
     my $tell = sub($what) { $options{progress}->("$what (" . ++$count . " of $all)") };
     my $deadline = defined($options{limit}) ? Time::HiRes::time() + $options{limit} : undef;
-    my $in_time = sub() { !defined($deadline) || Time::HiRes::time() < $deadline };
+    my $late = 0;
+    my $in_time = sub() { !($late ||= defined($deadline) && Time::HiRes::time() >= $deadline) };
 
     my $done = each_step($errors, $wwids{add}, sub($wwid) {
         $tell->("adding $wwid");
@@ -247,7 +253,7 @@ my sub apply_wwids($plan, $present, $node, $errors, %options) {
     }, $in_time);
     attempt($errors, $note);
 
-    return $done;
+    return ($done, $late);
 }
 
 # A daemon that is stopped reads everything when it starts. One that hangs may go on as it was.
@@ -260,6 +266,7 @@ my sub reconfigure($marker) {
     return;
 }
 
+# Gives whether anything was changed, and whether something is left to the next pass.
 my sub carry_out($plan, $present, $node, %options) {
     my $errors = $plan->{errors};
     my $marker = reconfigure_marker();
@@ -268,8 +275,9 @@ my sub carry_out($plan, $present, $node, %options) {
     # before anything is changed: whoever comes after a kill knows nothing else of it
     attempt($errors, sub() { replace($marker, '') }) if $plan->{reconfigure} && !$due;
 
-    my $changed = apply_drop_ins($plan, $node, $errors)
-        + apply_wwids($plan, $present, $node, $errors, %options);
+    my $changed = apply_drop_ins($plan, $node, $errors);
+    my ($done, $late) = apply_wwids($plan, $present, $node, $errors, %options);
+    $changed += $done;
 
     # reading everything again stalls multipathd, so not for a step that fails again and again
     if ($changed || $due) {
@@ -278,20 +286,23 @@ my sub carry_out($plan, $present, $node, %options) {
     } elsif ($plan->{reconfigure}) {
         attempt($errors, sub() { PVE::Multipath::File::remove($marker) });
     }
-    return $changed || $due ? 1 : 0;
+    return ($changed || $due ? 1 : 0, $late);
 }
 
-sub regenerate($cfg, $overrides = undef, %options) {
+# A pass. Gives { changed, complete }: whether anything was changed, and whether all was done that there
+# was to do. Dies with what an administrator has to see to.
+my sub pass($cfg, $overrides, %options) {
     my $node = PVE::Multipath::Node->live();
-    $overrides //= '';
+    $options{progress} //= sub($) { };
 
     my ($plan, $present) = look($cfg, $overrides, $node);
-    my $changed = 0;
+    my ($changed, $late) = (0, 0);
     if ($plan->{changes}) {
         PVE::Multipath::assert_supported();
         PVE::Multipath::File::make_directory($RUN_DIR);
-        $options{progress} //= sub($) { };
+        my $alone = 0;
         PVE::Multipath::File::locked("$RUN_DIR/lock", sub() {
+            $alone = 1;
             # somebody may have done it in the meantime
             ($plan, $present) = look($cfg, $overrides, $node);
             PVE::Multipath::File::remove_unfinished(
@@ -299,11 +310,16 @@ sub regenerate($cfg, $overrides = undef, %options) {
                 $node->{'record-file'},
                 map { drop_in_path($node, $_) } PVE::RS::Multipath::Plan::drop_ins()->@*,
             );
-            $changed = carry_out($plan, $present, $node, %options) if $plan->{changes};
+            ($changed, $late) = carry_out($plan, $present, $node, %options) if $plan->{changes};
         }, $options{timeout} // $LOCK_TIMEOUT);
+        return { changed => 0, complete => 0 } if !$alone;
     }
     die join('', map { "$_\n" } $plan->{errors}->@*) if $plan->{errors}->@*;
-    return $changed;
+    return { changed => $changed, complete => !$late };
+}
+
+sub regenerate($cfg, $overrides = undef, %options) {
+    return pass($cfg, $overrides // '', %options)->{changed};
 }
 
 sub drift($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
@@ -369,27 +385,31 @@ my sub should_carry_luns($config) {
     return $@ ? scalar(@$wwids) : $expected;
 }
 
-my sub pass() {
+# Whether everything is in order afterwards. Dies with what is not.
+my sub daemon_pass() {
     my $source = PVE::Multipath::Source->files();
     my ($config, $overrides) = ($source->config_text(), $source->overrides_text());
 
     if (!PVE::Multipath::is_supported()) {
         PVE::Multipath::assert_supported() if should_carry_luns($config);
-        return;
+        return 1;
     }
     # a daemon that does not answer now is no reason to apply nothing
     my @lost = eval { prove($config, $overrides) };
     warn "cannot tell whether the multipath configuration is in force: $@" if $@;
     warn "another file of multipathd's configuration wins: $_\n" for @lost;
-    my %options = (timeout => 0, limit => $TIME_LIMIT);
-    $unproven = "$config\0$overrides" if regenerate($config, $overrides, %options);
-    return;
+
+    my $res = pass($config, $overrides, timeout => 0, limit => $TIME_LIMIT);
+    $unproven = "$config\0$overrides" if $res->{changed} && $res->{complete};
+    return $res->{complete};
 }
 
+# What a pass that was not complete would tell, nobody knows: what was told before stands.
 sub sync() {
     eval {
-        my $error = eval { pass(); 1 } ? undef : "$@";
-        tell($error);
+        my $complete = eval { daemon_pass() };
+        my $error = $@;
+        tell(length($error) ? "$error" : undef) if length($error) || $complete;
     };
     warn $@ if $@;
     return;
