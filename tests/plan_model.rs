@@ -1,5 +1,6 @@
 //! Random histories of a node: nothing is ever removed from its allow-list that was there before
-//! Proxmox VE touched it, and once nothing disturbs it, the node is as the configuration says.
+//! Proxmox VE touched it, nothing at all while the configuration is being saved, and once nothing
+//! disturbs it, the node is as the configuration says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use pve_multipath::plan::{Action, Content, Node, Progress, Record, Step, plan};
+use pve_multipath::plan::{
+    Action, Certainty, Cluster, Content, Node, Progress, Reading, Record, Step, plan,
+};
 use pve_multipath::{Wwid, config};
 
 /// What happens on a node, one thing after the other.
@@ -38,6 +41,8 @@ enum Event {
     Pass(Option<usize>, BTreeSet<usize>),
     /// A pass during which an administrator adds a WWID, before the change with this number.
     RacingPass(usize, usize),
+    /// A pass that reads the configuration while it is being saved, up to here; it may be killed.
+    EarlyPass(Index, Option<usize>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +71,8 @@ struct Killed;
 
 /// The changes that a pass makes: it may be killed, or an administrator may come before, any.
 struct Changes<'a> {
+    /// How far the configuration is saved, if it is just being saved.
+    saved: Option<Index>,
     count: usize,
     kill_at: Option<usize>,
     admin: Option<(usize, usize)>,
@@ -154,10 +161,17 @@ impl World {
         Ok(())
     }
 
-    fn plan(&self) -> Vec<Step> {
+    fn plan(&self, saved: Option<Index>) -> Vec<Step> {
         let sections = self.listed.iter();
         let sections = sections.map(|index| format!("wwid: {}\n\n", WWIDS[*index]));
-        let text = sections.collect::<Vec<_>>().concat();
+        let mut text = sections.collect::<Vec<_>>().concat();
+        if let Some(saved) = saved {
+            text.truncate(saved.index(text.len() + 1));
+        }
+        let certainty = match saved {
+            None => Certainty::Settled,
+            Some(_) => Reading::new(text.as_bytes(), None, 0.0).certainty(),
+        };
         let config = config::parse("multipath.cfg", text.as_bytes()).config;
         let used = self
             .used
@@ -172,7 +186,11 @@ impl World {
             used: Some(used.collect()),
             ..Node::default()
         };
-        plan(&config, b"", &node).wwids
+        let cluster = Cluster {
+            config_is: certainty,
+            ..Cluster::settled(&config, b"")
+        };
+        plan(&cluster, &node).wwids
     }
 
     fn note(
@@ -203,7 +221,7 @@ impl World {
 
     /// What the glue does with a plan.
     fn pass(&mut self, changes: &mut Changes<'_>) -> Result<(), Killed> {
-        let steps = self.plan();
+        let steps = self.plan(changes.saved);
         let index = |step: &Step| WWIDS.iter().position(|w| *w == step.wwid.as_str()).unwrap();
         let of = |action: Action| steps.iter().filter(move |step| step.action == action);
         let all = |action, progress| of(action).map(move |step| (index(step), progress));
@@ -238,6 +256,7 @@ impl World {
     fn happens(&mut self, event: &Event) {
         let none = BTreeSet::new();
         let undisturbed = Changes {
+            saved: None,
             count: 0,
             kill_at: None,
             admin: None,
@@ -281,6 +300,14 @@ impl World {
                 };
                 let _ = self.pass(&mut changes);
             }
+            Event::EarlyPass(saved, kill_at) => {
+                let mut changes = Changes {
+                    saved: Some(*saved),
+                    kill_at: *kill_at,
+                    ..undisturbed
+                };
+                let _ = self.pass(&mut changes);
+            }
         }
     }
 }
@@ -306,6 +333,8 @@ fn event() -> impl Strategy<Value = Event> {
         )
             .prop_map(|(kill_at, fails)| Event::Pass(kill_at, fails)),
         2 => (0..8_usize, wwid).prop_map(|(at, w)| Event::RacingPass(at, w)),
+        3 => (any::<Index>(), prop::option::of(0..12_usize))
+            .prop_map(|(saved, kill_at)| Event::EarlyPass(saved, kill_at)),
     ]
 }
 
@@ -320,7 +349,17 @@ proptest! {
     fn nothing_of_others_is_ever_removed(events in prop::collection::vec(event(), 1..25)) {
         let mut world = World::default();
         for event in &events {
+            let before: Vec<_> = (0..WWIDS.len())
+                .map(|index| (world.has(index), world.progress(index)))
+                .collect();
             world.happens(event);
+            if let Event::EarlyPass(..) = event {
+                for (index, (was_there, progress)) in before.into_iter().enumerate() {
+                    prop_assert!(!was_there || world.has(index), "{} is gone", WWIDS[index]);
+                    let is_known = progress.is_none() || world.progress(index).is_some();
+                    prop_assert!(is_known || !world.has(index), "{} is unknown", WWIDS[index]);
+                }
+            }
             for index in &world.theirs {
                 prop_assert!(world.has(*index), "{} is gone after {event:?}", WWIDS[*index]);
             }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::Serialize;
 
 use super::record::{Progress, Record};
-use super::{Content, Node};
+use super::{Certainty, Cluster, Content, Node};
 use crate::Wwid;
 use crate::allowlist::{can_be_added_to, entries};
-use crate::config::{Config, Kept};
+use crate::config::Kept;
 
 /// What to do about a WWID on this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -53,6 +53,8 @@ pub enum Reason {
     LineNotPlain,
     /// The file does not end with a line feed: multipath would spoil what it adds.
     FileUnfinished,
+    /// The cluster's file may be about to be saved.
+    Unconfirmed,
 }
 
 /// What to do about a WWID, and why.
@@ -76,8 +78,8 @@ struct Lines {
 
 /// The steps, by WWID. What is in line already is not among them, nor is what is not ours.
 pub(super) fn steps(
-    config: &Config<'_>,
-    listed: BTreeSet<Wwid>,
+    cluster: &Cluster<'_>,
+    listed: BTreeSet<&Wwid>,
     record: Option<&Record>,
     node: &Node<'_>,
     errors: &mut Vec<String>,
@@ -101,16 +103,20 @@ pub(super) fn steps(
     let progress = |wwid: &Wwid| recorded.and_then(|wwids| wwids.get(wwid)).copied();
     let all: BTreeSet<&Wwid> = listed
         .iter()
+        .copied()
         .chain(recorded.into_iter().flat_map(BTreeMap::keys))
         .collect();
 
     let dropped = all.iter().filter(|wwid| !listed.contains(**wwid));
-    let named = named(dropped.copied(), &config.kept);
+    let named = named(dropped.copied(), &cluster.config.kept);
     let mut unfinished = false;
     let mut steps = Vec::new();
     for wwid in all {
         let entry = present.get(wwid.as_str().as_bytes()).copied();
         let step = match (listed.contains(wwid), entry, progress(wwid)) {
+            (true, None, _) if cluster.config_is == Certainty::Torn => {
+                Some((Action::Keep, Reason::Unconfirmed))
+            }
             (true, None, _) if !can_be_added_to(text) => {
                 unfinished = true;
                 Some((Action::Keep, Reason::FileUnfinished))
@@ -118,6 +124,9 @@ pub(super) fn steps(
             (true, None, _) if record.is_none() => Some((Action::Add, Reason::RecordUnreadable)),
             (true, None, _) => Some((Action::Add, Reason::Missing)),
             (true, Some(_), Some(Progress::Adding)) => Some((Action::Confirm, Reason::Interrupted)),
+            (false, _, Some(_)) if !cluster.config_is.is_settled() => {
+                Some((Action::Keep, Reason::Unconfirmed))
+            }
             (false, None, Some(_)) => Some((Action::Drop, Reason::Gone)),
             (false, Some(lines), Some(_)) => Some(removal(wwid, lines, &named, node)),
             (_, _, None) | (true, Some(_), Some(Progress::Added)) => None,
@@ -140,12 +149,7 @@ pub(super) fn steps(
 
 /// What to do about an entry of ours that nobody wants any more. `named` has the WWIDs that the
 /// configuration names in a part that is not understood.
-fn removal(
-    wwid: &Wwid,
-    lines: Lines,
-    named: &HashSet<&Wwid>,
-    node: &Node<'_>,
-) -> (Action, Reason) {
+fn removal(wwid: &Wwid, lines: Lines, named: &HashSet<&Wwid>, node: &Node<'_>) -> (Action, Reason) {
     match &node.used {
         _ if named.contains(wwid) => (Action::Keep, Reason::NotUnderstood),
         // Removing one of them would change nothing. And after a kill nobody could tell whether what is

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Content, Node};
+use super::{Certainty, Cluster, Content, Node};
 use crate::Wwid;
 use crate::overrides::{self, Severity};
 use crate::render;
@@ -75,6 +75,8 @@ pub enum DropInReason {
     NotOurs,
     /// What should be put into it would harm. The last good one serves on.
     Refused,
+    /// Something of it would go, and the cluster's file may be about to be saved.
+    Unconfirmed,
 }
 
 /// What to do about a drop-in, and why.
@@ -102,6 +104,7 @@ pub(super) struct Wanted<'a> {
     pub(super) luns: &'a BTreeMap<Wwid, Settings>,
     /// Trimmed.
     pub(super) overrides: &'a [u8],
+    pub(super) cluster: &'a Cluster<'a>,
 }
 
 impl Wanted<'_> {
@@ -124,6 +127,32 @@ impl Wanted<'_> {
                     _ => self.check_overrides(node.version).and(Ok(text)),
                 }
             }
+        }
+    }
+
+    /// Whether the file of the cluster that a drop-in comes from is known to be saved.
+    fn is_settled(&self, file: DropIn) -> bool {
+        match file {
+            DropIn::Overrides => self.cluster.overrides_are.is_settled(),
+            DropIn::Defaults | DropIn::Aliases => self.cluster.config_is.is_settled(),
+        }
+    }
+
+    /// Whether the change of a file waits until the cluster's files are known to be saved. Before, it is
+    /// only made if nothing is lost by it. Of overrides, nothing is applied before: of a blacklist and
+    /// its exceptions, the first may be all that was read.
+    fn waits(&self, file: DropIn, new: Option<&[u8]>, node: &Node<'_>) -> bool {
+        if self.is_settled(file) {
+            // it goes once there is nothing else, either
+            return file == DropIn::Defaults
+                && new.is_none()
+                && !self.cluster.overrides_are.is_settled();
+        }
+        match (file, self.cluster.config_is, node.drop_in(file), new) {
+            (DropIn::Overrides, ..) | (_, Certainty::Torn, ..) | (.., None) => true,
+            (.., Content::Absent, Some(_)) => false,
+            (.., Content::Unreadable(_), Some(_)) => true,
+            (.., Content::Text(old), Some(new)) => !has_all_lines(new, old),
         }
     }
 
@@ -156,20 +185,30 @@ pub(super) fn steps(
     errors: &mut Vec<String>,
 ) -> Vec<DropInStep> {
     let mut step = |file: DropIn| {
-        let text = wanted.text(file, node).map_err(|err| errors.push(err));
-        let (action, reason) = match (&text, node.drop_in(file)) {
-            (Err(()), _) => (DropInAction::Keep, DropInReason::Refused),
+        let old = node.drop_in(file);
+        let text = wanted.text(file, node);
+        let (action, reason) = match (&text, old) {
             (Ok(Some(new)), Content::Text(old)) if new == old => return None,
+            (Ok(None), Content::Absent) => return None,
+            (Ok(None), Content::Text(old)) if !is_ours(old) => {
+                (DropInAction::Keep, DropInReason::NotOurs)
+            }
+            (Ok(new), _) if wanted.waits(file, new.as_deref(), node) => {
+                (DropInAction::Keep, DropInReason::Unconfirmed)
+            }
+            (Err(_), _) if !wanted.is_settled(file) => {
+                (DropInAction::Keep, DropInReason::Unconfirmed)
+            }
+            (Err(err), _) => {
+                errors.push(err.clone());
+                (DropInAction::Keep, DropInReason::Refused)
+            }
             (Ok(Some(_)), Content::Absent) => (DropInAction::Write, DropInReason::Absent),
             (Ok(Some(_)), Content::Text(_)) => (DropInAction::Write, DropInReason::Differs),
             (Ok(Some(_)), Content::Unreadable(_)) => {
                 (DropInAction::Write, DropInReason::Unreadable)
             }
-            (Ok(None), Content::Absent) => return None,
-            (Ok(None), Content::Text(old)) if is_ours(old) => {
-                (DropInAction::Remove, DropInReason::NoContent)
-            }
-            (Ok(None), Content::Text(_)) => (DropInAction::Keep, DropInReason::NotOurs),
+            (Ok(None), Content::Text(_)) => (DropInAction::Remove, DropInReason::NoContent),
             (Ok(None), Content::Unreadable(err)) => {
                 errors.push(format!("{} is not removed: {err}", file.file_name()));
                 (DropInAction::Keep, DropInReason::Unreadable)
@@ -179,7 +218,10 @@ pub(super) fn steps(
             file,
             action,
             reason,
-            text: text.ok().flatten(),
+            text: text
+                .ok()
+                .flatten()
+                .filter(|_| action == DropInAction::Write),
         })
     };
     DropIn::ALL.into_iter().filter_map(&mut step).collect()
@@ -188,4 +230,11 @@ pub(super) fn steps(
 fn is_ours(text: &[u8]) -> bool {
     let header = text.get(..HEADER_END).unwrap_or(text);
     header.windows(OURS.len()).any(|window| window == OURS)
+}
+
+/// Whether all lines of the one text are in the other, in the same order.
+fn has_all_lines(text: &[u8], of: &[u8]) -> bool {
+    let mut lines = text.split(|&byte| byte == b'\n');
+    of.split(|&byte| byte == b'\n')
+        .all(|wanted| lines.any(|line| line == wanted))
 }

@@ -24,6 +24,7 @@ use MultipathTest qw(slurp spew stub warnings_of);
 use PVE::Multipath;
 use PVE::Multipath::Generator;
 
+MultipathTest::Clock::install();
 MultipathTest::Cluster::install();
 
 my $overrides = "devices {\n\tdevice {\n\t\tvendor A\n\t\tproduct B\n\t}\n}\n";
@@ -307,7 +308,9 @@ for (
 
 # --- sync ---
 
-my sub sync() {
+# A pass of a daemon, so many seconds after the one before: what it tells the cluster, and its warnings.
+my sub sync($seconds = 10) {
+    $MultipathTest::Clock::elapsed += $seconds;
     my (undef, @warnings) = warnings_of(sub { PVE::Multipath::Generator::sync() });
     return ([map { [$_->[0], $_->[1] && $_->[1] =~ m/"error":"(.*?)"/ ? $1 : $_->[1]] }
         MultipathTest::Cluster::take()], \@warnings);
@@ -317,8 +320,11 @@ my sub sync() {
     my $node = node();
     $node->set('pve/multipath.cfg', $two_luns);
     $node->set('pve/multipath-overrides.conf', $overrides);
-    is_deeply([sync()], [[['multipath-apply', undef]], []], 'a pass: what was told before is cleared');
-    is_deeply($node->wwids(), [qw(3600a 3600b)], 'and it is applied');
+    is_deeply([sync()], [[], []], 'a pass, which tells nothing, since it is not complete');
+    is_deeply($node->wwids(), [qw(3600a 3600b)], 'it adds');
+    is($node->text('etc/multipath/conf.d/pve-overrides.conf'), undef, 'but the overrides may be half of what is saved');
+    is_deeply([sync()], [[['multipath-apply', undef]], []], 'the next: what was told before is cleared');
+    like($node->text('etc/multipath/conf.d/pve-overrides.conf'), qr/vendor A/, 'and all is applied');
 
     # somebody else's drop-in wins
     $node->set('effective', "defaults {\n\tfind_multipaths \"strict\"\n\tpolling_interval 5\n"
@@ -371,7 +377,9 @@ my sub sync() {
     unlink($node->path('pve/multipath.cfg'));
 
     $node->set('pve/.version', '');
-    is_deeply([sync()], [[['multipath-apply', undef]], []], 'mounted, and empty');
+    is_deeply([sync()], [[], []], 'mounted, and empty: it may be about to be saved');
+    is_deeply($node->state(), $state, 'so nothing is changed');
+    is_deeply([sync()], [[['multipath-apply', undef]], []], 'it stays empty');
     is_deeply($node->wwids(), [], 'so everything of ours is gone');
 
     # multipath-tools is missing; that it is there was remembered
@@ -394,6 +402,7 @@ my sub sync() {
     is_deeply($warnings, ["no cluster\n"], 'a cluster that cannot be told: never dies');
     is_deeply($node->wwids(), [qw(3600a 3600b)], 'and applies nevertheless');
 }
+
 # A pass that did not do everything does not know whether everything is in order.
 {
     my $node = node(fails => '3600a');
@@ -424,6 +433,15 @@ my sub sync() {
     }
     is_deeply($node->wwids(), [qw(3600a 3600b 3600c)], 'it has not got to the step that failed');
     is_deeply([sync()], [[['multipath-apply', undef]], []], 'the next one does, and clears it');
+
+    $node->set('fails', '3600e');
+    $node->set('pve/multipath.cfg', "$two_luns\nwwid: 3600e\n\n");
+    is(scalar((sync())[0]->@*), 1, 'a step fails, and LUNs are missing');
+    unlink($node->path('fails'));
+    $node->set('pve/multipath.cfg', "wwid: 3600e\n\n");
+    is_deeply([sync()], [[], []], 'the step succeeds; what is missing may follow: the pass tells nothing');
+    is_deeply([sync()], [[['multipath-apply', undef]], []], 'nothing follows: that pass does everything');
+    is_deeply($node->wwids(), ['3600e'], 'all of it');
 }
 
 done_testing();

@@ -20,6 +20,10 @@ use MultipathNode;
 use MultipathTest qw($replay slurp spew from_json cli copy_tree warnings_of);
 use PVE::Multipath::CLI;
 
+# Nobody waits for files to settle.
+MultipathTest::Clock::install();
+MultipathTest::Clock::sleep_by();
+
 my $config = "wwid: 3600a\n\talias one\n";
 my $strict = "defaults {\n\tfind_multipaths \"strict\"\n\tpolling_interval 5\n"
     . "\tuser_friendly_names \"no\"\n}\n";
@@ -126,7 +130,8 @@ my sub run(@args) {
     $node->set('open', "3600a\n");
     is(
         run('apply')->{out},
-        "reconfiguring multipathd\nDone.\n  keep 3600a: its map is in use; it is removed once that is over\n",
+        "waiting until it is sure that nobody is saving the configuration\n"
+            . "reconfiguring multipathd\nDone.\n  keep 3600a: its map is in use; it is removed once that is over\n",
         'what is left alone is told',
     );
     unlink($node->path('open'));

@@ -14,9 +14,10 @@ undisturbed one would have.
 
 =item plan($cfg, $overrides, $node)
 
-What applying would do, C<< { configured, 'drop-ins', wwids, 'record-unreadable', reconfigure, changes,
-errors } >>, each drop-in and WWID with C<action> and C<reason>. The configuration is a parsed one, or
-its text as bytes. C<$node> is a L<PVE::Multipath::Node>, by default the local one.
+What applying would do, C<< { configured, 'drop-ins', wwids, 'record-unreadable', unconfirmed,
+reconfigure, changes, errors } >>, each drop-in and WWID with C<action> and C<reason>. The configuration
+is a parsed one, or its text as bytes, and is taken as one that is saved. C<$node> is a
+L<PVE::Multipath::Node>, by default the local one.
 
 =item diff($step, $node)
 
@@ -25,11 +26,17 @@ long to compare.
 
 =item regenerate($cfg, $overrides, %options)
 
-Applies the configuration, and gives 1 if that changed anything, else 0. A step that fails does not
-stop the others; then it dies in the end with all the reasons, one a line. Options: C<timeout> is how
-many seconds to wait for another pass, C<progress> is called with a text at each step of those that
-take long, C<limit> is after how many seconds to leave further WWIDs to the next pass. If another pass
-is still at work after a time-out of 0, nothing is done.
+Applies the configuration as it is given, and gives 1 if that changed anything, else 0. A step that
+fails does not stop the others; then it dies in the end with all the reasons, one a line. Options:
+C<timeout> is how many seconds to wait for another pass, C<progress> is called with a text at each step
+of those that take long, C<limit> is after how many seconds to leave further WWIDs to the next pass. If
+another pass is still at work after the time-out, it dies; with a time-out of 0, nothing is done then.
+
+=item apply(%options)
+
+Applies the cluster's present configuration, with the same options and the same result. Before anything
+is taken away, it waits until the files have been the same for two seconds: an editor may be in the
+middle of saving them.
 
 =item drift($cfg, $overrides, $node)
 
@@ -40,7 +47,8 @@ C<defaults: KNOB is VALUE, not VALUE>, each on a line.
 
 A pass with the cluster's present configuration, for daemons: never dies, tells the cluster how it
 went, and costs little where there is nothing to do. If the configuration cannot be read, nothing is
-changed.
+changed. What would be taken away is left to a later pass, until two of them have read the same, two
+seconds apart: so each process that calls this first only adds.
 
 A pass that another one keeps from working tells nothing, nor does one that succeeds, but leaves something
 to the next pass.
@@ -51,7 +59,7 @@ to the next pass.
 
 use v5.36;
 
-use Time::HiRes ();
+use Time::HiRes qw(CLOCK_MONOTONIC);
 
 use PVE::Multipath;
 use PVE::Multipath::Config;
@@ -69,6 +77,35 @@ our $LOCK_TIMEOUT = 60;
 
 # A daemon has other things to do, so it adds many WWIDs in several passes.
 our $TIME_LIMIT = 5;
+
+# How long a person waits for files that somebody keeps changing, in seconds.
+our $SETTLE_TIMEOUT = 30;
+
+my sub monotonic() {
+    return Time::HiRes::clock_gettime(CLOCK_MONOTONIC);
+}
+
+# --- what the cluster wants ---
+
+# A configuration that is given, as it is: { config, overrides, certainty }.
+my sub given($cfg, $overrides) {
+    return { config => $cfg, overrides => $overrides // '', certainty => {} };
+}
+
+# What this process has read of the cluster's files, and for how long they have been the same.
+my $readings = {};
+
+# The configuration that the cluster has now, with how certain it is that this is all of it.
+my sub read_cluster() {
+    my $source = PVE::Multipath::Source->files();
+    my $cluster = { config => $source->config_text(), overrides => $source->overrides_text() };
+    for my $file (qw(config overrides)) {
+        my $read =
+            PVE::RS::Multipath::Plan::reading($cluster->{$file}, $readings->{$file}, monotonic());
+        ($readings->{$file}, $cluster->{certainty}->{$file}) = $read->@{qw(reading certainty)};
+    }
+    return $cluster;
+}
 
 # --- what the node has ---
 
@@ -113,18 +150,21 @@ my sub used_wwids($node) {
     return PVE::RS::Multipath::Plan::in_use($reply->{stdout});
 }
 
-my sub make_plan($cfg, $overrides, $present) {
-    return PVE::RS::Multipath::Plan::plan($cfg, $overrides, $present) if ref($cfg);
-    return PVE::RS::Multipath::Plan::plan_text($cfg, $overrides, $present);
+my sub make_plan($cluster, $present) {
+    my ($config, $overrides, $certainty) = $cluster->@{qw(config overrides certainty)};
+    return PVE::RS::Multipath::Plan::plan($config, $overrides, $certainty, $present)
+        if ref($config);
+    return PVE::RS::Multipath::Plan::plan_text($config, $overrides, $certainty, $present);
 }
 
 # What a plan follows from; undef if that cannot be told.
-my sub basis($cfg, $overrides, $present) {
-    return undef if ref($cfg) || $present->{'reconfigure-due'};
+my sub basis($cluster, $present) {
+    return undef if ref($cluster->{config}) || $present->{'reconfigure-due'};
     my $drop_ins = $present->{'drop-ins'};
     my @files = ((map { $drop_ins->{$_} } sort keys %$drop_ins), $present->@{qw(wwids record)});
     return undef if grep { $_ && defined($_->{error}) } @files;
-    my @texts = ($cfg, $overrides, $present->{'tools-version'}, map { $_ && $_->{text} } @files);
+    my @texts = ($cluster->@{qw(config overrides)}, $present->{'tools-version'});
+    push @texts, map { $_ && $_->{text} } @files;
     return join('', map { defined($_) ? length($_) . ":$_" : '-' } @texts);
 }
 
@@ -132,28 +172,32 @@ my sub basis($cfg, $overrides, $present) {
 # again.
 my ($idle_basis, $idle_plan) = ('');
 
+my sub is_idle($plan) {
+    return !$plan->{changes} && !$plan->{unconfirmed} && !$plan->{errors}->@* && !$plan->{wwids}->@*;
+}
+
 # The plan, and what it is based on.
-my sub look($cfg, $overrides, $node) {
+my sub look($cluster, $node) {
     my $present = present($node);
-    my $basis = basis($cfg, $overrides, $present);
+    my $basis = basis($cluster, $present);
     return ($idle_plan, $present) if defined($basis) && $basis eq $idle_basis;
 
-    my $plan = make_plan($cfg, $overrides, $present);
-    if (defined($basis) && !$plan->{changes} && !$plan->{errors}->@* && !$plan->{wwids}->@*) {
+    my $plan = make_plan($cluster, $present);
+    if (defined($basis) && is_idle($plan)) {
         ($idle_basis, $idle_plan) = ($basis, $plan);
         return ($plan, $present);
     }
     if (grep { $_->{reason} eq 'use-unknown' } $plan->{wwids}->@*) {
         $present->{used} = eval { used_wwids($node) };
         my $err = $@;
-        $plan = make_plan($cfg, $overrides, $present);
+        $plan = make_plan($cluster, $present);
         push $plan->{errors}->@*, "nobody knows which maps are in use: $err" =~ s/\n\z//r if $err;
     }
     return ($plan, $present);
 }
 
 sub plan($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
-    my ($plan) = look($cfg, $overrides // '', $node);
+    my ($plan) = look(given($cfg, $overrides), $node);
     return $plan;
 }
 
@@ -227,9 +271,9 @@ my sub apply_wwids($plan, $present, $node, $errors, %options) {
 
     my ($count, $all) = (0, $wwids{add}->@* + $wwids{remove}->@*);
     my $tell = sub($what) { $options{progress}->("$what (" . ++$count . " of $all)") };
-    my $deadline = defined($options{limit}) ? Time::HiRes::time() + $options{limit} : undef;
+    my $deadline = defined($options{limit}) ? monotonic() + $options{limit} : undef;
     my $late = 0;
-    my $in_time = sub() { !($late ||= defined($deadline) && Time::HiRes::time() >= $deadline) };
+    my $in_time = sub() { !($late ||= defined($deadline) && monotonic() >= $deadline) };
 
     my $done = each_step($errors, $wwids{add}, sub($wwid) {
         $tell->("adding $wwid");
@@ -289,13 +333,14 @@ my sub carry_out($plan, $present, $node, %options) {
     return ($changed || $due ? 1 : 0, $late);
 }
 
-# A pass. Gives { changed, complete }: whether anything was changed, and whether all was done that there
-# was to do. Dies with what an administrator has to see to.
-my sub pass($cfg, $overrides, %options) {
+# A pass. The code gives what the cluster wants; it is called again once nobody else is at work. Gives
+# { changed, complete }: whether anything was changed, and whether all was done that there was to do. Dies
+# with what an administrator has to see to.
+my sub pass($read, %options) {
     my $node = PVE::Multipath::Node->live();
     $options{progress} //= sub($) { };
 
-    my ($plan, $present) = look($cfg, $overrides, $node);
+    my ($plan, $present) = look($read->(), $node);
     my ($changed, $late) = (0, 0);
     if ($plan->{changes}) {
         PVE::Multipath::assert_supported();
@@ -303,8 +348,8 @@ my sub pass($cfg, $overrides, %options) {
         my $alone = 0;
         PVE::Multipath::File::locked("$RUN_DIR/lock", sub() {
             $alone = 1;
-            # somebody may have done it in the meantime
-            ($plan, $present) = look($cfg, $overrides, $node);
+            # somebody may have done it in the meantime, or want something else by now
+            ($plan, $present) = look($read->(), $node);
             PVE::Multipath::File::remove_unfinished(
                 reconfigure_marker(),
                 $node->{'record-file'},
@@ -315,11 +360,30 @@ my sub pass($cfg, $overrides, %options) {
         return { changed => 0, complete => 0 } if !$alone;
     }
     die join('', map { "$_\n" } $plan->{errors}->@*) if $plan->{errors}->@*;
-    return { changed => $changed, complete => !$late };
+    return { changed => $changed, complete => !$late && !$plan->{unconfirmed} };
 }
 
 sub regenerate($cfg, $overrides = undef, %options) {
-    return pass($cfg, $overrides // '', %options)->{changed};
+    return pass(sub() { given($cfg, $overrides) }, %options)->{changed};
+}
+
+sub apply(%options) {
+    my $node = PVE::Multipath::Node->live();
+    my $deadline = monotonic() + $SETTLE_TIMEOUT;
+    my ($changed, $told) = (0, 0);
+    while (1) {
+        my ($plan) = look(read_cluster(), $node);
+        if (!$plan->{unconfirmed}) {
+            my $res = pass(\&read_cluster, %options);
+            $changed ||= $res->{changed};
+            return $changed if $res->{complete};
+        }
+        die "the cluster's configuration does not stop changing: nothing is taken away\n"
+            if monotonic() >= $deadline;
+        $options{progress}->('waiting until it is sure that nobody is saving the configuration')
+            if $options{progress} && !$told++;
+        Time::HiRes::sleep(0.5);
+    }
 }
 
 sub drift($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
@@ -387,20 +451,21 @@ my sub should_carry_luns($config) {
 
 # Whether everything is in order afterwards. Dies with what is not.
 my sub daemon_pass() {
-    my $source = PVE::Multipath::Source->files();
-    my ($config, $overrides) = ($source->config_text(), $source->overrides_text());
+    my $cluster = read_cluster();
+    my ($config, $overrides) = $cluster->@{qw(config overrides)};
 
     if (!PVE::Multipath::is_supported()) {
         PVE::Multipath::assert_supported() if should_carry_luns($config);
-        return 1;
+        return $cluster->{certainty}->{config} eq 'settled';
     }
     # a daemon that does not answer now is no reason to apply nothing
     my @lost = eval { prove($config, $overrides) };
     warn "cannot tell whether the multipath configuration is in force: $@" if $@;
     warn "another file of multipathd's configuration wins: $_\n" for @lost;
 
-    my $res = pass($config, $overrides, timeout => 0, limit => $TIME_LIMIT);
-    $unproven = "$config\0$overrides" if $res->{changed} && $res->{complete};
+    my $read = sub() { return $cluster = read_cluster() };
+    my $res = pass($read, timeout => 0, limit => $TIME_LIMIT);
+    $unproven = "$cluster->{config}\0$cluster->{overrides}" if $res->{changed} && $res->{complete};
     return $res->{complete};
 }
 

@@ -7,10 +7,12 @@ pub mod pve_rs_multipath_plan {
     use anyhow::Error;
     use pve_multipath::byte_string::ByteString;
     use pve_multipath::config::{self, Config, Value};
-    use pve_multipath::plan::{self, Content, DropIn, Node, Plan, Progress, Record};
+    use pve_multipath::plan::{
+        self, Certainty, Cluster, Content, DropIn, Node, Plan, Progress, Reading, Record,
+    };
     use pve_multipath::scalar::Scalar;
     use pve_multipath::{Wwid, maps};
-    use serde::Deserialize;
+    use serde::{Deserialize, Serialize};
 
     use crate::types;
 
@@ -38,6 +40,32 @@ pub mod pve_rs_multipath_plan {
         tools_version: Value<'a>,
         #[serde(borrow, default)]
         reconfigure_due: Scalar<'a>,
+    }
+
+    /// How certain the cluster's files are.
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    pub struct Certainties {
+        config: Certainty,
+        overrides: Certainty,
+    }
+
+    impl Certainties {
+        fn cluster<'a>(self, config: &'a Config<'a>, overrides: &'a [u8]) -> Cluster<'a> {
+            Cluster {
+                config,
+                overrides,
+                config_is: self.config,
+                overrides_are: self.overrides,
+            }
+        }
+    }
+
+    /// What was read of a file, and what can be concluded from it.
+    #[derive(Serialize)]
+    pub struct Read {
+        reading: Reading,
+        certainty: Certainty,
     }
 
     fn content(file: Option<File<'_>>) -> Content<'_> {
@@ -69,15 +97,34 @@ pub mod pve_rs_multipath_plan {
 
     /// The steps for a configuration as Perl has it.
     #[export]
-    pub fn plan(config: Config, overrides: &[u8], args: NodeArgs) -> Plan {
-        plan::plan(&config, overrides, &node(args))
+    pub fn plan(
+        config: Config,
+        overrides: &[u8],
+        certainties: Certainties,
+        args: NodeArgs,
+    ) -> Plan {
+        plan::plan(&certainties.cluster(&config, overrides), &node(args))
     }
 
     /// The steps for the text of a configuration.
     #[export]
-    pub fn plan_text(raw: &[u8], overrides: &[u8], args: NodeArgs) -> Plan {
+    pub fn plan_text(
+        raw: &[u8],
+        overrides: &[u8],
+        certainties: Certainties,
+        args: NodeArgs,
+    ) -> Plan {
         let config = config::parse("multipath.cfg", raw).config;
-        plan::plan(&config, overrides, &node(args))
+        plan::plan(&certainties.cluster(&config, overrides), &node(args))
+    }
+
+    /// The reading of a file, from the one before it if there was one, at a time in seconds of a clock
+    /// that only goes forward.
+    #[export]
+    pub fn reading(text: &[u8], previous: Option<Reading>, now: f64) -> Read {
+        let reading = Reading::new(text, previous, now);
+        let certainty = reading.certainty();
+        Read { reading, certainty }
     }
 
     /// The names of the drop-ins.

@@ -1,7 +1,7 @@
 package MultipathTest;
 
-# What several tests need: paths of the source tree, stubs for programs, a run of the command line,
-# and a stand-in for PVE::Cluster.
+# What several tests need: paths of the source tree, stubs for programs, a run of the command line, a
+# clock, and a stand-in for PVE::Cluster.
 
 use v5.36;
 
@@ -76,6 +76,33 @@ sub warnings_of($code) {
     local $SIG{__WARN__} = sub($text) { push @warnings, $text };
     my $res = $code->();
     return ($res, @warnings);
+}
+
+package MultipathTest::Clock;
+
+# A clock for time-outs that can be put forward.
+
+use Time::HiRes ();
+
+our $elapsed = 0;
+
+sub install() {
+    my $clock_gettime = \&Time::HiRes::clock_gettime;
+    no warnings 'redefine';
+    *Time::HiRes::clock_gettime = sub : prototype(;$) ($clock) {
+        return $clock_gettime->($clock) + $elapsed;
+    };
+    return;
+}
+
+# From now on, sleeping puts it forward, and calls the code.
+sub sleep_by($code = sub() { }) {
+    no warnings 'redefine';
+    *Time::HiRes::sleep = sub : prototype(;@) ($seconds) {
+        $elapsed += $seconds;
+        return $code->();
+    };
+    return;
 }
 
 package MultipathTest::Cluster;

@@ -35,6 +35,7 @@ my $reasons = {
     'not-understood' => 'the configuration names it, in a part that is not understood',
     'line-not-plain' => 'its line in the file holds more, which multipath cannot remove',
     'file-unfinished' => 'the file has no line feed at its end, where multipath would spoil it',
+    unconfirmed => 'the configuration may be in the middle of being saved',
 };
 
 my $verbs = {
@@ -119,9 +120,7 @@ sub apply($source, $opts) {
         if $source->is_replay();
 
     my $is_text = $opts->{'output-format'} eq 'text';
-    my $changed = PVE::Multipath::Generator::regenerate(
-        $source->config_text(),
-        $source->overrides_text(),
+    my $changed = PVE::Multipath::Generator::apply(
         progress => sub($what) { print_lines(text($what)) if $is_text },
     );
     my @drift = $changed ? drift_lines($source) : ();
