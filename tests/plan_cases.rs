@@ -6,12 +6,14 @@
     clippy::indexing_slicing
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use pve_multipath::Wwid;
 use pve_multipath::config::{self, Config};
+use pve_multipath::maps::InUse;
 use pve_multipath::plan::{
-    self, Action, Certainty, Cluster, Content, DropIn, DropInAction, Node, Plan, diff,
+    self, Action, Certainty, Cluster, Content, DropIn, DropInAction, Node, Plan, Question, Usage,
+    diff,
 };
 use pve_multipath::tools_version::ToolsVersion;
 
@@ -92,10 +94,13 @@ fn the_table_of_the_allow_list() {
             "unreadable" => unreadable(),
             _ => Content::Text(text.as_bytes()),
         };
-        let used = match used {
-            "no" => Some(BTreeSet::new()),
-            "yes" => Some([Wwid::new(W).unwrap()].into()),
-            "?" => None,
+        let usage = match used {
+            "no" => Usage::Known(InUse::default()),
+            "yes" => Usage::Known(InUse {
+                open: [Wwid::new(W).unwrap()].into(),
+                held: [Wwid::new(W).unwrap()].into(),
+            }),
+            "?" => Usage::NotAsked,
             other => panic!("{other}"),
         };
         let could_read = !matches!(wwids, Content::Unreadable(_))
@@ -105,7 +110,7 @@ fn the_table_of_the_allow_list() {
         let node = Node {
             wwids,
             record: content,
-            used,
+            usage,
             ..Node::default()
         };
 
@@ -124,6 +129,8 @@ fn the_table_of_the_allow_list() {
             _ => record == "-" || expected.contains("unconfirmed"),
         };
         assert_eq!(plan.unconfirmed, unconfirmed, "{row}");
+        let asked = plan.questions.contains(&Question::Usage);
+        assert_eq!(asked, expected.contains("use-unknown"), "{row}");
     }
     assert!(rows >= 54, "only {rows} rows were read");
 }
@@ -327,7 +334,7 @@ fn what_the_configuration_may_mean_is_not_removed() {
         let node = Node {
             wwids: Content::Text(b"/3600a/\n/3600b/\n/3600c/\n"),
             record: Content::Text(record),
-            used: Some(BTreeSet::new()),
+            usage: Usage::Known(InUse::default()),
             ..Node::default()
         };
         let plan = plan(&configuration(text), b"", &node);

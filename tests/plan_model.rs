@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use pve_multipath::maps::InUse;
 use pve_multipath::plan::{
-    Action, Certainty, Cluster, Content, Node, Progress, Reading, Record, Step, plan,
+    Action, Certainty, Cluster, Content, Node, Progress, Reading, Record, Step, Usage, plan,
 };
 use pve_multipath::{Wwid, config};
 
@@ -183,7 +184,10 @@ impl World {
                 Some(text) => Content::Text(text),
                 None => Content::Absent,
             },
-            used: Some(used.collect()),
+            usage: Usage::Known(InUse {
+                open: used.collect(),
+                held: BTreeSet::new(),
+            }),
             ..Node::default()
         };
         let cluster = Cluster {

@@ -9,7 +9,11 @@
 use std::collections::BTreeMap;
 
 use pve_multipath::config::{self, Config};
-use pve_multipath::plan::{Cluster, Content, DropIn, DropInStep, Node, plan};
+use pve_multipath::maps;
+use pve_multipath::plan::{
+    Action, Certainty, Cluster, Content, Devices, Disk, DropIn, DropInStep, Mapped, Node, Plan,
+    Question, Step, Usage, plan,
+};
 
 /// Calls the code with the columns of each row.
 fn rows(name: &str, least: usize, mut code: impl FnMut(&[&str])) {
@@ -143,4 +147,265 @@ fn drop_ins_while_files_are_being_saved() {
             expected.contains("write") || expected.contains("remove")
         );
     });
+}
+
+/// Devices from `NAME:UUID`, with line feeds as in sysfs.
+fn mapped(column: &str) -> BTreeMap<String, Mapped> {
+    let devices = items(column, " ")
+        .into_iter()
+        .filter(|item| !item.is_empty());
+    let device = |(number, item): (usize, &str)| {
+        let (name, uuid) = item.split_once(':').unwrap();
+        let mapped = Mapped {
+            name: format!("{name}\n"),
+            uuid: format!("{uuid}\n"),
+            slaves: Vec::new(),
+        };
+        (format!("dm-{number}"), mapped)
+    };
+    devices.enumerate().map(device).collect()
+}
+
+#[test]
+fn aliases_that_devices_have() {
+    rows("aliases.txt", 21, |columns| {
+        let [before, cluster, devices, expected, left] = *columns else {
+            panic!("{columns:?}")
+        };
+        let files = applied(&configuration(before), "");
+        let mut node = with(&files);
+        node.devices.mapped = mapped(devices);
+        let text = configuration(cluster);
+        let config = parsed(&text);
+        let of_node = plan(&Cluster::settled(&config, b""), &node);
+
+        let taken = of_node.taken_aliases.iter().map(|taken| {
+            let lun = taken.wwid.as_str().strip_prefix("3600").unwrap();
+            format!("{lun} {} {}", taken.device, name(taken.reason))
+        });
+        assert_eq!(taken.collect::<Vec<_>>(), items(expected, ","));
+        let to_see_to = items(expected, ",");
+        let to_see_to = to_see_to.iter().filter(|item| item.contains("other"));
+        assert_eq!(of_node.errors.len(), to_see_to.count());
+
+        // the drop-in is that of a cluster with what is left
+        let wanted = applied(&configuration(left), "").remove(&DropIn::Aliases);
+        let step = of_node
+            .drop_ins
+            .iter()
+            .find(|step| step.file == DropIn::Aliases);
+        let present = files.get(&DropIn::Aliases);
+        let becomes = match step {
+            None => present.cloned(),
+            Some(step) => step.text.clone(),
+        };
+        assert_eq!(becomes, wanted);
+
+        // whatever else is read: what goes because of a device goes at once
+        let unsettled = Cluster {
+            config_is: Certainty::Unsettled,
+            ..Cluster::settled(&config, b"")
+        };
+        if before == cluster {
+            assert_eq!(plan(&unsettled, &node), of_node);
+        }
+        // each LUN is still allow-listed
+        assert_eq!(of_node.wwids.len(), items(cluster, ",").len());
+    });
+}
+
+#[test]
+fn what_is_told_of_an_alias_that_a_device_has() {
+    let errors = |devices: &str| {
+        let node = Node {
+            devices: Devices {
+                mapped: mapped(devices),
+                disks: None,
+            },
+            ..Node::default()
+        };
+        let text = configuration("a=one");
+        plan(&Cluster::settled(&parsed(&text), b""), &node).errors
+    };
+    assert_eq!(
+        errors("root:LVM-y one:LVM-x"),
+        [
+            "'3600a' does not get its alias 'one' on this node, since dm-1 (LVM-x) has that name: \
+             choose another alias"
+        ]
+    );
+    assert_eq!(
+        errors("one:"),
+        [
+            "'3600a' does not get its alias 'one' on this node, since dm-0 has that name: choose \
+             another alias"
+        ]
+    );
+    assert_eq!(
+        errors("one:mpath-3600c"),
+        [
+            "'3600a' does not get its alias 'one' on this node, since the map of 3600c has that name: \
+             give one of the two another alias"
+        ]
+    );
+}
+
+/// The plan for a row of sizes.txt.
+fn plan_by_sizes(inputs: &str) -> Plan {
+    let [a, b, others, open, on_node] = inputs
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
+    let disk = |size: &str, udev: Option<String>| Disk {
+        size: format!("{size}\n"),
+        udev,
+    };
+    let mut disks: BTreeMap<String, Disk> = [("sda", a), ("sdb", b)]
+        .into_iter()
+        .filter(|(_, size)| *size != "-")
+        .map(|(name, size)| (name.to_owned(), disk(size, None)))
+        .collect();
+    for other in items(others, " ") {
+        let [name, size, property] = other.split('/').collect::<Vec<_>>().try_into().unwrap();
+        let udev = format!("S:disk/by-id/x\nI:1234\nE:ID_BUS=scsi\nE:{property}\nG:systemd\n");
+        disks.insert(name.to_owned(), disk(size, Some(udev)));
+    }
+    let maps = [
+        ("san-w", "mpath-3600w", &["sda", "sdb"][..]),
+        ("pve-root", "LVM-x", &["sdz3"]),
+    ];
+    let mapped = maps.into_iter().enumerate().map(|(number, map)| {
+        let (name, uuid, slaves) = map;
+        let mapped = Mapped {
+            name: format!("{name}\n"),
+            uuid: format!("{uuid}\n"),
+            slaves: slaves.iter().map(|slave| (*slave).to_owned()).collect(),
+        };
+        (format!("dm-{number}"), mapped)
+    });
+    let usage = match open {
+        "-" => Usage::NotAsked,
+        "?" => Usage::Unknown("no answer".to_owned()),
+        counts => {
+            let line = |(number, count): (usize, &str)| match number {
+                0 => format!("{count}:mpath-3600w\n"),
+                number => format!("{count}:part{number}-mpath-3600w\n"),
+            };
+            let lines: String = counts.split(',').enumerate().map(line).collect();
+            Usage::Known(maps::in_use(format!("0:mpath-3600old\n{lines}").as_bytes()).unwrap())
+        }
+    };
+    let config = match on_node {
+        "dropped" | "foreign" => "wwid: 3600x\n",
+        _ => "wwid: 3600w\n\nwwid: 3600x\n",
+    };
+    let wwids = match on_node {
+        "foreign" | "missing" => "/3600x/\n/3600y/\n/3600old/\n",
+        _ => "/3600w/\n/3600x/\n/3600y/\n/3600old/\n",
+    };
+    let files = applied(config, "");
+    let node = Node {
+        wwids: match on_node {
+            "unreadable" => Content::Unreadable("Input/output error".to_owned()),
+            _ => Content::Text(wwids.as_bytes()),
+        },
+        record: Content::Text(
+            b"{\"version\": 1, \"wwids\": {\"3600old\": \"added\", \"3600w\": \"added\"}}",
+        ),
+        devices: Devices {
+            mapped: mapped.collect(),
+            disks: Some(disks),
+        },
+        usage,
+        reconfigure_due: true,
+        ..with(&files)
+    };
+    plan(&Cluster::settled(&parsed(config), b""), &node)
+}
+
+#[test]
+fn paths_of_different_sizes() {
+    rows("sizes.txt", 26, |columns| {
+        let [inputs, expected] = *columns else {
+            panic!("{columns:?}")
+        };
+        let mut words = expected.split(' ');
+        let waits = words.next().unwrap() == "wait";
+        let shown: Vec<&str> = words.collect();
+
+        let plan = plan_by_sizes(inputs);
+        let uneven = plan.uneven.iter().flat_map(|map| {
+            assert_eq!((map.wwid.as_str(), map.name.as_str()), ("3600w", "san-w"));
+            let paths = map.paths.iter().map(|(dev, size)| format!("{dev}={size}"));
+            let used = map.used.map(|used| if used { "used" } else { "unused" });
+            paths.chain(used.map(str::to_owned)).collect::<Vec<_>>()
+        });
+        assert_eq!(uneven.collect::<Vec<_>>(), shown);
+        assert_eq!(plan.held_back.is_some(), waits);
+        // it stays due, and is all that there would be to do
+        assert!(plan.reconfigure);
+        assert_eq!(plan.changes, !waits || inputs.contains("missing"));
+        // and until it happens, nothing is removed
+        let is_removed =
+            |step: &Step| step.action == Action::Remove && step.wwid.as_str() == "3600old";
+        assert_eq!(plan.wwids.iter().any(is_removed), !waits);
+
+        let open = inputs.split_whitespace().nth(3).unwrap();
+        assert_eq!(plan.questions.contains(&Question::Usage), open == "-");
+        let unknown = |err: &String| err.contains("nobody knows which maps are in use: no answer");
+        assert_eq!(plan.errors.iter().any(unknown), open == "?");
+    });
+}
+
+#[test]
+fn what_is_told_of_paths_of_different_sizes() {
+    assert_eq!(
+        plan_by_sizes("6291456 4194304 - 0 listed")
+            .held_back
+            .unwrap(),
+        "multipathd is not told to read its configuration for now: it would remove maps that are not in \
+         use, since their paths have different sizes: 'san-w' (WWID 3600w, bytes: sda 3221225472, sdb \
+         2147483648); rescan these paths, or delete those that are dead"
+    );
+}
+
+#[test]
+fn luns_that_get_a_map_while_multipathd_does_not_read_its_configuration() {
+    let maps = |open: &str, others: &str| {
+        let plan = plan_by_sizes(&format!("4096 2048 {others} {open} listed"));
+        assert_eq!(plan.changes, open == "1" || !plan.maps_to_add.is_empty());
+        plan.maps_to_add
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    // with a path, on the allow-lists of cluster and node, and without a map
+    assert_eq!(maps("0", "sdc/2048/ID_SERIAL=3600x"), ["3600x"]);
+    assert_eq!(maps("0", "sdc/2048/ID_SERIAL=3600w"), [""; 0]);
+    assert_eq!(maps("0", "sdc/2048/ID_SERIAL=3600old"), [""; 0]);
+    assert_eq!(maps("0", "sdc/2048/ID_SERIAL=3600y"), [""; 0]);
+    assert_eq!(maps("0", "-"), [""; 0]);
+    // otherwise the reconfigure makes it
+    assert_eq!(maps("1", "sdc/2048/ID_SERIAL=3600x"), [""; 0]);
+}
+
+#[test]
+fn sizes_are_only_looked_at_for_a_reconfigure() {
+    let config = parsed("wwid: 3600w\n");
+    let cluster = Cluster::settled(&config, b"");
+    let mut node = Node::default();
+    let first = plan(&cluster, &node);
+    assert_eq!(first.questions, [Question::Disks].into());
+
+    node.devices.disks = Some(BTreeMap::new());
+    assert_eq!(plan(&cluster, &node).questions, [].into());
+
+    let files = applied("wwid: 3600w\n", "");
+    let in_line = Node {
+        wwids: Content::Text(b"/3600w/\n"),
+        ..with(&files)
+    };
+    let nothing = plan(&cluster, &in_line);
+    assert_eq!((nothing.changes, nothing.questions), (false, [].into()));
 }

@@ -1,6 +1,6 @@
 //! Which maps are in use, as device-mapper counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -11,50 +11,100 @@ use crate::Wwid;
 #[error("'dmsetup info' has answered {0:?}")]
 pub struct OddAnswer(String);
 
-/// The LUNs whose maps somebody has open: a holder above them, a mount, or a virtual machine.
+/// The LUNs whose maps are in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InUse {
+    /// Somebody has the map open: a holder above it, a mount, or a virtual machine.
+    pub open: BTreeSet<Wwid>,
+    /// The same, but for partitions of it that nobody has open. multipathd removes these, and then a map
+    /// that is not among these.
+    pub held: BTreeSet<Wwid>,
+}
+
+/// Which maps are in use.
 ///
 /// Takes the answer of `dmsetup info --columns --noheadings --separator : --options open,uuid`, which has a line
 /// for each device, also for those that are no multipath map.
-pub fn in_use(text: &[u8]) -> Result<BTreeSet<Wwid>, OddAnswer> {
-    let mut used = BTreeSet::new();
+pub fn in_use(text: &[u8]) -> Result<InUse, OddAnswer> {
+    let mut used = InUse::default();
+    let mut counts: BTreeMap<Wwid, u64> = BTreeMap::new();
+    let mut partitions: BTreeMap<Wwid, u64> = BTreeMap::new();
     let text = String::from_utf8_lossy(text);
     for line in text.lines().filter(|line| *line != "No devices found") {
         let odd = || OddAnswer(line.to_owned());
         let (count, uuid) = line.split_once(':').ok_or_else(odd)?;
         let count: u64 = count.trim().parse().map_err(|_| odd())?;
-        if let Some(wwid) = uuid.trim_end().strip_prefix("mpath-") {
+        let Some((owner, wwid)) = uuid.trim_end().split_once("mpath-") else {
+            continue;
+        };
+        let Ok(wwid) = Wwid::new(wwid) else { continue };
+        if owner.is_empty() {
+            counts.insert(wwid, count);
+        } else if is_partition(owner) {
             if count > 0 {
-                used.extend(Wwid::new(wwid).ok());
+                used.held.insert(wwid.clone());
             }
+            let partitions = partitions.entry(wwid).or_default();
+            *partitions = partitions.saturating_add(1);
         }
     }
+    for (wwid, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        if count > partitions.get(&wwid).copied().unwrap_or_default() {
+            used.held.insert(wwid.clone());
+        }
+        used.open.insert(wwid);
+    }
     Ok(used)
+}
+
+/// Whether kpartx puts this before the UUID of the device that has the partition: `part1-`.
+fn is_partition(prefix: &str) -> bool {
+    let number = prefix
+        .strip_prefix("part")
+        .and_then(|rest| rest.strip_suffix('-'));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn used(text: &[u8]) -> Option<(Vec<String>, Vec<String>)> {
+        let used = in_use(text).ok()?;
+        let names = |wwids: BTreeSet<Wwid>| wwids.iter().map(ToString::to_string).collect();
+        Some((names(used.open), names(used.held)))
+    }
+
+    fn of(open: &[&str], held: &[&str]) -> Option<(Vec<String>, Vec<String>)> {
+        let names = |wwids: &[&str]| wwids.iter().map(|wwid| (*wwid).to_owned()).collect();
+        Some((names(open), names(held)))
+    }
+
     #[test]
     fn only_open_multipath_maps() {
-        let wwids = |text: &[u8]| {
-            let used = in_use(text).ok()?;
-            Some(used.into_iter().map(|wwid| wwid.to_string()).collect())
-        };
         let text =
-            b"1:mpath-3600a\n0:mpath-3600b\n2:LVM-x\n1:\n12:mpath-3600c\n1:part1-mpath-3600d\n";
-        let some = |wwids: &[&str]| Some(wwids.iter().map(|wwid| (*wwid).to_owned()).collect());
-        let expected: Option<Vec<String>> = some(&["3600a", "3600c"]);
-        assert_eq!(wwids(text), expected);
-        assert_eq!(wwids(b"No devices found\n"), some(&[]));
-        assert_eq!(wwids(b""), some(&[]));
+            b"1:mpath-3600a\n0:mpath-3600b\n2:LVM-x\n1:\n12:mpath-3600c\n1:LVM-mpath-3600d\n";
+        assert_eq!(used(text), of(&["3600a", "3600c"], &["3600a", "3600c"]));
+        assert_eq!(used(b"No devices found\n"), of(&[], &[]));
+        assert_eq!(used(b""), of(&[], &[]));
         for odd in [
             &b"mpath-3600a"[..],
             b"-1:mpath-3600a\n",
             b":mpath-3600a\n",
             b"\xff\n",
         ] {
-            assert_eq!(wwids(odd), None);
+            assert_eq!(used(odd), None);
         }
+    }
+
+    #[test]
+    fn partitions_hold_a_map_only_if_they_are_open() {
+        let text = b"2:mpath-3600a\n0:part1-mpath-3600a\n0:part2-mpath-3600a\n\
+            1:part1-mpath-3600b\n1:mpath-3600b\n\
+            2:mpath-3600c\n0:part1-mpath-3600c\n";
+        assert_eq!(
+            used(text),
+            of(&["3600a", "3600b", "3600c"], &["3600b", "3600c"])
+        );
     }
 }

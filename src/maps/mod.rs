@@ -21,7 +21,7 @@ use crate::reason::{Device, MAX_DEVICES};
 use crate::{Health, Note, Reason, Transport, Wwid};
 
 pub use expected::{expect_paths, node_maps};
-pub use in_use::{OddAnswer, in_use};
+pub use in_use::{InUse, OddAnswer, in_use};
 pub use json::{MAX_TEXT_LEN, OddMap, ParseError, ParseErrorKind, Parsed, Problem, parse};
 pub use reply::{DaemonState, Reply, ReplyError, daemon_state, devices, parse_reply};
 pub use sysfs::{BlockDevices, Devices};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::Serialize;
 
 use super::record::{Progress, Record};
-use super::{Certainty, Cluster, Content, Node};
+use super::{Certainty, Cluster, Content, Node, Usage};
 use crate::Wwid;
 use crate::allowlist::{can_be_added_to, entries};
 use crate::config::Kept;
@@ -55,6 +55,8 @@ pub enum Reason {
     FileUnfinished,
     /// The cluster's file may be about to be saved.
     Unconfirmed,
+    /// multipathd does not read its configuration now, so the map would stay.
+    ReconfigureWaits,
 }
 
 /// What to do about a WWID, and why.
@@ -150,15 +152,15 @@ pub(super) fn steps(
 /// What to do about an entry of ours that nobody wants any more. `named` has the WWIDs that the
 /// configuration names in a part that is not understood.
 fn removal(wwid: &Wwid, lines: Lines, named: &HashSet<&Wwid>, node: &Node<'_>) -> (Action, Reason) {
-    match &node.used {
+    match &node.usage {
         _ if named.contains(wwid) => (Action::Keep, Reason::NotUnderstood),
         // Removing one of them would change nothing. And after a kill nobody could tell whether what is
         // left is ours.
         _ if lines.count > 1 => (Action::Drop, Reason::AddedByOthers),
         _ if !lines.has_plain => (Action::Keep, Reason::LineNotPlain),
-        None => (Action::Keep, Reason::UseUnknown),
-        Some(used) if used.contains(wwid) => (Action::Keep, Reason::InUse),
-        Some(_) => (Action::Remove, Reason::NoLongerListed),
+        Usage::Known(used) if used.open.contains(wwid) => (Action::Keep, Reason::InUse),
+        Usage::Known(_) => (Action::Remove, Reason::NoLongerListed),
+        Usage::NotAsked | Usage::Unknown(_) => (Action::Keep, Reason::UseUnknown),
     }
 }
 

@@ -101,7 +101,10 @@ fn as_bytes<S: Serializer>(text: &Option<Vec<u8>>, serializer: S) -> Result<S::O
 pub(super) struct Wanted<'a> {
     pub(super) configured: bool,
     pub(super) defaults: &'a Settings,
+    /// As the node can have them.
     pub(super) luns: &'a BTreeMap<Wwid, Settings>,
+    /// As the cluster wants them.
+    pub(super) all_luns: &'a BTreeMap<Wwid, Settings>,
     /// Trimmed.
     pub(super) overrides: &'a [u8],
     pub(super) cluster: &'a Cluster<'a>,
@@ -148,11 +151,18 @@ impl Wanted<'_> {
                 && new.is_none()
                 && !self.cluster.overrides_are.is_settled();
         }
-        match (file, self.cluster.config_is, node.drop_in(file), new) {
+        // an alias that the node cannot use does not go because of what was read
+        let all = match file {
+            DropIn::Aliases => render::aliases(self.all_luns, node.version),
+            _ => Ok(None),
+        };
+        let all = all.ok().flatten();
+        let meant = all.as_ref().map(String::as_bytes).or(new);
+        match (file, self.cluster.config_is, node.drop_in(file), meant) {
             (DropIn::Overrides, ..) | (_, Certainty::Torn, ..) | (.., None) => true,
             (.., Content::Absent, Some(_)) => false,
             (.., Content::Unreadable(_), Some(_)) => true,
-            (.., Content::Text(old), Some(new)) => !has_all_lines(new, old),
+            (.., Content::Text(old), Some(meant)) => !has_all_lines(meant, old),
         }
     }
 

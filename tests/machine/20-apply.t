@@ -152,6 +152,20 @@ $maps->{$san_b} = 'san-b';
 eventually(\&kernel_maps, $maps, '... its map is renamed while it is in use');
 is(read_volume(), 0, '... the logical volume is there');
 
+# --- an alias that the logical volume has ---
+
+# multipathd would remove the map of a LUN that is not in use.
+configure($config =~ s/alias san-a$/alias data-disk/mr);
+my $res = apply();
+is($res->{code}, 3, 'another LUN gets the name of the logical volume as its alias');
+like($res->{err}, qr/'$san_a' does not get its alias 'data-disk' on this node/, '... that is refused');
+eventually(\&kernel_maps, { %$maps, $san_a => $san_a }, '... the LUN keeps its map, under its WWID');
+is(read_volume(), 0, '... the logical volume is there');
+
+configure($config);
+is(apply()->{code}, 0, 'it gets its own alias back');
+eventually(\&kernel_maps, $maps, '... and its name');
+
 # --- overrides ---
 
 configure($config, "overrides {\n\tno_path_retry 7\n}\n");
@@ -166,7 +180,7 @@ is(queueing($san_a), 'queues, on', '... one that has a value keeps to that');
 
 $same = $managed->();
 configure($config, "defaults {\n\tpolling_interval 0\n}\n");
-my $res = apply();
+$res = apply();
 is($res->{code}, 3, 'overrides that would kill multipathd are refused');
 like($res->{err}, qr/polling_interval/, '... with the reason');
 is_deeply($managed->(), $same, '... what was there before stays');
@@ -204,6 +218,42 @@ is(apply()->{code}, 0, 'it is in use no more');
 delete $maps->{$san_b};
 eventually(\&kernel_maps, $maps, '... the next pass removes its map');
 is_deeply(wwids(), [sort $san_a, $san_d, $san_e], '... and its entry on the allow-list');
+
+# --- a LUN that is being grown ---
+
+# Two hosts that have the same disk of 64 MiB. It can grow, other than those of the virtual machine.
+must(qw(modprobe scsi_debug add_host=2 max_luns=1 vpd_use_hostno=0 dev_size_mb=64));
+must('udevadm', 'settle', '--timeout=60');
+my ($first, $second) = map { m!([^/]+)\z! } grep { slurp("$_/device/model") =~ m/scsi_debug/ } glob('/sys/block/sd*');
+ok($second, 'a LUN with two paths that is not in use');
+my ($grown) = must('udevadm', 'info', '--query=property', "--name=/dev/$first") =~ m/^ID_SERIAL=(.*)$/m;
+
+my $growing = "${rest}wwid: $grown\n\talias growing\n\n";
+configure($defaults . $growing);
+is(apply()->{code}, 0, '... is allowed');
+$maps->{$grown} = 'growing';
+eventually(\&kernel_maps, $maps, '... it has a map');
+
+spew('/sys/bus/pseudo/drivers/scsi_debug/virtual_gb', "1\n");
+spew("/sys/block/$first/device/rescan", "1\n");
+isnt(slurp("/sys/block/$first/size"), slurp("/sys/block/$second/size"), 'it grows, and one of its paths knows');
+configure("$defaults${growing}wwid: $san_c\n\talias san-c\n\n");
+$res = apply();
+is($res->{code}, 3, '... while another LUN is allowed');
+like($res->{err}, qr/'growing' \(WWID $grown, bytes: .*$first 1073741824/, '... the paths are named');
+# it comes without a reconfigure, whose time has not come
+$maps->{$san_c} = $san_c;
+eventually(\&kernel_maps, $maps, '... the new LUN gets a map, and the growing one keeps its own');
+is(run('pvemultipath', 'plan')->{code}, 2, '... plan says that something is left');
+
+spew("/sys/block/$second/device/rescan", "1\n");
+is(apply()->{code}, 0, 'all of its paths know of the growth: apply');
+$maps->{$san_c} = 'san-c';
+eventually(\&kernel_maps, $maps, '... the reconfigure is made up for');
+eventually(
+    sub() { slurp('/sys/block/' . (readlink('/dev/mapper/growing') =~ s!.*/!!r) . '/size') },
+    "2097152\n", '... the map has grown as well',
+);
 
 # --- the end ---
 

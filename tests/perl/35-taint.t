@@ -20,6 +20,7 @@ BEGIN {
 use Scalar::Util qw(tainted);
 use Test::More;
 
+use MultipathNode;
 use MultipathTest qw(slurp stub);
 use PVE::Multipath;
 
@@ -63,5 +64,25 @@ MultipathTest::Cluster::install();
 PVE::Multipath::broadcast_health();
 PVE::Multipath::broadcast_apply_status("failed$taint");
 is(scalar(MultipathTest::Cluster::take()), 2, 'broadcasts');
+
+# a pass, also while a map has paths of different sizes
+my $node = MultipathNode->new()->enter();
+$node->set('pve/multipath.cfg', "wwid: 3600a\n\talias one\n\n");
+PVE::Multipath::Generator::sync();
+is_deeply($node->wwids(), ['3600a'], 'a pass adds a LUN');
+$node->set_mapped('dm-0', 'one', 'mpath-3600a', 'sda', 'sdb');
+$node->set_disk('sda', 4096);
+$node->set_disk('sdb', 2048);
+$node->set_disk('sdc', 2048, '3600b');
+$node->set('pve/multipath.cfg', "wwid: 3600a\n\talias one\n\nwwid: 3600b\n\n");
+$node->calls();
+{
+    local $SIG{__WARN__} = sub { };
+    PVE::Multipath::Generator::sync();
+}
+is_deeply(
+    [grep { m/-a|add|reconfigure/ } $node->calls()->@*], ['multipath -a 3600b', 'multipathd add map 3600b'],
+    'and another one, with its map',
+);
 
 done_testing();

@@ -129,7 +129,10 @@ my sub unchanged($config, $overrides, $what) {
 
     changed("defaults: defaults\n", '', 'both are dropped');
     is_deeply($node->wwids(), [qw(3600a 3600b)], 'what is in use stays, so does what was there');
-    is(scalar(grep { $_ eq 'dmsetup' } $node->calls()->@*), 2, 'the use was looked at, with the lock too');
+    is(
+        scalar(grep { $_ eq 'dmsetup' } $node->calls()->@*), 3,
+        'the use was looked at, with the lock too, and right before the reconfigure',
+    );
 
     unchanged("defaults: defaults\n", '', 'while it is in use');
     is_deeply($node->calls(), ['dmsetup'], 'it is looked at again');

@@ -37,7 +37,22 @@ my @histories = (
         before => [["wwid: 3600a\n\nwwid: 3600b\n", $overrides], ['', '']],
         then => ["wwid: 3600a\n\nwwid: 3600b\n", $overrides],
     },
+    {
+        name => 'a LUN more, while a map has paths of different sizes',
+        before => [["wwid: 3600a\n\nwwid: 3600b\n", '']],
+        then => ["wwid: 3600a\n\nwwid: 3600c\n\talias three\n", $overrides],
+        held => 1,
+    },
 );
+
+# The map of 3600a has paths of different sizes, and 3600c has a path.
+my sub grow($node) {
+    $node->set_mapped('dm-0', '3600a', 'mpath-3600a', 'sda', 'sdb');
+    $node->set_disk('sda', 4096);
+    $node->set_disk('sdb', 2048);
+    $node->set_disk('sdc', 2048, '3600c');
+    return;
+}
 
 my sub regenerate($node, $config, $overrides) {
     $node->enter();
@@ -70,13 +85,18 @@ for my $history (@histories) {
     my $before = MultipathNode->new();
     $before->set('etc/multipath/wwids', "# Valid WWIDs:\n/3600hand/\n/3600other/\n");
     regenerate($before, @$_) for $history->{before}->@*;
+    grow($before) if $history->{held};
+    $before->calls();
     $before->set('pve/multipath.cfg', $then[0]);
     $before->set('pve/multipath-overrides.conf', $then[1]);
 
     my $undisturbed = $before->copy();
     my $changes = killed_pass($undisturbed);
     my $wanted = state_of($undisturbed);
-    ok($undisturbed->is_loaded(), "$history->{name}: undisturbed, with $changes changes");
+    is(
+        $undisturbed->is_loaded(), $history->{held} ? 0 : 1,
+        "$history->{name}: undisturbed, with $changes changes",
+    );
 
     my @wrong;
     for my $kill_at (0 .. $changes - 1) {
@@ -88,11 +108,19 @@ for my $history (@histories) {
         my @kept = grep { m/hand|other/ } $node->wwids()->@*;
         $wrong->("left @kept") if "@kept" ne '3600hand 3600other';
 
-        regenerate($node, @then);
+        eval { regenerate($node, @then) };
+        $wrong->($@) if $history->{held} ? $@ !~ m/different sizes/ : $@;
         my $state = state_of($node);
         for my $file (sort keys { %$wanted, %$state }->%*) {
             next if ($wanted->{$file} // '') eq ($state->{$file} // '');
             $wrong->("$file is\n" . ($state->{$file} // 'absent'));
+        }
+        if ($history->{held}) {
+            my @maps = map { m!dm-(3600.)\z! } glob($node->path('sys/block/dm-3600*'));
+            $wrong->("the maps that were added are @maps") if "@maps" ne '3600c';
+            $wrong->('multipathd was told to read it') if grep { m/reconfigure/ } $node->calls()->@*;
+            $node->set_disk('sdb', 4096);
+            regenerate($node, @then);
         }
         $wrong->('multipathd has not read it') if !$node->is_loaded();
         $wrong->('there is something left to do') if regenerate($node, @then);

@@ -101,6 +101,50 @@ my sub run(@args) {
         'but a dry run is a plan');
 }
 
+# --- what devices do to a plan ---
+{
+    my $dir = copy_tree('growing-lun');
+    my @plan = ('plan', '--replay', $dir);
+    my $sizes = 'sdad 1073741824, sdae 67108864';
+    my $res = cli(\@plan);
+    is($res->{code}, 2, 'one of two paths has grown, and nothing uses the map: 2');
+    like(
+        $res->{out},
+        qr/^Maps whose paths .*:\n  san-z \(WWID 1Linux_scsi_debug_2000, not in use\): $sizes bytes$/m,
+        'which path has which size',
+    );
+    like($res->{out}, qr/^multipathd has to read its configuration again, which waits\.$/m, 'what waits');
+    like(
+        $res->{out}, qr/^To be seen to:\n  multipathd is not told to read its .*bytes: $sizes\); rescan /m,
+        'and what to do',
+    );
+    my $data = from_json(cli([@plan, '--output-format', 'json'])->{out});
+    like($data->{'held-back'}, qr/'san-z'/, 'as data, too');
+
+    my $node = "$dir/nodes/pve";
+    spew("$node/dmsetup/info.out", "1:mpath-1Linux_scsi_debug_2000\n");
+    $res = cli(\@plan);
+    is($res->{code}, 1, 'in use: 1');
+    like($res->{out}, qr/^  san-z \(WWID 1Linux_scsi_debug_2000, in use\): $sizes bytes$/m, 'the sizes');
+    like($res->{out}, qr/^multipathd reads its configuration again/m, 'and nothing waits');
+
+    unlink("$node/sys/devices/sdae/size");
+    unlike(cli(\@plan)->{out}, qr/different sizes/, 'a path that is gone has no size');
+
+    system('mkdir', '-p', "$node/sys/block/dm-30/dm");
+    spew("$node/sys/block/dm-30/dm/name", "san-a\n");
+    spew("$node/sys/block/dm-30/dm/uuid", "LVM-x\n");
+    $res = cli(\@plan);
+    is($res->{code}, 2, 'an alias that a logical volume has: 2');
+    like(
+        $res->{out},
+        qr/^Aliases .*:\n  san-a of 35000c50000000a00: another device has this name \(LVM-x\)$/m,
+        'which one, and who has it',
+    );
+    unlike($res->{out}, qr/alias san-a/, 'multipathd is not given it');
+    like($res->{out}, qr/^To be seen to:\n  '35000c50000000a00' does not get its alias 'san-a' /m, 'what to do');
+}
+
 # --- apply ---
 {
     my $node = MultipathNode->new()->enter();
@@ -200,11 +244,20 @@ my sub run(@args) {
     local *PVE::Cluster::get_members = sub() { return { pve1 => { online => 1, id => 1 } } };
     local *PVE::Cluster::get_node_kv = sub($key) { return { pve1 => "$key of pve1" } };
     my $dir = tempdir(CLEANUP => 1);
+    $node->set('pve/multipath.cfg', "wwid: 3600w\n\talias one\n\n");
+    $node->set_mapped('dm-0', '3600w', 'mpath-3600w', 'sda', 'sdb');
+    $node->set_mapped('dm-1', 'one', 'LVM-x', 'sdc');
+    $node->set_disk('sda', 2048);
+    $node->set_disk('sdb', 2048);
+    $node->set_disk('sdc', 4096, '3600w');
     my $umask = umask(0);
     my $res = run('record', $dir, '--output-format', 'json');
     umask($umask);
     is_deeply(from_json($res->{out}), { dir => $dir, missing => [] }, 'a member of a cluster');
     is((stat("$dir/now"))[2] & 0777, 0644, 'which nobody else can change');
+    my $plan = run('plan')->{out};
+    like($plan, qr/sda 1048576, sdb 1048576, sdc 2097152/, 'its block devices matter');
+    is(run('plan', '--replay', $dir)->{out}, $plan, 'and are recorded');
     is_deeply(from_json(slurp("$dir/members.json")), { pve1 => { online => 1, id => 1 } }, 'its members');
     is(slurp("$dir/kv/multipath-apply/pve1"), 'multipath-apply of pve1', 'and what they have sent');
 }

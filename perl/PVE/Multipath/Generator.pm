@@ -14,10 +14,10 @@ undisturbed one would have.
 
 =item plan($cfg, $overrides, $node)
 
-What applying would do, C<< { configured, 'drop-ins', wwids, 'record-unreadable', unconfirmed,
-reconfigure, changes, errors } >>, each drop-in and WWID with C<action> and C<reason>. The configuration
-is a parsed one, or its text as bytes, and is taken as one that is saved. C<$node> is a
-L<PVE::Multipath::Node>, by default the local one.
+What applying would do, C<< { configured, 'drop-ins', wwids, 'taken-aliases', 'record-unreadable',
+unconfirmed, reconfigure, uneven, 'held-back', changes, errors } >>, each drop-in, WWID and alias with
+C<reason>, the first two with C<action>. The configuration is a parsed one, or its text as bytes, and is
+taken as one that is saved. C<$node> is a L<PVE::Multipath::Node>, by default the local one.
 
 =item diff($step, $node)
 
@@ -62,6 +62,7 @@ use v5.36;
 use Time::HiRes qw(CLOCK_MONOTONIC);
 
 use PVE::Multipath;
+use PVE::Multipath::Command;
 use PVE::Multipath::Config;
 use PVE::Multipath::File;
 use PVE::Multipath::Node;
@@ -131,6 +132,7 @@ my sub present($node) {
         'drop-ins' => { map { $_ => content(drop_in_path($node, $_)) } @$drop_ins },
         wwids => content($node->{'wwids-file'}),
         record => content($node->{'record-file'}),
+        devices => { mapped => $node->mapped() },
         'tools-version' => $node->tools_version(),
         'reconfigure-due' => !$node->is_replay() && -e reconfigure_marker() ? 1 : 0,
     };
@@ -143,12 +145,18 @@ my sub assert_success($command, $reply) {
     die "'$command' failed: " . (length($why) ? $why : 'no answer') . "\n";
 }
 
-# A map that is not there is not in use. The others are only looked at if need be: they take a process.
-my sub used_wwids($node) {
-    my $reply = $node->open_counts();
-    assert_success('dmsetup info', $reply);
-    return PVE::RS::Multipath::Plan::in_use($reply->{stdout});
-}
+# What the library asks for where something depends on it. The last needs a process.
+my $answers = {
+    disks => sub($node, $present) { $present->{devices} = $node->devices() },
+    usage => sub($node, $present) {
+        my $text = eval {
+            my $reply = $node->open_counts();
+            assert_success('dmsetup info', $reply);
+            $reply->{stdout};
+        };
+        $present->{'open-counts'} = $@ ? { error => $@ =~ s/\n\z//r } : { text => $text };
+    },
+};
 
 my sub make_plan($cluster, $present) {
     my ($config, $overrides, $certainty) = $cluster->@{qw(config overrides certainty)};
@@ -163,8 +171,14 @@ my sub basis($cluster, $present) {
     my $drop_ins = $present->{'drop-ins'};
     my @files = ((map { $drop_ins->{$_} } sort keys %$drop_ins), $present->@{qw(wwids record)});
     return undef if grep { $_ && defined($_->{error}) } @files;
-    my @texts = ($cluster->@{qw(config overrides)}, $present->{'tools-version'});
-    push @texts, map { $_ && $_->{text} } @files;
+
+    my $mapped = $present->{devices}->{mapped};
+    my @texts = (
+        $cluster->@{qw(config overrides)},
+        $present->{'tools-version'},
+        (map { $_ && $_->{text} } @files),
+        (map { ($_, $mapped->{$_}->@{qw(name uuid)}) } sort keys %$mapped),
+    );
     return join('', map { defined($_) ? length($_) . ":$_" : '-' } @texts);
 }
 
@@ -183,16 +197,11 @@ my sub look($cluster, $node) {
     return ($idle_plan, $present) if defined($basis) && $basis eq $idle_basis;
 
     my $plan = make_plan($cluster, $present);
-    if (defined($basis) && is_idle($plan)) {
-        ($idle_basis, $idle_plan) = ($basis, $plan);
-        return ($plan, $present);
-    }
-    if (grep { $_->{reason} eq 'use-unknown' } $plan->{wwids}->@*) {
-        $present->{used} = eval { used_wwids($node) };
-        my $err = $@;
+    while (my $questions = $plan->{questions}) {
+        $answers->{$_}->($node, $present) for @$questions;
         $plan = make_plan($cluster, $present);
-        push $plan->{errors}->@*, "nobody knows which maps are in use: $err" =~ s/\n\z//r if $err;
     }
+    ($idle_basis, $idle_plan) = ($basis, $plan) if defined($basis) && is_idle($plan);
     return ($plan, $present);
 }
 
@@ -310,8 +319,25 @@ my sub reconfigure($marker) {
     return;
 }
 
+# For LUNs that are allow-listed while multipathd must not read its configuration. It may refuse: a
+# reconfigure would make no map of such a LUN either.
+my sub add_maps($wwids, %options) {
+    return if !@$wwids || !PVE::Multipath::is_running();
+    my $deadline = defined($options{limit}) ? monotonic() + $options{limit} : undef;
+    for my $wwid (@$wwids) {
+        last if defined($deadline) && monotonic() >= $deadline;
+        $options{progress}->("making the map of $wwid");
+        my $reply = PVE::Multipath::Command::run(
+            [$PVE::Multipath::Node::MULTIPATHD, 'add', 'map', $wwid],
+            timeout => $PVE::Multipath::COMMAND_TIMEOUT,
+        );
+        die "'multipathd add map $wwid' did not end in time\n" if $reply->{'timed-out'};
+    }
+    return;
+}
+
 # Gives whether anything was changed, and whether something is left to the next pass.
-my sub carry_out($plan, $present, $node, %options) {
+my sub carry_out($cluster, $plan, $present, $node, %options) {
     my $errors = $plan->{errors};
     my $marker = reconfigure_marker();
     my $due = $present->{'reconfigure-due'};
@@ -325,12 +351,20 @@ my sub carry_out($plan, $present, $node, %options) {
 
     # reading everything again stalls multipathd, so not for a step that fails again and again
     if ($changed || $due) {
-        $options{progress}->('reconfiguring multipathd');
-        attempt($errors, sub() { reconfigure($marker) });
+        # that may have taken long enough for paths to get another size
+        my ($now) = look($cluster, $node);
+        $plan->{'held-back'} = $now->{'held-back'};
+        if (defined($plan->{'held-back'})) {
+            attempt($errors, sub() { add_maps($now->{'maps-to-add'} // [], %options) });
+        } else {
+            $options{progress}->('reconfiguring multipathd');
+            attempt($errors, sub() { reconfigure($marker) });
+            $changed = 1;
+        }
     } elsif ($plan->{reconfigure}) {
         attempt($errors, sub() { PVE::Multipath::File::remove($marker) });
     }
-    return ($changed || $due ? 1 : 0, $late);
+    return ($changed ? 1 : 0, $late);
 }
 
 # A pass. The code gives what the cluster wants; it is called again once nobody else is at work. Gives
@@ -349,17 +383,20 @@ my sub pass($read, %options) {
         PVE::Multipath::File::locked("$RUN_DIR/lock", sub() {
             $alone = 1;
             # somebody may have done it in the meantime, or want something else by now
-            ($plan, $present) = look($read->(), $node);
+            my $cluster = $read->();
+            ($plan, $present) = look($cluster, $node);
             PVE::Multipath::File::remove_unfinished(
                 reconfigure_marker(),
                 $node->{'record-file'},
                 map { drop_in_path($node, $_) } PVE::RS::Multipath::Plan::drop_ins()->@*,
             );
-            ($changed, $late) = carry_out($plan, $present, $node, %options) if $plan->{changes};
+            ($changed, $late) = carry_out($cluster, $plan, $present, $node, %options)
+                if $plan->{changes};
         }, $options{timeout} // $LOCK_TIMEOUT);
         return { changed => 0, complete => 0 } if !$alone;
     }
-    die join('', map { "$_\n" } $plan->{errors}->@*) if $plan->{errors}->@*;
+    my @errors = ($plan->{errors}->@*, $plan->{'held-back'} // ());
+    die join('', map { "$_\n" } @errors) if @errors;
     return { changed => $changed, complete => !$late && !$plan->{unconfirmed} };
 }
 
@@ -392,11 +429,13 @@ sub drift($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
     my $version = $node->tools_version();
     my $drift =
         PVE::Multipath::Config::drift($cfg, $reply->{stdout}, $version, $overrides // '');
+    my ($plan) = look(given($cfg, $overrides), $node);
+    my %without_alias = map { $_->{wwid} => 1 } $plan->{'taken-aliases'}->@*;
     return map {
         my $where = $_->{wwid} // 'defaults';
         my $found = $_->{found} // 'not set';
         PVE::Multipath::Text::one_line("$where: $_->{knob} is $found, not $_->{wanted}");
-    } @$drift;
+    } grep { $_->{knob} ne 'alias' || !$without_alias{ $_->{wwid} } } @$drift;
 }
 
 # --- for daemons ---

@@ -34,6 +34,7 @@ our $MULTIPATHD = '/sbin/multipathd';
 our $DMSETUP = '/sbin/dmsetup';
 our $DPKG_QUERY = '/usr/bin/dpkg-query';
 our $SYSFS = '/sys';
+our $UDEV_DATA = '/run/udev/data';
 our $WWIDS_FILE = '/etc/multipath/wwids';
 our $DROP_IN_DIR = '/etc/multipath/conf.d';
 our $RECORD_FILE = '/var/lib/pve-multipath/managed-wwids.json';
@@ -48,6 +49,7 @@ our $SILENCE = 5;
 # Where a recording has what stands elsewhere on a live node.
 my %layout = (
     sysfs => 'sys',
+    'udev-data' => 'run/udev/data',
     'wwids-file' => 'etc/multipath/wwids',
     'drop-in-dir' => 'etc/multipath/conf.d',
     'record-file' => 'var/lib/pve-multipath/managed-wwids.json',
@@ -61,6 +63,7 @@ sub layout($base) {
 sub live($class) {
     return bless {
         sysfs => $SYSFS,
+        'udev-data' => $UDEV_DATA,
         'wwids-file' => $WWIDS_FILE,
         'drop-in-dir' => $DROP_IN_DIR,
         'record-file' => $RECORD_FILE,
@@ -144,6 +147,23 @@ my sub is_gone() {
     return $! == ENOENT || $! == ENODEV || $! == ENXIO;
 }
 
+# What an attribute of a device says, undef if the device is gone. The kernel makes none longer than a page.
+my sub attribute($self, $path) {
+    my $text;
+    if (open(my $fh, '<:raw', $path)) {
+        return $text if defined(sysread($fh, $text, 4096));
+    }
+    trouble($self, "cannot read '$path' - $!\n") if !is_gone();
+    return undef;
+}
+
+# The names in a folder of a device, undef if the device is gone.
+my sub entries($self, $path) {
+    my $names = eval { PVE::Multipath::File::names($path) };
+    trouble($self, $@) if $@ && !is_gone();
+    return $names;
+}
+
 # The content of sysfs about these block devices ({ paths => [...], maps => [...] }).
 sub block($self, $devices) {
     my $base = "$self->{sysfs}/block";
@@ -162,22 +182,50 @@ sub block($self, $devices) {
     }
 
     for my $dev ($names->($devices->{maps})) {
-        my $size = eval { PVE::Multipath::File::read("$base/$dev/size") };
-        if ($@) {
-            trouble($self, $@) if !is_gone();
-        } elsif (defined($size)) {
-            $block->{sizes}->{$dev} = $size;
-        }
-
-        my $holders = eval { PVE::Multipath::File::names("$base/$dev/holders") };
-        if ($@) {
-            trouble($self, $@) if !is_gone();
-        } else {
-            $block->{holders}->{$dev} = $holders if defined($holders);
-        }
+        my $size = attribute($self, "$base/$dev/size");
+        $block->{sizes}->{$dev} = $size if defined($size);
+        my $holders = entries($self, "$base/$dev/holders");
+        $block->{holders}->{$dev} = $holders if defined($holders);
     }
 
     return $block;
+}
+
+my sub all_blocks($self) {
+    return (entries($self, "$self->{sysfs}/block") // [])->@*;
+}
+
+# The devices of device-mapper, { dm-N => { name, uuid } }.
+sub mapped($self) {
+    my $mapped = {};
+    for my $dev (grep { m/\Adm-/ } all_blocks($self)) {
+        my ($name, $uuid) =
+            map { attribute($self, "$self->{sysfs}/block/$dev/dm/$_") } qw(name uuid);
+        $mapped->{$dev} = { name => $name, uuid => $uuid } if defined($name) && defined($uuid);
+    }
+    return $mapped;
+}
+
+# All block devices, { mapped, disks }: those of device-mapper also with 'slaves', which they are made
+# of, the others as { size, dev, udev }. What udev knows of a disk is only there if it is in no map.
+sub devices($self) {
+    my $base = "$self->{sysfs}/block";
+    my ($mapped, $disks) = (mapped($self), {});
+    $mapped->{$_}->{slaves} = entries($self, "$base/$_/slaves") // [] for keys %$mapped;
+    my @maps = grep { $_->{uuid} =~ m/\Ampath-/ } values %$mapped;
+    my %in_map = map { $_ => 1 } map { $_->{slaves}->@* } @maps;
+
+    for my $dev (grep { !m/\Adm-/ } all_blocks($self)) {
+        my $size = attribute($self, "$base/$dev/size") // next;
+        $disks->{$dev} = { size => $size };
+        next if $in_map{$dev};
+        my $number = attribute($self, "$base/$dev/dev") // next;
+        next if $number !~ m/\A(\d+:\d+)\n?\z/;
+        my $udev = eval { PVE::Multipath::File::read("$self->{'udev-data'}/b$1") };
+        trouble($self, $@) if $@;
+        $disks->{$dev}->@{qw(dev udev)} = ($number, $udev) if defined($udev);
+    }
+    return { mapped => $mapped, disks => $disks };
 }
 
 # The reply of dmsetup to how often each device is open, and its UUID.

@@ -2,13 +2,14 @@
 pub mod pve_rs_multipath_plan {
     //! What applying the configuration on a node would do.
 
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use anyhow::Error;
     use pve_multipath::byte_string::ByteString;
     use pve_multipath::config::{self, Config, Value};
     use pve_multipath::plan::{
-        self, Certainty, Cluster, Content, DropIn, Node, Plan, Progress, Reading, Record,
+        self, Certainty, Cluster, Content, Devices, DropIn, Node, Plan, Progress, Reading, Record,
+        Usage,
     };
     use pve_multipath::scalar::Scalar;
     use pve_multipath::{Wwid, maps};
@@ -34,8 +35,10 @@ pub mod pve_rs_multipath_plan {
         wwids: Option<File<'a>>,
         #[serde(borrow)]
         record: Option<File<'a>>,
+        #[serde(default)]
+        devices: Devices,
         #[serde(borrow, default)]
-        used: Option<Vec<ByteString<'a>>>,
+        open_counts: Option<File<'a>>,
         #[serde(borrow, default)]
         tools_version: Value<'a>,
         #[serde(borrow, default)]
@@ -79,19 +82,28 @@ pub mod pve_rs_multipath_plan {
     }
 
     fn node(args: NodeArgs<'_>) -> Node<'_> {
-        let wwids = |all: Vec<ByteString>| {
-            let wwid = |wwid: ByteString| Wwid::new(wwid.as_str()).ok();
-            all.into_iter().filter_map(wwid).collect()
-        };
         let drop_ins = args.drop_ins.into_iter();
         Node {
             drop_ins: drop_ins.map(|(name, file)| (name, content(file))).collect(),
             wwids: content(args.wwids),
             record: content(args.record),
-            used: args.used.map(wwids),
+            devices: args.devices,
+            usage: usage(content(args.open_counts)),
             // one that is not understood is not known
             version: types::tools_version(&args.tools_version).unwrap_or_default(),
             reconfigure_due: args.reconfigure_due.is_true(),
+        }
+    }
+
+    /// Which maps are in use, by what dmsetup has answered.
+    fn usage(counts: Content<'_>) -> Usage {
+        match counts {
+            Content::Absent => Usage::NotAsked,
+            Content::Unreadable(err) => Usage::Unknown(err),
+            Content::Text(text) => match maps::in_use(text) {
+                Ok(used) => Usage::Known(used),
+                Err(err) => Usage::Unknown(err.to_string()),
+            },
         }
     }
 
@@ -155,11 +167,5 @@ pub mod pve_rs_multipath_plan {
             };
         }
         Ok(record.to_text())
-    }
-
-    /// The WWIDs of the maps that are in use, from what dmsetup has answered.
-    #[export]
-    pub fn in_use(text: &[u8]) -> Result<BTreeSet<Wwid>, Error> {
-        Ok(maps::in_use(text)?)
     }
 }

@@ -29,7 +29,7 @@ case "$1" in
 esac
 SH
 
-# 'loaded' has what it has read.
+# 'loaded' has what it has read. A map that is added is a device called by its WWID.
 my $multipathd = <<'SH';
 #!/bin/sh
 dir=$(dirname "$0")
@@ -42,6 +42,11 @@ reconfigure)
     cat $dir/etc/multipath/conf.d/*.conf >$dir/loaded 2>/dev/null
     grep ^/ $dir/etc/multipath/wwids >>$dir/loaded 2>/dev/null
     echo ok ;;
+'add map '*)
+    mkdir -p $dir/sys/block/dm-$3/dm
+    echo $3 >$dir/sys/block/dm-$3/dm/name
+    echo mpath-$3 >$dir/sys/block/dm-$3/dm/uuid
+    echo ok ;;
 esac
 SH
 
@@ -51,6 +56,7 @@ dir=$(dirname "$0")
 echo dmsetup >>$dir/calls
 [ -e $dir/no-dm ] && { printf 'no device-mapper\nin the kernel\n' >&2; exit 1; }
 [ -e $dir/open ] && sed 's/.*/1:mpath-&/' $dir/open
+[ -e $dir/counts ] && cat $dir/counts
 echo 0:mpath-3600unused
 SH
 
@@ -92,6 +98,8 @@ sub enter($self) {
     $PVE::Multipath::Node::MULTIPATHD = "$dir/multipathd";
     $PVE::Multipath::Node::DMSETUP = "$dir/dmsetup";
     $PVE::Multipath::Node::DPKG_QUERY = "$dir/dpkg-query";
+    $PVE::Multipath::Node::SYSFS = "$dir/sys";
+    $PVE::Multipath::Node::UDEV_DATA = "$dir/udev";
     $PVE::Multipath::Node::WWIDS_FILE = "$dir/etc/multipath/wwids";
     $PVE::Multipath::Node::DROP_IN_DIR = "$dir/etc/multipath/conf.d";
     $PVE::Multipath::Node::RECORD_FILE = "$dir/var/lib/pve-multipath/managed-wwids.json";
@@ -115,6 +123,24 @@ sub set($self, $name, $text) {
     my $path = $self->path($name);
     File::Path::make_path($path =~ s!/[^/]*\z!!r);
     return spew($path, $text);
+}
+
+# A device of device-mapper, and what it is made of.
+sub set_mapped($self, $dev, $name, $uuid, @slaves) {
+    $self->set("sys/block/$dev/dm/name", "$name\n");
+    $self->set("sys/block/$dev/dm/uuid", "$uuid\n");
+    $self->set("sys/block/$dev/slaves/$_", '') for @slaves;
+    return;
+}
+
+# A disk with so many sectors; udev may know its WWID.
+sub set_disk($self, $dev, $size, $wwid = undef) {
+    my $number = '8:' . unpack('%32C*', $dev);
+    $self->set("sys/block/$dev/size", "$size\n");
+    $self->set("sys/block/$dev/dev", "$number\n");
+    $self->set("udev/b$number", "S:disk/by-id/scsi-$wwid\nE:ID_BUS=scsi\nE:ID_SERIAL=$wwid\n")
+        if defined($wwid);
+    return;
 }
 
 # What it lists, sorted.

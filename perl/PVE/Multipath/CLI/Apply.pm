@@ -36,6 +36,11 @@ my $reasons = {
     'line-not-plain' => 'its line in the file holds more, which multipath cannot remove',
     'file-unfinished' => 'the file has no line feed at its end, where multipath would spoil it',
     unconfirmed => 'the configuration may be in the middle of being saved',
+    'reconfigure-waits' => 'it is removed once multipathd may read its configuration again',
+
+    'other-device' => 'another device has this name',
+    'other-lun' => 'the map of another LUN has this name',
+    'not-yet-free' => 'the map of another LUN has this name now; the next pass gives it',
 };
 
 my $verbs = {
@@ -59,6 +64,17 @@ my sub colored_diff($diff) {
     } split(/\n/, characters($diff));
 }
 
+my sub alias_line($taken) {
+    my ($owner) = grep { length } $taken->@{qw(uuid device)};
+    return '  ' . text("$taken->{alias} of $taken->{wwid}: $reasons->{ $taken->{reason} } ($owner)");
+}
+
+my sub uneven_line($map) {
+    my @paths = map { "$_ $map->{paths}->{$_}" } sort keys $map->{paths}->%*;
+    my $use = !defined($map->{used}) ? '' : $map->{used} ? ', in use' : ', not in use';
+    return '  ' . text("$map->{name} (WWID $map->{wwid}$use): " . join(', ', @paths) . ' bytes');
+}
+
 my sub plan_lines($plan, $diffs) {
     my @lines;
     for my $step ($plan->{'drop-ins'}->@*) {
@@ -69,13 +85,27 @@ my sub plan_lines($plan, $diffs) {
     my @wwids = $plan->{wwids}->@*;
     push @lines, 'WWIDs in /etc/multipath/wwids:' if @wwids;
     push @lines, map { step_line($_->{wwid}, $_) } @wwids;
-    push @lines, 'multipathd reads its configuration again, if it runs.' if $plan->{reconfigure};
-    push @lines, 'There is nothing to do.' if !$plan->{changes};
+    my @aliases = $plan->{'taken-aliases'}->@*;
+    push @lines, 'Aliases that LUNs do not get on this node:' if @aliases;
+    push @lines, map { alias_line($_) } @aliases;
+    my @uneven = $plan->{uneven}->@*;
+    push @lines, 'Maps whose paths have different sizes:' if @uneven;
+    push @lines, map { uneven_line($_) } @uneven;
+    push @lines,
+        defined($plan->{'held-back'})
+        ? 'multipathd has to read its configuration again, which waits.'
+        : 'multipathd reads its configuration again, if it runs.'
+        if $plan->{reconfigure};
+    push @lines, 'There is nothing to do.' if !$plan->{changes} && !$plan->{reconfigure};
     return @lines;
 }
 
+my sub errors($plan) {
+    return ($plan->{errors}->@*, $plan->{'held-back'} // ());
+}
+
 my sub error_lines($plan) {
-    my @errors = $plan->{errors}->@*;
+    my @errors = errors($plan);
     return () if !@errors;
     return ('To be seen to:', map { '  ' . PVE::Multipath::Text::one_line(text($_)) } @errors);
 }
@@ -96,7 +126,8 @@ sub plan($source, $opts) {
         }
         print_data($plan, $opts->{'output-format'});
     }
-    return $EXIT_ERRORS if $plan->{errors}->@*;
+    my @errors = errors($plan);
+    return $EXIT_ERRORS if @errors;
     return $plan->{changes} ? $EXIT_CHANGES : $EXIT_DONE;
 }
 
@@ -129,7 +160,8 @@ sub apply($source, $opts) {
         my $left = PVE::Multipath::Generator::plan($source->config_text(), $source->overrides_text());
         print_lines(
             $changed ? 'Done.' : 'There was nothing to do.',
-            map { step_line($_->{wwid}, $_) } grep { $_->{action} eq 'keep' } $left->{wwids}->@*,
+            (map { step_line($_->{wwid}, $_) } grep { $_->{action} eq 'keep' } $left->{wwids}->@*),
+            map { alias_line($_) } $left->{'taken-aliases'}->@*,
         );
         warn "$_\n" for @drift;
     } else {

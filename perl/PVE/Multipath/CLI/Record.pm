@@ -29,6 +29,27 @@ my sub record_reply($path, $reply) {
     return;
 }
 
+# What else is known of block devices. The links of paths are there already; what belongs to a path
+# goes to where its link leads.
+my sub record_devices($base, $devices) {
+    my $sys = "$base/sys/block";
+    my ($mapped, $disks) = $devices->@{qw(mapped disks)};
+    for my $dev (sort keys %$mapped) {
+        spew("$sys/$dev/dm/$_", $mapped->{$dev}->{$_}) for qw(name uuid);
+        spew("$sys/$dev/slaves/$_", '') for $mapped->{$dev}->{slaves}->@*;
+    }
+    for my $dev (sort keys %$disks) {
+        my ($size, $number, $udev) = $disks->{$dev}->@{qw(size dev udev)};
+        my $link = readlink("$sys/$dev");
+        my $dir = defined($link) ? "$sys/$link" : "$sys/$dev";
+        spew("$dir/size", $size);
+        next if !defined($udev);
+        spew("$dir/dev", $number);
+        spew("$base/run/udev/data/b" . $number =~ s/\n\z//r, $udev);
+    }
+    return;
+}
+
 my sub record_node($base) {
     my $node = PVE::Multipath::Node->live();
     for my $command (['show', 'daemon'], ['show', 'maps', 'json'], ['show', 'config', 'local']) {
@@ -48,6 +69,7 @@ my sub record_node($base) {
             spew("$sys/$dev/holders/$_", '') for $block->{holders}->{$dev}->@*;
         }
     }
+    record_devices($base, $node->devices());
     record_reply("$base/dmsetup/info", $node->open_counts());
 
     my $version = $node->tools_version();
