@@ -324,10 +324,12 @@ test-vm: ## the package on a virtual machine with LUNs on two HBAs (root and a m
 	exit $$rc
 
 .PHONY: bench
-bench: deps-bench build ## compare with plain Perl on JSON::XS, and overrides of several sizes and shapes
+bench: deps-bench build ## compare with plain Perl on JSON::XS; overrides and plans of several sizes and shapes
 	@$(RUN_PERL) perl -I'$(ROOT)/perl/bench/lib' '$(ROOT)/perl/bench/run' $(BENCH_ARGS)
 	echo
 	cargo bench --quiet $(CORE_ARGS) --bench overrides
+	echo
+	cargo bench --quiet $(CORE_ARGS) --bench plan
 
 ## Installation and packages
 

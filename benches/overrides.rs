@@ -5,6 +5,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+mod measure;
+
+use measure::mean_time;
 use pve_multipath::Wwid;
 use pve_multipath::overrides::{MAX_LEN, VERSIONS, check};
 
@@ -80,29 +83,6 @@ fn text((start, part): (&str, &str), len: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The processor time of this program so far, in hundredths of a second: a busy machine does not
-/// matter to it.
-fn ticks() -> u32 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split(' ');
-    let times = fields.skip(12).take(2); // user and system, proc(5)
-    times.filter_map(|time| time.parse::<u32>().ok()).sum()
-}
-
-/// The mean time of so many checks that it can be told.
-fn time(text: &[u8], allow_list: &[Wwid]) -> Duration {
-    let start = ticks();
-    let mut checks = 0;
-    loop {
-        black_box(check(black_box(text), &VERSIONS, allow_list));
-        checks += 1;
-        let passed = ticks().saturating_sub(start);
-        if passed >= 30 {
-            return Duration::from_millis(10) * passed / checks;
-        }
-    }
-}
-
 fn main() {
     // digits that look random
     let digits =
@@ -121,8 +101,10 @@ fn main() {
         "", "", "64 to 32 KiB", "128 to 64 KiB"
     );
     for (name, start, part) in SHAPES {
-        let [quarter, half, whole] =
-            [4, 2, 1].map(|share| time(&text((start, part), MAX_LEN / share), &allow_list));
+        let [quarter, half, whole] = [4, 2, 1].map(|share| {
+            let text = text((start, part), MAX_LEN / share);
+            mean_time(|| check(black_box(&text), &VERSIONS, &allow_list))
+        });
         let ratio =
             |longer: Duration, shorter: Duration| longer.as_secs_f64() / shorter.as_secs_f64();
         println!(
