@@ -15,7 +15,7 @@ use pve_multipath::overrides::{MAX_LEN, VERSIONS, check};
 const AIM: Duration = Duration::from_millis(10);
 
 /// Texts are made of a beginning, and of a part again and again, in which `#` is a number.
-const SHAPES: [(&str, &str, &str); 23] = [
+const SHAPES: [(&str, &str, &str); 30] = [
     (
         "devices of a vendor",
         "devices {\n",
@@ -63,6 +63,37 @@ const SHAPES: [(&str, &str, &str); 23] = [
         "expressions of many states",
         "blacklist {\n",
         "wwid \"[02468ace].{28}[13579](#x)?$\"\n",
+    ),
+    (
+        "expressions that are refused",
+        "blacklist {\n",
+        "wwid \"x{0,32767}#\"\n",
+    ),
+    (
+        "almost too many steps",
+        "blacklist {\n",
+        "wwid \"x{0,310}#\"\n",
+    ),
+    ("too many steps", "blacklist {\n", "wwid \"x{0,460}#\"\n"),
+    (
+        "too many states",
+        "blacklist {\n",
+        "wwid \".*[02468ace].{28}[13579]#\"\n",
+    ),
+    (
+        "too many states of many bytes",
+        "blacklist {\n",
+        "wwid \".*[02468ace].{200}[13579]#\"\n",
+    ),
+    (
+        "almost too many nodes",
+        "blacklist {\n",
+        "wwid \"[a-z]{4990}#\"\n",
+    ),
+    (
+        "arguments",
+        "defaults {\n",
+        "prio_args \"hbtl (a|b)*#+ 1 (c|d){1,9} 2 x{9,} 3\"\n",
     ),
     (
         "everything and exceptions",

@@ -89,6 +89,8 @@ pub enum FindingCode {
     PollingInterval,
     /// A value with which multipathd cannot load its configuration.
     LoadFails,
+    /// An expression that crashes the C library, or takes it long.
+    HeavyExpression,
     /// A value that the kernel refuses, which removes maps.
     KernelRefuses,
     /// A name that nothing implements.

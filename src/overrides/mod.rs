@@ -12,6 +12,7 @@
 mod blacklist;
 mod drift;
 mod effective;
+mod expressions;
 mod finding;
 mod harm;
 mod keywords;
@@ -75,8 +76,12 @@ pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec
         unlisted = unlisted.max(reading.unlisted);
         // the same to all of them
         let is_first = versions.first() == Some(&version);
-        let blacklisted = is_first.then(|| blacklist::check(&reading.filters, allow_list));
-        for note in blacklisted.into_iter().flatten() {
+        let of_all = is_first.then(|| {
+            let mut notes = blacklist::check(&reading.filters, allow_list);
+            notes.extend(expressions::check(&reading.expressions));
+            notes
+        });
+        for note in of_all.into_iter().flatten() {
             found.insert(note.key(), (note, versions.to_vec()));
         }
         for note in reading.notes {

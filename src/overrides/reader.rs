@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::blacklist::{self, FilterEntry};
 use super::effective::{Effective, Values};
+use super::expressions::Expression;
 use super::finding::{self, FindingCode, Position, Severity};
 use super::harm;
 use super::keywords::{KEYWORDS, Keyword, Section, is_section_name};
@@ -23,6 +24,8 @@ pub(super) struct Reading {
     pub unlisted: usize,
     /// The first entries of blacklists and of their exceptions.
     pub filters: Vec<FilterEntry>,
+    /// Values with expressions, whatever becomes of them.
+    pub expressions: Vec<Expression>,
 }
 
 /// What a text is read for.
@@ -417,6 +420,11 @@ impl Reader {
         let harm = harm::of(section, keyword.name, &read.stored, &mut self.polling, at);
         if let Some(note) = harm {
             self.add(note.severity, || note);
+        }
+
+        if self.purpose != Purpose::Values {
+            let expression = Expression::of(section, keyword.name, value.as_str(), at);
+            self.reading.expressions.extend(expression);
         }
 
         // of entries it matters what they have

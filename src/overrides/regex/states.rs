@@ -1,0 +1,402 @@
+//! How many states the C library can get into while it matches an expression.
+//!
+//! glibc makes a table of 2 KiB for each set of places in an expression at which it can be at once,
+//! as it meets them, and keeps it as long as the configuration. `.*a.{28}b` has half a milliard of
+//! them, and each WWID that it is tried on brings hundreds of others.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::ops::Range;
+
+use super::bytes::Bytes;
+use super::items::{Item, Times};
+
+/// Longest text that expressions are tried on: a WWID.
+const LONGEST: u64 = 127;
+
+/// The states of an expression.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct States {
+    pub number: u64,
+    /// Places of the largest one.
+    pub places: u64,
+}
+
+/// The states that an expression of so many nodes can have; nothing if these are more than so many.
+pub(super) fn count(items: &[Item], nodes: u64, most: usize) -> Option<States> {
+    if is_list(items) {
+        return Some(States::default());
+    }
+    if is_row(items) {
+        return Some(States {
+            number: nodes.min(LONGEST),
+            places: 1,
+        });
+    }
+    // the fewer words for a set, the faster
+    if let Some(small) = Automaton::<2>::new(items) {
+        return small.count(most);
+    }
+    match Automaton::<6>::new(items) {
+        Some(medium) => medium.count(most),
+        None => Automaton::<16>::new(items)?.count(most),
+    }
+}
+
+/// Whether these are plain texts, one of which is to be found. There are many such lists of WWIDs, and
+/// what is met of their states is only what a text begins with.
+fn is_list(items: &[Item]) -> bool {
+    let mut groups = 0;
+    items.iter().all(|item| match item {
+        Item::Bytes(bytes) => bytes.only().is_some(),
+        Item::Open => {
+            groups += 1;
+            groups == 1
+        }
+        Item::Anchor(_) | Item::Close | Item::Alternative => true,
+        Item::Reference | Item::Repeat(_) => false,
+    })
+}
+
+/// Whether there is one way through it, so that there are as many states as bytes.
+fn is_row(items: &[Item]) -> bool {
+    items.iter().all(|item| match item {
+        Item::Alternative => false,
+        Item::Repeat(times) => times.most == Some(times.least),
+        _ => true,
+    })
+}
+
+/// A set of places.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Places<const W: usize>([u64; W]);
+
+impl<const W: usize> Hash for Places<W> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.iter().for_each(|word| hasher.write_u64(*word));
+    }
+}
+
+/// A fast hasher: there are few sets, and none is kept.
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0 ^ word)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl<const W: usize> Places<W> {
+    const NONE: Self = Self([0; W]);
+
+    fn of(place: usize) -> Self {
+        let mut places = Self::NONE;
+        if let Some(word) = places.0.get_mut(place / 64) {
+            *word = 1 << (place % 64);
+        }
+        places
+    }
+
+    fn iter(self) -> impl Iterator<Item = usize> {
+        let words = self.0.into_iter().enumerate();
+        words.flat_map(|(at, mut word)| {
+            std::iter::from_fn(move || {
+                let bit = word.checked_ilog2()?;
+                word ^= 1 << bit;
+                Some(at * 64 + usize::try_from(bit).ok()?)
+            })
+        })
+    }
+
+    fn len(self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    fn add(&mut self, other: Self) {
+        for (word, other) in self.0.iter_mut().zip(other.0) {
+            *word |= other;
+        }
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        for (word, other) in self.0.iter_mut().zip(other.0) {
+            *word &= other;
+        }
+        self
+    }
+
+    /// The same places, so much further.
+    fn shifted(self, by: usize) -> Self {
+        let word = |at: Option<usize>| at.and_then(|at| self.0.get(at)).copied().unwrap_or(0);
+        let (words, bits) = (by / 64, by % 64);
+        Self(std::array::from_fn(|at| {
+            let at = at.checked_sub(words);
+            let before = word(at.and_then(|at| at.checked_sub(1)));
+            let carried = before.checked_shr(64 - bits as u32).unwrap_or(0);
+            word(at) << bits | carried
+        }))
+    }
+}
+
+/// The bytes of an expression, and which of them may follow each other (Glushkov's automaton).
+struct Automaton<const W: usize> {
+    bytes: Vec<Bytes>,
+    next: Vec<Places<W>>,
+    first: Places<W>,
+}
+
+/// A part of an expression.
+#[derive(Clone)]
+struct Part<const W: usize> {
+    places: Range<usize>,
+    /// Where it may begin and end.
+    first: Places<W>,
+    last: Places<W>,
+    /// Whether it may be left out.
+    optional: bool,
+}
+
+impl<const W: usize> Part<W> {
+    fn nothing() -> Self {
+        Self {
+            places: 0..0,
+            first: Places::NONE,
+            last: Places::NONE,
+            optional: true,
+        }
+    }
+
+    fn or(mut self, other: Self) -> Self {
+        self.places = enclosing(self.places, other.places);
+        self.first.add(other.first);
+        self.last.add(other.last);
+        self.optional |= other.optional;
+        self
+    }
+}
+
+/// Places of parts that stand beside each other; one may have none.
+fn enclosing(one: Range<usize>, other: Range<usize>) -> Range<usize> {
+    match (one.is_empty(), other.is_empty()) {
+        (true, _) => other,
+        (_, true) => one,
+        _ => one.start.min(other.start)..one.end.max(other.end),
+    }
+}
+
+/// A group that is open.
+struct Group<const W: usize> {
+    alternatives: Option<Part<W>>,
+    branch: Part<W>,
+    /// The end of the branch, which may be repeated.
+    last: Part<W>,
+}
+
+impl<const W: usize> Group<W> {
+    fn new() -> Self {
+        Self {
+            alternatives: None,
+            branch: Part::nothing(),
+            last: Part::nothing(),
+        }
+    }
+}
+
+impl<const W: usize> Automaton<W> {
+    /// None if it has too many bytes.
+    fn new(items: &[Item]) -> Option<Self> {
+        let mut automaton = Self {
+            bytes: Vec::new(),
+            next: Vec::new(),
+            first: Places::NONE,
+        };
+        let mut groups = vec![Group::new()];
+        for item in items {
+            match *item {
+                Item::Open => groups.push(Group::new()),
+                Item::Close => {
+                    let inner = automaton.end(groups.pop()?);
+                    automaton.operand(groups.last_mut()?, inner);
+                }
+                Item::Alternative => automaton.alternative(groups.last_mut()?),
+                Item::Repeat(times) => {
+                    let group = groups.last_mut()?;
+                    group.last = automaton.repeated(&group.last, times)?;
+                }
+                // there are no more states than without the condition
+                Item::Anchor(_) | Item::Reference => {
+                    automaton.operand(groups.last_mut()?, Part::nothing());
+                }
+                Item::Bytes(bytes) => {
+                    let part = automaton.byte(bytes)?;
+                    automaton.operand(groups.last_mut()?, part);
+                }
+            }
+        }
+        automaton.first = automaton.end(groups.pop()?).first;
+        Some(automaton)
+    }
+
+    fn byte(&mut self, bytes: Bytes) -> Option<Part<W>> {
+        let place = self.bytes.len();
+        self.bytes.push(bytes);
+        self.next.push(Places::NONE);
+        (place < W * 64).then(|| Part {
+            places: place..place + 1,
+            first: Places::of(place),
+            last: Places::of(place),
+            optional: false,
+        })
+    }
+
+    fn operand(&mut self, group: &mut Group<W>, operand: Part<W>) {
+        let last = std::mem::replace(&mut group.last, operand);
+        group.branch = self.joined(&group.branch, &last);
+    }
+
+    fn alternative(&mut self, group: &mut Group<W>) {
+        self.operand(group, Part::nothing());
+        let branch = std::mem::replace(&mut group.branch, Part::nothing());
+        group.alternatives = Some(match group.alternatives.take() {
+            Some(others) => others.or(branch),
+            None => branch,
+        });
+    }
+
+    fn end(&mut self, mut group: Group<W>) -> Part<W> {
+        self.alternative(&mut group);
+        group.alternatives.unwrap_or_else(Part::nothing)
+    }
+
+    /// One part behind the other.
+    fn joined(&mut self, one: &Part<W>, next: &Part<W>) -> Part<W> {
+        self.link(one.last, next.first);
+        let mut joined = Part {
+            places: enclosing(one.places.clone(), next.places.clone()),
+            first: one.first,
+            last: next.last,
+            optional: one.optional && next.optional,
+        };
+        if one.optional {
+            joined.first.add(next.first);
+        }
+        if next.optional {
+            joined.last.add(one.last);
+        }
+        joined
+    }
+
+    fn link(&mut self, from: Places<W>, to: Places<W>) {
+        for place in from.iter() {
+            if let Some(next) = self.next.get_mut(place) {
+                next.add(to);
+            }
+        }
+    }
+
+    /// Another part like this one, behind all others.
+    fn copied(&mut self, part: &Part<W>) -> Option<Part<W>> {
+        let by = self.bytes.len().checked_sub(part.places.start)?;
+        for place in part.places.clone() {
+            let (bytes, next) = (*self.bytes.get(place)?, *self.next.get(place)?);
+            self.bytes.push(bytes);
+            self.next.push(next.shifted(by));
+        }
+        (self.bytes.len() <= W * 64).then(|| Part {
+            places: part.places.start + by..part.places.end + by,
+            first: part.first.shifted(by),
+            last: part.last.shifted(by),
+            optional: part.optional,
+        })
+    }
+
+    fn repeated(&mut self, part: &Part<W>, times: Times) -> Option<Part<W>> {
+        if part.places.is_empty() {
+            return Some(part.clone());
+        }
+        let least = usize::try_from(times.least).ok()?;
+        let most = times
+            .most
+            .map_or(Some(least + 1), |most| usize::try_from(most).ok())?;
+        if most == 0 {
+            return Some(Part::nothing());
+        }
+        // before one is linked to another
+        let mut parts = vec![part.clone()];
+        for _ in 1..most {
+            parts.push(self.copied(part)?);
+        }
+        let (required, others) = parts.split_at(least);
+        let all = required
+            .iter()
+            .fold(Part::nothing(), |all, part| self.joined(&all, part));
+        if times.most.is_none() {
+            let mut looped = others.first()?.clone();
+            self.link(looped.last, looped.first);
+            looped.optional = true;
+            return Some(self.joined(&all, &looped));
+        }
+        // nested as glibc does it: each but the last may be left out
+        let optional = others.iter().fold(Part::nothing(), |inner, part| {
+            let mut joined = self.joined(&inner, part);
+            joined.optional = true;
+            joined
+        });
+        Some(self.joined(&all, &optional))
+    }
+
+    /// The sets of places, unless there are more than so many.
+    fn count(&self, most: usize) -> Option<States> {
+        let edges = self.bytes.iter().map(|bytes| bytes.edges());
+        let edges = edges.fold(Bytes::default(), Bytes::union);
+        // one byte of all that are told apart
+        let kinds: Vec<Places<W>> = edges
+            .iter()
+            .map(|byte| {
+                let mut places = Places::NONE;
+                for (place, bytes) in self.bytes.iter().enumerate() {
+                    if bytes.contains(byte) {
+                        places.add(Places::of(place));
+                    }
+                }
+                places
+            })
+            .collect();
+        let mut seen: HashSet<Places<W>, BuildHasherDefault<Mixer>> = HashSet::default();
+        let mut largest = 0;
+        let mut pending = vec![self.first];
+        while let Some(next) = pending.pop() {
+            for kind in &kinds {
+                let state = next.and(*kind);
+                if state != Places::NONE && seen.insert(state) {
+                    if seen.len() > most {
+                        return None;
+                    }
+                    largest = largest.max(state.len());
+                    let mut next = Places::NONE;
+                    for place in state.iter() {
+                        next.add(self.next.get(place).copied().unwrap_or(Places::NONE));
+                    }
+                    pending.push(next);
+                }
+            }
+        }
+        Some(States {
+            number: u64::try_from(seen.len()).ok()?,
+            places: largest,
+        })
+    }
+}
