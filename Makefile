@@ -196,7 +196,7 @@ test-oracle: ## what is rendered, judged by the real multipath of several Debian
 	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	    || $(call skip,test-oracle (it needs root$(,) and the packages of a Debian mirror))
 	$(MAKE) -f '$(ROOT)/Makefile' oracle
-	cargo test $(CORE_ARGS) --test multipath_tools -- --ignored
+	cargo test $(CORE_ARGS) --test multipath_tools --test regcomp -- --ignored
 
 .PHONY: fuzz-random
 fuzz-random:
