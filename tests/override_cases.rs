@@ -219,3 +219,17 @@ fn what_is_fine_is_not_told_of() {
         }
     }
 }
+
+/// The tables of devices that multipath has built in, as it prints them.
+#[test]
+fn built_in_expressions_are_accepted() {
+    for version in overrides::VERSIONS {
+        let text = fixture(&format!("defaults-{version}.txt"));
+        let entries = String::from_utf8_lossy(&text).matches("vendor").count();
+        assert!(entries > 100, "{version}");
+        let findings = overrides::check(&text, &[version], &[]);
+        let about = |code| findings.iter().filter(|f| f.code == code).count();
+        assert_eq!(about(FindingCode::HeavyExpression), 0, "{findings:?}");
+        assert_eq!(about(FindingCode::NeverMatches), 0, "{findings:?}");
+    }
+}

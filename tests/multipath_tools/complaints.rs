@@ -3,9 +3,10 @@
 use pve_multipath::overrides::FindingCode;
 
 /// May be found where multipath is silent.
-pub(crate) const IN_SILENCE: [FindingCode; 11] = [
+pub(crate) const IN_SILENCE: [FindingCode; 12] = [
     FindingCode::MultipathsSection,
     FindingCode::KernelRefuses,
+    FindingCode::HeavyExpression,
     FindingCode::PollingInterval,
     FindingCode::ControlCharacter,
     FindingCode::LongLine,
@@ -18,9 +19,10 @@ pub(crate) const IN_SILENCE: [FindingCode; 11] = [
 ];
 
 /// May refuse what multipath takes in silence.
-pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 5] = [
+pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 6] = [
     FindingCode::MultipathsSection,
     FindingCode::KernelRefuses,
+    FindingCode::HeavyExpression,
     FindingCode::PollingInterval,
     FindingCode::ControlCharacter,
     FindingCode::LongLine,

@@ -49,8 +49,18 @@ impl Tree {
         }
     }
 
-    /// Has it read these files, by their names in `conf.d`.
+    /// Has it read these files, by their names in `conf.d`, and print what it makes of them.
     pub(crate) fn ask(&self, files: &[(&str, &[u8])]) -> Answer {
+        self.run("-t", files, 0)
+    }
+
+    /// Has it read these files and list maps. It finds no device-mapper then, but it has loaded its
+    /// libraries before.
+    pub(crate) fn list(&self, files: &[(&str, &[u8])]) -> Answer {
+        self.run("-ll", files, 1)
+    }
+
+    fn run(&self, option: &str, files: &[(&str, &[u8])], code: i32) -> Answer {
         let folder = self.path.join("etc/multipath/conf.d");
         for entry in fs::read_dir(&folder).unwrap() {
             fs::remove_file(entry.unwrap().path()).unwrap();
@@ -58,10 +68,15 @@ impl Tree {
         for (name, text) in files {
             fs::write(folder.join(name), text).unwrap();
         }
-        let output = Command::new("timeout")
-            .args(["5", "chroot"])
+        let output = Command::new("sh")
+            .args([
+                "-c",
+                &format!("ulimit -v {MOST_MEMORY} && exec \"$@\""),
+                "sh",
+            ])
+            .args(["timeout", "5", "chroot"])
             .arg(&self.path)
-            .args(["/usr/sbin/multipath", "-t"])
+            .args(["/usr/sbin/multipath", option])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::null())
@@ -77,10 +92,13 @@ impl Tree {
                 .lines()
                 .map(complaint)
                 .collect(),
-            ended_well: output.status.code() == Some(0),
+            ended_well: output.status.code() == Some(code),
         }
     }
 }
+
+/// What the program may take, in KiB; of that it has 20 MB for itself.
+const MOST_MEMORY: u32 = 120_000;
 
 impl Drop for Tree {
     fn drop(&mut self) {

@@ -421,3 +421,143 @@ fn expressions() {
     });
     run("expressions", text);
 }
+
+fn is_refused_as_heavy(text: &[u8], tree: &Tree) -> bool {
+    let findings = overrides::check(text, &[tree.version], &[]);
+    let heavy =
+        |f: &Finding| f.severity == Severity::Error && f.code == FindingCode::HeavyExpression;
+    findings.iter().any(heavy)
+}
+
+/// Expressions that kill the C library, wherever a text may have one.
+#[test]
+#[ignore = "needs the programs of several Debian releases"]
+fn deadly_expressions() {
+    let nested = format!("{}a{}", "(".repeat(100), ")".repeat(100));
+    let boundaries = "\\b".repeat(60);
+    // whether the main thread, with its large stack, dies as well
+    let expressions = [
+        ("(()){32767}", true),
+        ("x{0,32767}", true),
+        ("(x{1,1000}){1,1000}", true),
+        ("(x?){32767}", true),
+        ("(x{32767}){32767}(", true),
+        ("((a?|b?){40})*", true),
+        (&boundaries, true),
+        ("(()){300}", false),
+        (&nested, false),
+    ];
+    // an expression, and whether 'multipath -t' or 'multipath -ll' compiles it
+    let places = [
+        ("blacklist {\nwwid \"#\"\n}\n", Some("-t")),
+        ("blacklist {\nwwid \"!#\"\n}\n", Some("-t")),
+        ("blacklist_exceptions {\nwwid \"#\"\n}\n", Some("-t")),
+        ("blacklist {\ndevnode \"#\"\n}\n", Some("-t")),
+        ("blacklist {\nproperty \"#\"\n}\n", Some("-t")),
+        ("blacklist {\nprotocol \"#\"\n}\n", Some("-t")),
+        ("blacklist {\ndevice {\nvendor \"#\"\n}\n}\n", Some("-t")),
+        ("blacklist {\ndevice {\nproduct \"#\"\n}\n}\n", Some("-t")),
+        (
+            "devices {\ndevice {\nvendor A\nproduct B\nproduct_blacklist \"#\"\n}\n}\n",
+            Some("-t"),
+        ),
+        (
+            "devices {\ndevice {\nvendor \"#\"\nproduct B\nproduct_blacklist C\n}\n}\n",
+            Some("-t"),
+        ),
+        ("defaults {\nenable_foreign \"#\"\n}\n", Some("-ll")),
+        ("devices {\ndevice {\nvendor \"#\"\nproduct B\n}\n}\n", None),
+        ("devices {\ndevice {\nvendor A\nproduct \"#\"\n}\n}\n", None),
+        (
+            "devices {\ndevice {\nvendor A\nproduct B\nrevision \"#\"\n}\n}\n",
+            None,
+        ),
+        ("defaults {\nprio_args \"hbtl # 1\"\n}\n", None),
+        ("overrides {\nprio_args \"wwn a 1 # 2\"\n}\n", None),
+        (
+            "devices {\ndevice {\nvendor A\nproduct B\nprio_args \"serial # 1\"\n}\n}\n",
+            None,
+        ),
+    ];
+    for tree in trees("deadly") {
+        for (expression, kills_main) in expressions {
+            for (place, option) in places {
+                let text = place.replace('#', expression).into_bytes();
+                let shown = String::from_utf8_lossy(&text).into_owned();
+                let is_small = option.is_none() || place.contains("vendor \"#\"\nproduct B\n");
+                if kills_main || is_small {
+                    assert!(
+                        is_refused_as_heavy(&text, &tree),
+                        "{}: {shown}",
+                        tree.version
+                    );
+                }
+                let files = [("pve-overrides.conf", &text[..])];
+                // some only if they are not given so much memory
+                let is_asked =
+                    kills_main && (expression == expressions[0].0 || place == places[0].0);
+                let lives = match option.filter(|_| is_asked) {
+                    None => false,
+                    Some("-ll") => {
+                        let answer = tree.list(&files);
+                        let failed = |complaint: &String| complaint.contains("enable_foreign");
+                        answer.ended_well && !answer.complaints.iter().any(failed)
+                    }
+                    Some(_) => {
+                        let answer = tree.ask(&files);
+                        answer.ended_well && answer.complaints.is_empty()
+                    }
+                };
+                assert!(!lives, "{}: it takes {shown}", tree.version);
+            }
+        }
+    }
+}
+
+/// As many entries as are accepted, of several kinds: none takes long, or too much.
+#[test]
+#[ignore = "needs the programs of several Debian releases"]
+fn as_many_expressions_as_are_accepted() {
+    let entries = [
+        "wwid \"x{0,300}#\"\n",
+        "wwid \"[a-z]{4990}#\"\n",
+        "wwid \"(.*a){50}#\"\n",
+        "wwid \".*[02468ace].{5}[13579]#\"\n",
+        "wwid \"(x?){200}#\"\n",
+        "wwid \"((a?|b?){4})*#\"\n",
+        "wwid \"(^|$|a)*#\"\n",
+        "wwid \"[0-9a-f]{32}#\"\n",
+        "wwid \"(a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s|t|u|v|w|x|y|z){10}#\"\n",
+        "devnode \"()#\"\n",
+    ];
+    for tree in trees("many") {
+        for entry in entries {
+            let text = |count: usize| {
+                let entries = (0..count).map(|number| entry.replace('#', &number.to_string()));
+                format!("blacklist {{\n{}}}\n", entries.collect::<String>()).into_bytes()
+            };
+            let is_accepted = |count: usize| {
+                let findings = overrides::check(&text(count), &[tree.version], &[]);
+                findings.iter().all(|f| f.severity != Severity::Error)
+            };
+            // the greatest number is between these
+            let (mut accepted, mut refused) = (0, 20_000);
+            assert!(!is_accepted(refused), "{entry}");
+            while refused - accepted > 1 {
+                let middle = (accepted + refused) / 2;
+                match is_accepted(middle) {
+                    true => accepted = middle,
+                    false => refused = middle,
+                }
+            }
+            assert!(accepted > 5, "{entry}");
+            let answer = tree.ask(&[("pve-overrides.conf", &text(accepted))]);
+            let is_well = answer.ended_well && answer.complaints.is_empty();
+            assert!(
+                is_well,
+                "{}: {accepted} of {entry} {answer:?}",
+                tree.version
+            );
+        }
+    }
+}

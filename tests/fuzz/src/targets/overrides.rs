@@ -14,6 +14,8 @@ pub(crate) const TARGET: Target = Target {
     inputs: 3_000,
     seeds: &[("overrides", ".conf"), ("multipath-config", ".jsonl")],
     words: "{ } \" \"\" # ! \\ [ ] ( ) * + ? | ^ $ / % [:alpha:] [[.a.]] {1,2} (a)\\1 \
+        {0,32767} {0,300} {9,} {,40} {32767} (()) (|a) (a?|b?) (a*)* ()\\1 \\b \\< \\> +? ** (((((((( )))))))) ^? \
+        (^| |$) [02468ace].{28} hbtl devname enable_foreign prio_args weightedpath product_blacklist \
         \t \n \r \u{b} \0 \u{fc} multipaths polling_interval max_polling_interval infinity max file \
         aptpl alua queue_mode bio",
 };
