@@ -58,25 +58,37 @@ pub enum InvalidSelector {
         /// How many it takes.
         most: usize,
     },
+    /// A selector that needs another argument for each path than multipathd passes.
+    #[error(
+        "'{0}' needs a mask of processors for each path, and multipathd passes the same number \
+         for all of them, so no group can have a second path"
+    )]
+    PathArguments(&'static str),
     /// An argument that is no number, or too large a one.
     #[error("argument {0:?} is not a number that the selector takes")]
     Argument(String),
 }
 
-/// The kernel's path selectors (drivers/md/dm-ps-*.c, dm-round-robin.c), and how many arguments each
-/// takes. The others ignore theirs, which would be a mistake of whoever wrote them.
-const SELECTORS: [(&str, usize); 5] = [
+/// The kernel's path selectors (drivers/md/dm-ps-*.c, dm-round-robin.c) that multipathd can use, and
+/// how many arguments each takes. Those that take none ignore what they are given.
+///
+/// For each path multipathd passes one argument, `rr_min_io_rq`, which is 1 unless it is set. These take it
+/// for the number of requests before the next path.
+const SELECTORS: [(&str, usize); 4] = [
     ("historical-service-time", 2),
-    ("io-affinity", 0),
     ("queue-length", 0),
     ("round-robin", 0),
     ("service-time", 0),
 ];
 
-/// Greatest base weight of historical-service-time (HST_FIXED_1 in dm-ps-historical-service-time.c).
-const GREATEST_BASE_WEIGHT: u32 = 1024;
+/// Takes the argument for a mask of processors, which no other path of the group may have.
+const IO_AFFINITY: &str = "io-affinity";
 
-/// The names of the kernel's path selectors.
+/// Greatest base weight of historical-service-time, which has to be below HST_FIXED_1
+/// (dm-ps-historical-service-time.c).
+const GREATEST_BASE_WEIGHT: u32 = 1023;
+
+/// The names of the path selectors that can be used.
 pub fn path_selectors() -> impl Iterator<Item = &'static str> {
     SELECTORS.iter().map(|(name, _)| *name)
 }
@@ -129,6 +141,9 @@ pub fn check_path_selector(text: &str) -> Result<(), InvalidSelector> {
     let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
     if !word(name) || !word(announced) || !arguments.iter().all(|argument| word(argument)) {
         return Err(InvalidSelector::Form);
+    }
+    if name == IO_AFFINITY {
+        return Err(InvalidSelector::PathArguments(IO_AFFINITY));
     }
     let Some((name, most)) = SELECTORS.into_iter().find(|(known, _)| *known == name) else {
         return Err(InvalidSelector::Name(name.to_owned()));
@@ -197,10 +212,9 @@ mod tests {
             "service-time 0",
             "round-robin 0",
             "queue-length 0",
-            "io-affinity 0",
             "historical-service-time 0",
             "historical-service-time 1 512",
-            "historical-service-time 2 1024 4294967295",
+            "historical-service-time 2 1023 4294967295",
         ] {
             assert_eq!(check_path_selector(text), Ok(()), "{text:?}");
         }
@@ -217,7 +231,9 @@ mod tests {
             "service-time 1 1",
             "nonsense 0",
             "Service-time 0",
-            "historical-service-time 1 1025",
+            "io-affinity 0",
+            "io-affinity 1 1",
+            "historical-service-time 1 1024",
             "historical-service-time 1 +1",
             "historical-service-time 3 1 1 1",
             "service-time \u{ff10}",

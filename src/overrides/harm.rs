@@ -1,5 +1,8 @@
 //! What multipathd takes without a word, and what harms.
 
+use std::borrow::Cow;
+use std::fmt::Display;
+
 use super::effective::Values;
 use super::finding::{FindingCode, Position, quoted};
 use super::keywords::Section;
@@ -7,7 +10,7 @@ use super::polling::Polling;
 use super::reader::Note;
 use super::regex::{self, InvalidRegex};
 use super::values::Stored;
-use crate::knobs;
+use crate::knobs::{self, InvalidSelector};
 
 /// What is to be said of a value that multipathd has stored.
 pub(super) fn of(
@@ -31,20 +34,7 @@ pub(super) fn of(
     let warn = |code, message| Some(Note::warning(code, at, message));
     let refused = |message| Some(Note::error(FindingCode::KernelRefuses, at, message));
     match keyword {
-        "path_selector" => {
-            let first = value.split_whitespace().collect::<Vec<_>>().join(" ");
-            match knobs::check_path_selector(&first) {
-                Ok(()) => None,
-                Err(reason @ knobs::InvalidSelector::TooMany { .. }) => warn(
-                    FindingCode::ReadAsOther,
-                    format!("{reason}, and ignores them"),
-                ),
-                Err(reason) => refused(format!(
-                    "the kernel refuses {}, and maps that are not in use would be removed: {reason}",
-                    quoted(value)
-                )),
-            }
-        }
+        "path_selector" => selector(value, at),
         "features" => match unknown_feature(value) {
             None => None,
             Some(word) => refused(format!(
@@ -150,6 +140,36 @@ fn unknown_feature(features: &str) -> Option<&str> {
         }
     }
     None
+}
+
+/// What is to be said of a value with which the kernel refuses each map.
+fn kernel_refuses(value: &str, reason: impl Display, at: Position) -> Note {
+    let message = format!(
+        "the kernel refuses {}, and maps that are not in use would be removed: {reason}",
+        quoted(value)
+    );
+    Note::error(FindingCode::KernelRefuses, at, message)
+}
+
+/// What is to be said of a path selector in which the number of arguments is right.
+fn selector(value: &str, at: Position) -> Option<Note> {
+    let mut words: Vec<Cow<'_, str>> = value.split_whitespace().map(Cow::Borrowed).collect();
+    if let Some(count) = words.get_mut(1) {
+        // the kernel takes zeros in front of a number, and no sign
+        let digits = count.bytes().all(|byte| byte.is_ascii_digit());
+        if let Some(number) = count.parse::<u64>().ok().filter(|_| digits) {
+            *count = number.to_string().into();
+        }
+    }
+    match knobs::check_path_selector(&words.join(" ")) {
+        Ok(()) => None,
+        Err(reason @ InvalidSelector::TooMany { most: 0, .. }) => Some(Note::warning(
+            FindingCode::ReadAsOther,
+            at,
+            format!("{reason}, and ignores them"),
+        )),
+        Err(reason) => Some(kernel_refuses(value, reason, at)),
+    }
 }
 
 /// Whether a map's name may begin like this: characters that device-mapper does not change.

@@ -125,7 +125,7 @@ fn value_of(knob: &str) -> BoxedStrategy<String> {
             "group_by_node_name",
         ]),
         "path-selector" => prop_oneof![
-            "(service-time|round-robin|queue-length|io-affinity|historical-service-time) 0",
+            "(service-time|round-robin|queue-length|historical-service-time) 0",
             "historical-service-time 1 [1-9][0-9]{0,2}",
             "historical-service-time 2 [1-9][0-9]{0,2} [0-9]{1,9}",
         ]

@@ -62,7 +62,7 @@ wwid: 36001405aabbccddeeff00112233445566
 	expected-paths 8
 	failback immediate
 	no-path-retry 18
-	path-selector historical-service-time 2 1024 4294967295
+	path-selector historical-service-time 2 1023 4294967295
 
 wwid: 36001405aabbccddeeff00112233445567
 
@@ -81,7 +81,7 @@ LUN                                 ALIAS                 OWN KNOBS
 36001405aabbccddeeff00112233445566  storage-array-lun-17  expected-paths 8, failback immediate,
                                                           no-path-retry 18,
                                                           path-selector historical-service-time 2
-                                                            1024 4294967295
+                                                            1023 4294967295
 36001405aabbccddeeff00112233445567  -                     -
 
 2 LUNs, 1 with knobs of its own
@@ -99,7 +99,7 @@ LUN                                 ALIAS
     OWN KNOBS
 36001405aabbccddeeff00112233445566  storage-array-lun-17
     expected-paths 8, failback immediate, no-path-retry 18,
-    path-selector historical-service-time 2 1024 4294967295
+    path-selector historical-service-time 2 1023 4294967295
 36001405aabbccddeeff00112233445567  -
 
 2 LUNs, 1 with knobs of its own
@@ -120,7 +120,7 @@ KNOB            VALUE                                      FROM
 expected-paths  8                                          LUN
 failback        immediate                                  LUN
 no-path-retry   18                                         LUN
-path-selector   historical-service-time 2 1024 4294967295  LUN
+path-selector   historical-service-time 2 1023 4294967295  LUN
 TEXT
 is(cli([@one, '36001405aabbccddeeff00112233445567'])->{out}, <<'TEXT', 'another');
 36001405aabbccddeeff00112233445567
@@ -192,12 +192,12 @@ like(cli(['config', @json])->{out}, qr/"from":"cluster","value":10\}/, 'numbers 
 my @wwids = map { sprintf('360014051111222033334444555%06d', $_) } 1 .. 200;
 my $many = folder(join('', map {
     my $own = $_ % 50 ? '' : "\tno-path-retry 12\n\tfailback immediate\n\tpath-grouping-policy"
-        . " group_by_node_name\n\tpath-selector historical-service-time 2 1024 4294967295\n";
+        . " group_by_node_name\n\tpath-selector historical-service-time 2 1023 4294967295\n";
     "wwid: $wwids[$_]\n\talias array-lun-$_\n$own\n";
 } 0 .. 199));
 my $long = folder(
     'wwid: ' . 'x' x 122 . "\n\talias " . 'a' x 64 . "\n\tpath-selector service-time 0\n"
-        . "\n\ndefaults: defaults\n\tpath-selector historical-service-time 2 1024 4294967295\n",
+        . "\n\ndefaults: defaults\n\tpath-selector historical-service-time 2 1023 4294967295\n",
 );
 for my $columns (40, 60, 80, 100, 132, 300) {
     for my $case (
