@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use super::effective::Values;
+use super::features;
 use super::finding::{FindingCode, Position, quoted};
 use super::keywords::Section;
 use super::polling::Polling;
@@ -32,23 +33,24 @@ pub(super) fn of(
         return None;
     };
     let warn = |code, message| Some(Note::warning(code, at, message));
-    let refused = |message| Some(Note::error(FindingCode::KernelRefuses, at, message));
     match keyword {
         "path_selector" => selector(value, at),
-        "features" => match unknown_feature(value) {
-            None => None,
-            Some(word) => refused(format!(
-                "the kernel has no feature {}, and maps that are not in use would be removed",
-                quoted(word)
-            )),
+        "features" => match features::check(value) {
+            Ok(None) => None,
+            Ok(Some(unnoticed)) => warn(FindingCode::ReadAsOther, unnoticed.to_string()),
+            Err(reason) => Some(kernel_refuses(value, reason, at)),
         },
         "hardware_handler" => {
             let handler = value.split_whitespace().nth(1);
             match handler.filter(|name| !HANDLERS.contains(name)) {
                 None => None,
-                Some(name) => refused(format!(
-                    "the kernel has no hardware handler {}, and would refuse the map",
-                    quoted(name)
+                Some(name) => Some(Note::error(
+                    FindingCode::KernelRefuses,
+                    at,
+                    format!(
+                        "the kernel has no hardware handler {}, and would refuse the map",
+                        quoted(name)
+                    ),
                 )),
             }
         }
@@ -118,29 +120,6 @@ const PRIORITIZERS: [&str; 15] = [
 
 /// Handlers that the kernel has (drivers/scsi/device_handler).
 const HANDLERS: [&str; 4] = ["alua", "emc", "hp_sw", "rdac"];
-
-/// The first word of a list of features that the kernel does not know (drivers/md/dm-mpath.c,
-/// `parse_features`).
-fn unknown_feature(features: &str) -> Option<&str> {
-    let mut words = features.split_whitespace().skip(1);
-    while let Some(word) = words.next() {
-        match word {
-            "queue_if_no_path" | "retain_attached_hw_handler" => {}
-            "pg_init_retries" | "pg_init_delay_msecs" => {
-                let number = words.next();
-                if !number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit())) {
-                    return Some(word);
-                }
-            }
-            "queue_mode" => match words.next() {
-                Some("bio" | "rq" | "mq") => {}
-                _ => return Some(word),
-            },
-            _ => return Some(word),
-        }
-    }
-    None
-}
 
 /// What is to be said of a value with which the kernel refuses each map.
 fn kernel_refuses(value: &str, reason: impl Display, at: Position) -> Note {

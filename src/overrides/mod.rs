@@ -13,6 +13,7 @@ mod blacklist;
 mod drift;
 mod effective;
 mod expressions;
+mod features;
 mod finding;
 mod harm;
 mod keywords;
