@@ -45,6 +45,8 @@ pub enum FindingCode {
     LongLine,
     /// A NUL or another control character.
     ControlCharacter,
+    /// Bytes that are not UTF-8.
+    InvalidUtf8,
     /// Characters that multipathd takes for blanks.
     NotAscii,
     /// Braces that do not balance as multipathd counts them.

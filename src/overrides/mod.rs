@@ -128,6 +128,7 @@ pub fn effective(texts: &[&[u8]], version: ToolsVersion) -> Effective {
 fn of_bytes(text: &[u8], lines: &Lines<'_>) -> Vec<Note> {
     let mut long = Vec::new();
     let mut controls = Vec::new();
+    let mut no_text = Vec::new();
     for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let at = |column| Position {
             line: index + 1,
@@ -156,6 +157,18 @@ fn of_bytes(text: &[u8], lines: &Lines<'_>) -> Vec<Note> {
             let code = FindingCode::ControlCharacter;
             controls.push(Note::error(code, at(offset + 1), message));
         }
+        let valid = line
+            .utf8_chunks()
+            .next()
+            .map_or(0, |chunk| chunk.valid().len());
+        if valid < line.len() && no_text.len() < reader::MOST_NOTES {
+            let message = "this is not UTF-8, which the text has to be";
+            no_text.push(Note::error(
+                FindingCode::InvalidUtf8,
+                at(valid + 1),
+                message,
+            ));
+        }
     }
     let not_ascii = lines.iter().filter_map(|line| {
         let at = Position {
@@ -167,6 +180,7 @@ fn of_bytes(text: &[u8], lines: &Lines<'_>) -> Vec<Note> {
     });
     long.into_iter()
         .chain(controls)
+        .chain(no_text)
         .chain(not_ascii.take(reader::MOST_NOTES))
         .collect()
 }

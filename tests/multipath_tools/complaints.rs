@@ -10,6 +10,7 @@ pub(crate) const IN_SILENCE: [FindingCode; 12] = [
     FindingCode::PollingInterval,
     FindingCode::ControlCharacter,
     FindingCode::LongLine,
+    FindingCode::InvalidUtf8,
     FindingCode::NotAscii,
     FindingCode::ReadAsOther,
     FindingCode::UndoesBaseline,
@@ -26,6 +27,7 @@ pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 6] = [
     FindingCode::PollingInterval,
     FindingCode::ControlCharacter,
     FindingCode::LongLine,
+    FindingCode::InvalidUtf8,
 ];
 
 /// The line that a complaint is about, if it says so.

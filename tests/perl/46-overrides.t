@@ -127,6 +127,28 @@ is_deeply(
     like($quoted->{message}, qr/'gr\xc3\xbcn'/, 'but for quotes: bytes are given back as bytes');
 }
 
+# --- bytes that are not UTF-8 ---
+
+for my $text ("defaults {\n\tprio \"gr\xfcn\"\n}\n", "#\n\xed\xa0\x80\n", "\n#\xc3") {
+    my ($found) = grep { $_->{code} eq 'invalid-utf8' }
+        PVE::Multipath::Config::overrides_findings($text)->@*;
+    my $column = 1 + index((split(/\n/, $text))[1], $text =~ m/([\x80-\xff])/ ? $1 : '');
+    is_deeply(
+        [$found->@{qw(severity line column)}], ['error', 2, $column], 'are found, with their place',
+    );
+    for my $name (qw(check_overrides write_overrides)) {
+        my ($res, $err) = try($name, $name eq 'write_overrides' ? 'f' : (), $text);
+        is($res, undef, "and $name refuses them");
+        is($err, "multipath overrides: line 2: this is not UTF-8, which the text has to be\n", 'so');
+    }
+    is(PVE::Multipath::Config::parse_overrides('f', $text), $text, 'what is stored is read as it is');
+    ok(PVE::Multipath::Config::generate_overrides_conf($text) =~ m/\Q$text\E\n?\z/, 'and given back');
+}
+for my $text ("# Gr\xc3\xb6\xc3\x9fe\n", "defaults {\n\tprio \"gr\xc3\xbcn\"\n}\n") {
+    my ($warnings, $err) = try('check_overrides', $text);
+    ok($warnings, 'UTF-8 is accepted') or diag($err);
+}
+
 # --- what is stored and rendered ---
 
 is(PVE::Multipath::Config::parse_overrides('f', undef), '', 'no file is an empty text');

@@ -96,8 +96,10 @@ is_deeply(excerpts(check("defaults {\n\tprio \"gr\xf6\xdfe\" x\n}\n")->{out}), [
     '    prio "größe" x',
     '         ^',
     '    prio "größe" x',
+    '            ^',
+    '    prio "größe" x',
     '                 ^',
-], 'bytes that are no UTF-8');
+], 'bytes that are not UTF-8: they are refused, and shown as what they may be');
 is_deeply(excerpts(check("defaults {\n\tprio \"ö\" x\n}\n", [], LC_ALL => 'C')->{out}), [
     '    prio "\x{f6}" x',
     '         ^',

@@ -117,9 +117,9 @@ C<$version> of multipath-tools ignores are left out; without one, none.
     generate_overrides_conf($text)
     drift($cfg, $dump, $version, $overrides)
 
-The administrator's text for multipathd. It is checked for C<$version> of multipath-tools, or for all
-that are supported: check_overrides() dies for what must not reach multipathd and gives the warnings as
-texts; overrides_findings() gives everything as data, C<< { severity, code, line, column, message,
+The administrator's text for multipathd, as bytes in UTF-8. It is checked for C<$version> of
+multipath-tools, or for all that are supported: check_overrides() dies for what must not reach
+multipathd, and for bytes that are not UTF-8, and gives the warnings as texts; overrides_findings() gives everything as data, C<< { severity, code, line, column, message,
 instead, versions, text } >>. A blacklist that hits one of C<$wwids>, the allow-list, is among the
 warnings. The text is stored as it is, but for white space at its end.
 
