@@ -140,10 +140,7 @@ pub(super) fn read(keyword: &str, kind: Kind, value: &str, version: ToolsVersion
             _ => int(keyword, value, 1, max, Zero::Number),
         },
         Kind::DevLoss => dev_loss(keyword, value),
-        Kind::MaxFds => match value {
-            "max" => Read::value("max"),
-            _ => int(keyword, value, 0, i64::from(i32::MAX), Zero::Unset),
-        },
+        Kind::MaxFds => max_fds(keyword, value),
         Kind::Mode => mode(keyword, value),
         Kind::Owner => owner(keyword, value),
         Kind::ReservationKey => reservation_key(keyword, value),
@@ -233,6 +230,27 @@ fn int(keyword: &str, value: &str, min: i64, max: i64, zero: Zero) -> Read {
         }
         _ => read,
     }
+}
+
+/// How many files the kernel lets a program open at most (`fs.nr_open`), unless somebody has raised it.
+const NR_OPEN: i64 = 1_048_576;
+
+fn max_fds(keyword: &str, value: &str) -> Read {
+    if value == "max" {
+        return Read::value(value);
+    }
+    let mut read = int(keyword, value, 0, NR_OPEN, Zero::Unset);
+    if read.stored == Stored::Value(NR_OPEN.to_string()) {
+        read.stored = Stored::Value("max".to_owned()); // as multipathd prints it
+        for remark in &mut read.remarks {
+            remark.message = format!(
+                "{} is more than fs.nr_open, which is {NR_OPEN} unless it was raised: that is taken \
+                 instead",
+                quoted(value)
+            );
+        }
+    }
+    read
 }
 
 fn unsigned(keyword: &str, value: &str) -> Read {
