@@ -68,3 +68,28 @@ fn cases() {
         }
     }
 }
+
+/// The findings in a text of this section with these lines, as `LINE:COLUMN SEVERITY CODE`.
+fn found(section: &str, lines: &[String], allow_list: &[Wwid]) -> Vec<String> {
+    let text = format!("{section} {{\n{}\n}}\n", lines.join("\n"));
+    let findings = overrides::check(text.as_bytes(), &VERSIONS, allow_list);
+    let found = findings.iter().map(line);
+    found.map(|line| line.trim_end().to_owned()).collect()
+}
+
+#[test]
+fn so_many_entries_that_multipathd_is_busy() {
+    let device = ["device {", "vendor A", "product B", "}"].map(str::to_owned);
+    let repeated = |times: usize| std::iter::repeat_n(&device, times).flatten();
+    let repeated = |times| repeated(times).cloned().collect::<Vec<_>>();
+    let refused = |section, lines: &[String]| {
+        let found = found(section, lines, &[]);
+        let errors = found.into_iter().filter(|line| line.contains(" error "));
+        errors.collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(refused("devices", &repeated(700)), none);
+    // the second is the first that repeats another
+    let second = ["6:1 error too-many-entries"];
+    assert_eq!(refused("devices", &repeated(4365)), second);
+}

@@ -99,6 +99,8 @@ pub enum FindingCode {
     UnknownName,
     /// An entry that is for no device.
     NeverMatches,
+    /// So many entries that multipathd is busy with them for long.
+    TooManyEntries,
     /// A setting that undoes what all nodes are given.
     UndoesBaseline,
     /// A blacklist entry that hits everything, or an allow-listed LUN.

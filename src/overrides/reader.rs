@@ -1,9 +1,10 @@
 //! Sections and keywords, as multipathd takes them (libmpathutil/parser.c, `process_stream`).
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use super::blacklist::{self, FilterEntry};
+use super::devices::Devices;
 use super::effective::{Effective, Values};
 use super::expressions::Expression;
 use super::finding::{self, FindingCode, Position, Severity};
@@ -101,7 +102,7 @@ pub(super) fn read(files: &[&Lines<'_>], version: ToolsVersion, purpose: Purpose
         frames: Vec::new(),
         brace_is_due: None,
         polling: Polling::default(),
-        devices: HashSet::new(),
+        devices: Devices::default(),
         errors: 0,
         warnings: 0,
         similar: 0,
@@ -122,8 +123,8 @@ struct Reader {
     /// A section's line without its brace has just gone by.
     brace_is_due: Option<Section>,
     polling: Polling,
-    /// Vendor, product and revision of the entries of `devices` so far.
-    devices: HashSet<[Option<String>; 3]>,
+    /// The entries of `devices` so far.
+    devices: Devices,
     /// How many there were so far.
     errors: usize,
     warnings: usize,
@@ -536,7 +537,7 @@ impl Reader {
                     self.add(note.severity, || note);
                 }
                 let key = ["vendor", "product", "revision"].map(|name| values.remove(name));
-                if !self.devices.insert(key) {
+                if self.devices.add(key, at) {
                     let message = "an entry for the same devices stands above: \
                         both are joined, and the later one wins";
                     self.warn(|| Note::warning(FindingCode::Duplicate, at, message));
@@ -566,6 +567,7 @@ impl Reader {
     fn end(&mut self) {
         let harm = self.polling.end(&mut self.reading.effective.defaults);
         self.reading.notes.extend(harm);
+        self.reading.notes.extend(self.devices.check());
         if self.purpose == Purpose::Values {
             self.reading.effective.merge();
         }

@@ -156,6 +156,47 @@ fn texts_of_the_corpus() {
     }
 }
 
+/// Texts of many entries, as long as they are accepted: multipath is not busy with them for long.
+#[test]
+#[ignore = "needs the programs of several Debian releases"]
+fn many_entries() {
+    let device = |vendor: usize| format!("device {{\nvendor V{vendor}\nproduct P\n}}\n");
+    let of_devices: [(&str, &dyn Fn(usize) -> String); 3] = [
+        ("the same", &|count| device(0).repeat(count)),
+        ("the same at the end", &|count| {
+            let others: String = (1..1000).map(device).collect();
+            others + &device(0).repeat(count)
+        }),
+        ("each twice", &|count| {
+            (0..2 * count)
+                .map(|number| device(number % count))
+                .collect()
+        }),
+    ];
+    let trees = trees("many");
+    for (name, entries) in of_devices {
+        let text = |count| format!("devices {{\n{}}}\n", entries(count)).into_bytes();
+        let is_accepted = |text: &[u8]| {
+            let findings = overrides::check(text, &overrides::VERSIONS, &[]);
+            findings.iter().all(|f| f.severity != Severity::Error)
+        };
+        // the greatest number that is accepted
+        let (mut good, mut bad) = (1, 4000);
+        while bad - good > 1 {
+            let count = usize::midpoint(good, bad);
+            match is_accepted(&text(count)) {
+                true => good = count,
+                false => bad = count,
+            }
+        }
+        assert!(good >= 20, "{name}: no more than {good} are accepted");
+        for tree in &trees {
+            let answer = tree.ask(&[("pve-overrides.conf", &text(good))]);
+            assert!(answer.ended_well, "{} {name} {good}", tree.version);
+        }
+    }
+}
+
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
 fn changed_texts() {
