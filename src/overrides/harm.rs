@@ -42,17 +42,12 @@ pub(super) fn of(
         },
         "hardware_handler" => {
             let handler = value.split_whitespace().nth(1);
-            match handler.filter(|name| !HANDLERS.contains(name)) {
-                None => None,
-                Some(name) => Some(Note::error(
-                    FindingCode::KernelRefuses,
-                    at,
-                    format!(
-                        "the kernel has no hardware handler {}, and would refuse the map",
-                        quoted(name)
-                    ),
-                )),
-            }
+            let unknown = handler.filter(|name| !HANDLERS.contains(name))?;
+            let message = format!(
+                "the kernel has no hardware handler {}, and would refuse the map",
+                quoted(unknown)
+            );
+            Some(Note::error(FindingCode::KernelRefuses, at, message))
         }
         "path_checker" | "checker" if !CHECKERS.contains(&value.as_str()) => warn(
             FindingCode::UnknownName,
@@ -76,6 +71,11 @@ pub(super) fn of(
             FindingCode::UndoesBaseline,
             format!("with '{value}', LUNs are taken that are not allow-listed"),
         ),
+        // of an entry it matters what it is for
+        "uid_attribute" if section != Section::Device && value != UID_ATTRIBUTE => {
+            Some(other_wwids(value, at))
+        }
+        "uid_attrs" => uid_attribute_of_scsi(value).map(|attribute| other_wwids(attribute, at)),
         "alias_prefix" if !is_safe_name(value) => warn(
             FindingCode::ReadAsOther,
             format!(
@@ -151,6 +151,50 @@ fn selector(value: &str, at: Position) -> Option<Note> {
     }
 }
 
+/// The udev property that SCSI disks have their WWID from.
+const UID_ATTRIBUTE: &str = "ID_SERIAL";
+
+fn other_wwids(attribute: &str, at: Position) -> Note {
+    let message = format!(
+        "WWIDs come from the udev property {} instead of '{UID_ATTRIBUTE}': they change, and LUNs that are \
+         allow-listed by the present ones would get no map",
+        quoted(attribute)
+    );
+    Note::warning(FindingCode::UndoesBaseline, at, message)
+}
+
+/// The first property other than the usual one that these records give to a SCSI disk. A record is for
+/// devices whose names begin with what stands before its last colon, and the first one counts
+/// (libmultipath/config.c, `get_uid_attribute_by_attrs`).
+fn uid_attribute_of_scsi(records: &str) -> Option<&str> {
+    for record in records.split_whitespace() {
+        let Some((start, attribute)) = record.rsplit_once(':') else {
+            continue;
+        };
+        let all = "sd".starts_with(start);
+        let some = start
+            .strip_prefix("sd")
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_lowercase()));
+        if (all || some) && attribute != UID_ATTRIBUTE {
+            return Some(attribute);
+        }
+        if all {
+            return None;
+        }
+    }
+    None
+}
+
+/// Whether a property is what multipathd takes for such devices anyway.
+fn is_usual_uid_attribute(attribute: &str, values: &Values) -> bool {
+    let value = |name| values.get(name).map_or("", String::as_str);
+    match attribute {
+        "ID_WWN" => value("vendor").trim_matches(['^', '$']) == "NVME",
+        "ID_UID" => value("vendor") == "IBM" && value("product").starts_with("S/390 DASD"),
+        _ => attribute == UID_ATTRIBUTE,
+    }
+}
+
 /// Whether a map's name may begin like this: characters that device-mapper does not change.
 fn is_safe_name(text: &str) -> bool {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:@+-".contains(&byte);
@@ -158,10 +202,22 @@ fn is_safe_name(text: &str) -> bool {
 }
 
 /// What is to be said of an entry of `devices` as a whole.
+pub(super) fn of_device(values: &Values, at: Position) -> Vec<Note> {
+    let uid_attribute = values.get("uid_attribute");
+    let uid_attribute = uid_attribute.filter(|value| !is_usual_uid_attribute(value, values));
+    let uid_attribute = uid_attribute.map(|value| other_wwids(value, at));
+    of_expressions(values, at)
+        .into_iter()
+        .chain(uid_attribute)
+        .collect()
+}
+
+/// What is to be said of the expressions that say what an entry is for.
 ///
 /// multipathd puts `vendor` and `product_blacklist` into its blacklist, and does not load its
-/// configuration if it cannot; everywhere else it compares without a word, and in vain.
-pub(super) fn of_device(values: &Values, at: Position) -> Option<Note> {
+/// configuration if it cannot; everywhere else an invalid one
+/// hits nothing.
+fn of_expressions(values: &Values, at: Position) -> Option<Note> {
     let invalid = |name, check: fn(&str) -> Result<(), InvalidRegex>| {
         let value = values.get(name)?;
         let reason = check(value).err()?;
@@ -181,4 +237,34 @@ pub(super) fn of_device(values: &Values, at: Position) -> Option<Note> {
     let invalid = names.find_map(|name| invalid(name, regex::check_plain))?;
     let message = format!("this entry is for no device, since {invalid}");
     Some(Note::warning(FindingCode::NeverMatches, at, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_scsi_disks_have_their_wwids_from() {
+        for records in [
+            "",
+            "sd",
+            "sd:ID_SERIAL",
+            "s:ID_SERIAL sd:ID_WWN",
+            ":ID_SERIAL x:y sda:ID_WWN",
+            "dasd:ID_UID nvme:ID_WWN",
+            "sdx1:ID_WWN",
+            "sd:x:ID_WWN",
+        ] {
+            assert_eq!(uid_attribute_of_scsi(records), None, "{records}");
+        }
+        for (records, attribute) in [
+            ("sd:ID_WWN", "ID_WWN"),
+            ("sd:", ""),
+            (":ID_PATH sd:ID_SERIAL", "ID_PATH"),
+            ("sdb:ID_WWN sd:ID_SERIAL", "ID_WWN"),
+            ("nvme:ID_SERIAL s:ID_WWN", "ID_WWN"),
+        ] {
+            assert_eq!(uid_attribute_of_scsi(records), Some(attribute), "{records}");
+        }
+    }
 }

@@ -533,7 +533,7 @@ impl Reader {
                 self.try_later(frame.section, expressions.collect(), at);
             }
             Section::Device => {
-                if let Some(note) = harm::of_device(&values, at) {
+                for note in harm::of_device(&values, at) {
                     self.add(note.severity, || note);
                 }
                 let key = ["vendor", "product", "revision"].map(|name| values.remove(name));
