@@ -15,7 +15,7 @@ use pve_multipath::overrides::{MAX_LEN, VERSIONS, check};
 const AIM: Duration = Duration::from_millis(10);
 
 /// Texts are made of a beginning, and of a part again and again, in which `#` is a number.
-const SHAPES: [(&str, &str, &str); 30] = [
+const SHAPES: [(&str, &str, &str); 41] = [
     (
         "devices of a vendor",
         "devices {\n",
@@ -64,6 +64,45 @@ const SHAPES: [(&str, &str, &str); 30] = [
         "blacklist {\n",
         "wwid \"[02468ace].{28}[13579](#x)?$\"\n",
     ),
+    ("WWIDs", "blacklist {\n", "wwid 36001405#\n"),
+    ("short WWIDs", "blacklist {\n", "wwid #\n"),
+    (
+        "WWIDs that are not meant",
+        "blacklist {\n",
+        "wwid \"!3#\"\n",
+    ),
+    ("starts of WWIDs", "blacklist {\n", "wwid \"^3600#.*\"\n"),
+    (
+        "WWIDs in exceptions",
+        "blacklist_exceptions {\n",
+        "wwid 3#\n",
+    ),
+    (
+        "expressions that hit nothing",
+        "blacklist {\n",
+        "wwid \"[0-9]+x#\"\n",
+    ),
+    (
+        "expressions in exceptions",
+        "blacklist_exceptions {\n",
+        "wwid \"^[g-z]+#?$\"\n",
+    ),
+    (
+        "names of disks",
+        "blacklist {\n",
+        "devnode \"^(sd|hd)[a-z]#?$\"\n",
+    ),
+    (
+        "vendors",
+        "blacklist {\n",
+        "device {\nvendor \"A#\"\nproduct \"[a-z]*$\"\n}\n",
+    ),
+    (
+        "vendors of product_blacklist",
+        "devices {\n",
+        "device {\nvendor \"A#\"\nproduct x\nproduct_blacklist \"^[A-Z]+$\"\n}\n",
+    ),
+    ("properties", "blacklist {\n", "property \"^ID_[A-Z]*#\"\n"),
     (
         "expressions that are refused",
         "blacklist {\n",

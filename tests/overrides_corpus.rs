@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pve_multipath::Wwid;
-use pve_multipath::overrides::{self, Finding, VERSIONS};
+use pve_multipath::overrides::{self, Finding, FindingCode, VERSIONS};
 
 fn texts() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/overrides");
@@ -77,6 +77,77 @@ fn found(section: &str, lines: &[String], allow_list: &[Wwid]) -> Vec<String> {
     found.map(|line| line.trim_end().to_owned()).collect()
 }
 
+/// The WWID of one of many LUNs.
+fn lun(number: usize) -> String {
+    format!("36001405{:024x}", number * 0x9e37_79b9)
+}
+
+#[test]
+fn all_entries_are_tried() {
+    let allow_list: Vec<Wwid> = (0..1000).map(|n| lun(n).parse().unwrap()).collect();
+    // LUNs of the same array that are not allow-listed, and the last but one that is
+    let mut lines: Vec<_> = (1000..4000).map(|n| format!("wwid {}", lun(n))).collect();
+    lines.insert(2999, format!("wwid {}", lun(777)));
+    let hit = ["3001:6 warning blacklisted"];
+    assert_eq!(found("blacklist", &lines, &allow_list), hit);
+    // an expression as well
+    lines[2999] = format!("wwid \"^{}[0-9a-f]$\"", lun(777).get(..31).unwrap());
+    assert_eq!(found("blacklist", &lines, &allow_list), hit);
+    // of an entry for each LUN and an exception for each but one, that one is left
+    let exceptions = (0..1000).filter(|n| *n != 777);
+    let lines: Vec<_> = (0..1000)
+        .map(|n| format!("wwid \"^{}\"", lun(n)))
+        .chain(["}".into(), "blacklist_exceptions {".into()])
+        .chain(exceptions.map(|n| format!("wwid {}", lun(n))))
+        .collect();
+    assert_eq!(
+        found("blacklist", &lines, &allow_list),
+        ["779:6 warning blacklisted"]
+    );
+}
+
+/// Entries that are harmless by themselves.
+#[test]
+fn entries_that_hit_all_disks_together() {
+    let names = |last| {
+        ('a'..=last)
+            .map(|c| format!("devnode \"^sd{c}$\""))
+            .collect::<Vec<_>>()
+    };
+    assert!(found("blacklist", &names('y'), &[]).is_empty());
+    assert_eq!(
+        found("blacklist", &names('z'), &[]),
+        ["27:9 warning blacklisted"]
+    );
+    // what is excepted does not count
+    let mut lines = names('z');
+    lines.extend(["}", "blacklist_exceptions {", "devnode ^sd"].map(str::to_owned));
+    assert!(found("blacklist", &lines, &[]).is_empty());
+}
+
+/// It takes too long to try them all, and this is said.
+#[test]
+fn entries_that_are_not_tried() {
+    let allow_list: Vec<Wwid> = (0..1000).map(|n| lun(n).parse().unwrap()).collect();
+    let mut lines: Vec<_> = (0..3000).map(|n| format!("wwid \"[g-z]{n}*$\"")).collect();
+    lines.push(format!(
+        "wwid \"[{}]{}$\"",
+        lun(5).get(..1).unwrap(),
+        lun(5).get(1..).unwrap()
+    ));
+    for (allow_list, more) in [(&allow_list[..], 1), (&[], 0)] {
+        let text = format!("blacklist {{\n{}\n}}\n", lines.join("\n"));
+        let findings = overrides::check(text.as_bytes(), &VERSIONS, allow_list);
+        let not_tried = findings.iter().filter(|f| f.code == FindingCode::NotTried);
+        assert_eq!(not_tried.count(), 1 + more, "{findings:?}");
+        assert_eq!(findings.len(), 1 + more);
+    }
+    assert_eq!(
+        found("blacklist", &["wwid \"(3600)\\1\"".to_owned()], &[]),
+        ["2:6 warning not-tried"]
+    );
+}
+
 #[test]
 fn so_many_entries_that_multipathd_is_busy() {
     let device = ["device {", "vendor A", "product B", "}"].map(str::to_owned);
@@ -92,4 +163,10 @@ fn so_many_entries_that_multipathd_is_busy() {
     // the second is the first that repeats another
     let second = ["6:1 error too-many-entries"];
     assert_eq!(refused("devices", &repeated(4365)), second);
+
+    let wwids = |count| (0..count).map(|n| format!("wwid {n}")).collect::<Vec<_>>();
+    assert_eq!(refused("blacklist", &wwids(10_000)), none);
+    let last = ["10002:6 error too-many-entries"];
+    assert_eq!(refused("blacklist", &wwids(10_001)), last);
+    assert_eq!(refused("blacklist_exceptions", &wwids(10_001)), last);
 }

@@ -1,107 +1,371 @@
 //! What blacklists hit, and their exceptions let through.
 
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use super::disks::{Kind, Rule, Samples};
 use super::finding::{FindingCode, Position, quoted};
-use super::reader::Note;
-use super::regex::Matcher;
+use super::keywords::Section;
+use super::matching::{Budget, Expression, Hits, NotTried, Subset, Texts};
+use super::reader::{MOST_NOTES, Note};
 use crate::Wwid;
 
-/// Most entries of blacklists and exceptions that are tried.
-pub(super) const MOST_TRIED: usize = 50;
+/// How much is tried at most: on ordinary disks, and on the allow-list.
+const BUDGET: usize = 20_000;
+
+/// Most entries of one kind: multipathd compares each with all others, which takes half a second.
+const MOST_ENTRIES: usize = 10_000;
 
 /// An entry of a blacklist, or of its exceptions.
 #[derive(Debug)]
 pub(super) struct FilterEntry {
-    pub is_exception: bool,
-    /// Keywords with expressions, all of which have to hit; vendor and product of a device.
-    pub expressions: Vec<(&'static str, String)>,
-    pub position: Position,
+    pub(super) origin: Origin,
+    pub(super) rule: Rule,
+    pub(super) position: Position,
 }
 
-/// An entry that can be tried.
-struct Filter<'e> {
-    entry: &'e FilterEntry,
-    matchers: Vec<(&'static str, Matcher)>,
+/// Where an entry is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    Blacklist,
+    Exceptions,
+    /// A `product_blacklist` of an entry of `devices`.
+    Devices,
 }
 
-impl<'e> Filter<'e> {
-    fn new(entry: &'e FilterEntry) -> Option<Self> {
-        let expressions = entry.expressions.iter();
-        let matchers = expressions.map(|(keyword, text)| Some((*keyword, Matcher::new(text)?)));
-        let matchers = matchers.collect::<Option<_>>()?;
-        Some(Self { entry, matchers })
+impl Origin {
+    /// Of the entries in a section.
+    pub(super) fn of(section: Section) -> Self {
+        match section {
+            Section::Exceptions | Section::ExceptionsDevice => Self::Exceptions,
+            _ => Self::Blacklist,
+        }
     }
+}
 
-    /// What it is about: multipathd compares the entries of each kind for themselves.
-    fn kind(&self) -> &'static str {
-        match self.matchers.first() {
-            Some((keyword, _)) if !matches!(*keyword, "vendor" | "product") => keyword,
-            _ => "device",
+/// What is to be said of entries.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    pub(super) notes: Vec<Note>,
+    /// How many notes are not among them.
+    pub(super) unlisted: usize,
+}
+
+/// What is to be said of entries that hit allow-listed LUNs, ordinary disks, or everything.
+pub(super) fn check(entries: &[FilterEntry], allow_list: &[Wwid]) -> Verdict {
+    let mut trial = Trial::new(allow_list);
+    let (exceptions, entries): (Vec<_>, Vec<_>) = entries
+        .iter()
+        .partition(|entry| entry.origin == Origin::Exceptions);
+    let mut verdict = Verdict::default();
+    let refused = [&exceptions, &entries].map(|entries| too_many(entries));
+    verdict.notes.extend(refused.into_iter().flatten());
+    if !verdict.notes.is_empty() {
+        return verdict;
+    }
+    for entry in exceptions {
+        trial.except(&Tried::new(entry));
+    }
+    let (mut of_luns, mut of_disks) = (0, 0);
+    let mut known = HashMap::with_capacity(entries.len());
+    for entry in entries {
+        let key = (entry.origin, &entry.rule);
+        let in_words = of_disks < MOST_NOTES;
+        let hit = known
+            .entry(key)
+            .or_insert_with(|| trial.hit_by(&Tried::new(entry), in_words));
+        // what is listed of disks does not depend on the allow-list
+        of_luns += usize::from(hit.luns.is_some());
+        of_disks += usize::from(hit.disks.is_some());
+        let luns = hit.luns.filter(|_| of_luns <= MOST_NOTES);
+        let what = match (luns, &hit.disks) {
+            (Some(luns), _) => trial.luns.told(luns),
+            (None, Some(disks)) if of_disks <= MOST_NOTES => disks.to_string(),
+            (None, disks) => {
+                verdict.unlisted += usize::from(disks.is_some() || hit.luns.is_some());
+                continue;
+            }
+        };
+        let [first, second] = entry.rule.texts().map(|text| text.map(quoted));
+        let name = match (entry.origin, first, second) {
+            (Origin::Devices, _, Some(product)) => format!("'product_blacklist' {product}"),
+            (_, Some(first), Some(second)) => format!("{first} with {second}"),
+            (_, first, second) => first.or(second).unwrap_or_default(),
+        };
+        verdict
+            .notes
+            .push(blacklisted(entry.position, format!("{name} {what}")));
+    }
+    verdict.notes.extend(trial.notes());
+    verdict
+}
+
+fn blacklisted(at: Position, message: impl Into<String>) -> Note {
+    Note::warning(FindingCode::Blacklisted, at, message)
+}
+
+/// What an entry hits that it should not.
+struct Hit {
+    /// Ordinary disks, in words.
+    disks: Option<Rc<str>>,
+    luns: Option<HitLuns>,
+}
+
+/// Allow-listed LUNs, by the number of the first one.
+#[derive(Clone, Copy)]
+struct HitLuns {
+    first: usize,
+    count: usize,
+}
+
+/// An entry with its expressions.
+struct Tried<'e> {
+    entry: &'e FilterEntry,
+    expressions: [Option<Expression<'e>>; 2],
+}
+
+impl<'e> Tried<'e> {
+    fn new(entry: &'e FilterEntry) -> Self {
+        let texts = entry.rule.texts();
+        Self {
+            entry,
+            expressions: texts.map(|text| text.map(Expression::new)),
         }
     }
 
-    fn hits(&self, wwid: &Wwid) -> bool {
-        let mut matchers = self.matchers.iter();
-        matchers.any(|(keyword, matcher)| *keyword == "wwid" && matcher.hits(wwid.as_str()))
-    }
-
-    /// Whether it hits whatever it is tried on.
-    fn hits_everything(&self) -> bool {
-        let mut matchers = self.matchers.iter();
-        matchers.all(|(keyword, matcher)| samples(keyword).iter().all(|text| matcher.hits(text)))
+    fn kind(&self) -> Kind {
+        self.entry.rule.kind()
     }
 }
 
-/// Some of what an expression may be compared with.
-fn samples(keyword: &str) -> &'static [&'static str] {
-    match keyword {
-        "wwid" => &["36001405aabbccdd", "eui.0025385b71b00a3c", "0QEMU", "x 1"],
-        "devnode" => &["sda", "sdzz", "nvme0n1", "dasda", "vdb"],
-        "protocol" => &["scsi:fcp", "scsi:iscsi", "nvme:tcp", "undef"],
-        "property" => &["ID_SERIAL", "ID_WWN", "SCSI_IDENT_SERIAL", "x"],
-        _ => &["NETAPP", "IBM", "2145", "LUN C-Mode", "x"], // vendor, product
-    }
+/// Entries, tried one after the other.
+struct Trial<'l> {
+    /// Those of each kind.
+    kinds: BTreeMap<Kind, OfKind>,
+    budget: Budget,
+    luns: Luns<'l>,
+    /// Where entries stand that cannot be compiled.
+    uncompiled: Vec<Position>,
+    /// Entries that are beyond the budget for disks.
+    untried: Untried,
 }
 
-/// What is to be said of entries that hit LUNs which are allow-listed, or everything.
-pub(super) fn check(entries: &[FilterEntry], allow_list: &[Wwid]) -> Vec<Note> {
-    let filters = entries.iter().filter_map(Filter::new);
-    let (exceptions, blacklist): (Vec<_>, Vec<_>) =
-        filters.partition(|filter| filter.entry.is_exception);
-    let is_excepted = |wwid: &Wwid| exceptions.iter().any(|exception| exception.hits(wwid));
-    let luns: Vec<_> = allow_list
-        .iter()
-        .filter(|wwid| !is_excepted(wwid))
-        .collect();
+/// Entries of one kind.
+struct OfKind {
+    samples: Samples,
+    /// Whether something was said of one.
+    is_told: bool,
+    /// What all others hit.
+    together: Vec<usize>,
+    /// The entry with which they hit more or less all disks.
+    completed_by: Option<Position>,
+}
 
-    let mut notes = Vec::new();
-    for filter in &blacklist {
-        let mut hit = luns.iter().filter(|wwid| filter.hits(wwid));
-        let what = if let Some(first) = hit.next() {
-            let more = match hit.count() {
-                0 => String::new(),
-                others => format!(" and {others} more"),
-            };
-            format!("hits allow-listed LUN '{first}'{more}: the map would go away")
-        } else if filter.hits_everything() {
-            let mut exceptions = exceptions.iter();
-            match exceptions.any(|exception| exception.kind() == filter.kind()) {
-                true => "hits everything: only what blacklist_exceptions has would be left".into(),
-                false => "hits everything: no map would be left".into(),
-            }
-        } else {
-            continue;
+/// LUNs that are allow-listed.
+struct Luns<'l> {
+    wwids: &'l [Wwid],
+    texts: Texts<'l>,
+    /// Those that no exception lets through.
+    left: Subset,
+    budget: Budget,
+    untried: Untried,
+}
+
+/// How many entries there are that were not tried, and where the first of them stands.
+type Untried = Option<(Position, usize)>;
+
+impl<'l> Trial<'l> {
+    fn new(wwids: &'l [Wwid]) -> Self {
+        Self {
+            kinds: BTreeMap::new(),
+            budget: Budget(BUDGET),
+            luns: Luns {
+                wwids,
+                texts: Texts::new(wwids.iter().map(Wwid::as_str)),
+                left: Subset::all(wwids.len()),
+                budget: Budget(BUDGET),
+                untried: None,
+            },
+            uncompiled: Vec::new(),
+            untried: None,
+        }
+    }
+
+    fn of_kind(&mut self, kind: Kind) -> &mut OfKind {
+        self.kinds.entry(kind).or_insert_with(|| OfKind {
+            samples: Samples::new(kind),
+            is_told: false,
+            together: Vec::new(),
+            completed_by: None,
+        })
+    }
+
+    /// Lets through what an exception hits.
+    fn except(&mut self, exception: &Tried<'_>) {
+        if let Some(hit) = self.disks_hit_by(exception) {
+            self.of_kind(exception.kind()).samples.except(&hit);
+        }
+        if let Some(hits) = self.luns_hit_by(exception) {
+            self.luns.left.remove(&hits);
+        }
+    }
+
+    /// What an entry of a blacklist hits, as far as no exception lets it through.
+    fn hit_by(&mut self, tried: &Tried<'_>, in_words: bool) -> Hit {
+        let disks = self.disks_hit_by(tried);
+        let of_kind = self.of_kind(tried.kind());
+        let disks = disks.and_then(|hit| of_kind.told(tried.entry, &hit, in_words));
+        let luns = self.luns_hit_by(tried);
+        let luns = luns.and_then(|hits| hits.among(&self.luns.left));
+        Hit {
+            disks,
+            luns: luns.map(|(first, count)| HitLuns { first, count }),
+        }
+    }
+
+    /// The samples of its kind that an entry hits.
+    fn disks_hit_by(&mut self, tried: &Tried<'_>) -> Option<Vec<usize>> {
+        let mut budget = std::mem::take(&mut self.budget);
+        let samples = &self.of_kind(tried.kind()).samples;
+        let hit = samples.hit_by(&tried.expressions, &mut budget);
+        self.budget = budget;
+        let is_not_tried = |reason| self.is_not_tried(tried.entry, reason, false);
+        hit.map_err(is_not_tried).ok()
+    }
+
+    /// The LUNs that an entry hits.
+    fn luns_hit_by(&mut self, tried: &Tried<'_>) -> Option<Hits> {
+        let (Kind::Wwid, [Some(expression), _]) = (tried.kind(), &tried.expressions) else {
+            return None;
         };
-        let expressions = filter
-            .entry
-            .expressions
-            .iter()
-            .map(|(_, text)| quoted(text));
-        let message = format!("{} {what}", expressions.collect::<Vec<_>>().join(" with "));
-        notes.push(Note::warning(
-            FindingCode::Blacklisted,
-            filter.entry.position,
-            message,
-        ));
+        let hits = expression.hits(&self.luns.texts, &mut self.luns.budget);
+        let is_not_tried = |reason| self.is_not_tried(tried.entry, reason, true);
+        hits.map_err(is_not_tried).ok()
     }
-    notes
+
+    fn is_not_tried(&mut self, entry: &FilterEntry, reason: NotTried, on_luns: bool) {
+        let untried = match (reason, on_luns) {
+            (NotTried::Expression, _) => {
+                if self.uncompiled.last() != Some(&entry.position) {
+                    self.uncompiled.push(entry.position);
+                }
+                return;
+            }
+            (NotTried::Budget, false) => &mut self.untried,
+            (NotTried::Budget, true) => &mut self.luns.untried,
+        };
+        untried.get_or_insert((entry.position, 0)).1 += 1;
+    }
+
+    /// What is to be said beside what was said of single entries.
+    fn notes(self) -> Vec<Note> {
+        let mut notes = Vec::new();
+        for of_kind in self.kinds.into_values() {
+            if let Some(at) = of_kind.completed_by.filter(|_| !of_kind.is_told) {
+                let message = "this and the entries above together hit all ordinary disks: \
+                    no map would be left";
+                notes.push(blacklisted(at, message));
+            }
+        }
+        for at in self.uncompiled {
+            let message =
+                "it is not known what this hits: the expression is too complex to be tried";
+            notes.push(Note::warning(FindingCode::NotTried, at, message));
+        }
+        let untried = [
+            (self.untried, "disks"),
+            (self.luns.untried, "allow-listed LUNs"),
+        ];
+        for (untried, what) in untried {
+            if let Some((at, count)) = untried {
+                let message = format!(
+                    "there are too many expressions to try them all: it is not known which {what} \
+                     are hit by {count} of the entries from here on"
+                );
+                notes.push(Note::warning(FindingCode::NotTried, at, message));
+            }
+        }
+        notes
+    }
+}
+
+impl OfKind {
+    /// What is to be said of an entry that hits these samples.
+    fn told(&mut self, entry: &FilterEntry, hit: &[usize], in_words: bool) -> Option<Rc<str>> {
+        let samples = &self.samples;
+        let left = samples.left_of(hit);
+        let is_harmful = match entry.origin {
+            // it is for a single maker, and for what this has beside its disks
+            Origin::Devices => !left.is_empty(),
+            _ => samples.are_many(&left),
+        };
+        // exceptions for WWIDs are for LUNs that are wanted by now
+        let is_everything = samples.are_all(hit) && (is_harmful || samples.kind == Kind::Wwid);
+        if !is_harmful && !is_everything {
+            self.add(&left, entry.position);
+            return None;
+        }
+        self.is_told = true;
+        if !in_words {
+            return Some("".into());
+        }
+        let told = match (is_everything, samples.has_exceptions) {
+            (true, false) => "hits everything: no map would be left".to_owned(),
+            (true, true) => {
+                "hits everything: only what blacklist_exceptions has would be left".to_owned()
+            }
+            (false, has_exceptions) => {
+                let unless = match has_exceptions && samples.kind == Kind::Wwid {
+                    true => " unless blacklist_exceptions has them",
+                    false => "",
+                };
+                let which = samples.named(&left);
+                format!("hits {which}: such LUNs would get no map{unless}")
+            }
+        };
+        Some(told.into())
+    }
+
+    /// Takes note of what is hit by an entry of which nothing is said.
+    fn add(&mut self, hit: &[usize], at: Position) {
+        if hit
+            .iter()
+            .all(|sample| self.together.binary_search(sample).is_ok())
+        {
+            return;
+        }
+        self.together.extend(hit);
+        self.together.sort_unstable();
+        self.together.dedup();
+        if self.samples.are_many(&self.together) && self.samples.are_all_left(&self.together) {
+            self.completed_by.get_or_insert(at);
+        }
+    }
+}
+
+impl Luns<'_> {
+    fn told(&self, hit: HitLuns) -> String {
+        let more = match hit.count - 1 {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        let first = self.wwids.get(hit.first).map_or("", Wwid::as_str);
+        format!("hits allow-listed LUN '{first}'{more}: the map would go away")
+    }
+}
+
+/// Complains about the first entry that is one too many.
+fn too_many(entries: &[&FilterEntry]) -> Option<Note> {
+    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+    let is_too_many = |entry: &&&FilterEntry| {
+        let count = counts.entry(entry.rule.kind()).or_default();
+        *count += 1;
+        *count > MOST_ENTRIES
+    };
+    let at = entries.iter().find(is_too_many)?.position;
+    let message = format!(
+        "more than {MOST_ENTRIES} entries of one kind: to compare them would keep multipathd busy \
+         whenever it reads its configuration"
+    );
+    Some(Note::error(FindingCode::TooManyEntries, at, message))
 }

@@ -103,8 +103,10 @@ pub enum FindingCode {
     TooManyEntries,
     /// A setting that undoes what all nodes are given.
     UndoesBaseline,
-    /// A blacklist entry that hits everything, or an allow-listed LUN.
+    /// Blacklist entries that hit everything, ordinary disks or an allow-listed LUN.
     Blacklisted,
+    /// Blacklist entries of which it is not known what they hit.
+    NotTried,
     /// There are more findings than are listed.
     Unlisted,
 }

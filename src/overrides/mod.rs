@@ -11,6 +11,7 @@
 
 mod blacklist;
 mod devices;
+mod disks;
 mod drift;
 mod effective;
 mod expressions;
@@ -19,6 +20,7 @@ mod finding;
 mod harm;
 mod keywords;
 mod lexer;
+mod matching;
 mod polling;
 mod reader;
 mod regex;
@@ -72,19 +74,19 @@ pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec
     for note in of_bytes(text, &lines) {
         found.insert(note.key(), (note, versions.to_vec()));
     }
-    let mut unlisted = 0;
+    let (mut unlisted, mut unlisted_filters) = (0, 0);
     for &version in versions {
-        let reading = reader::read(&[&lines], version, Purpose::Check);
+        // these are the same to all of them
+        let filters = versions.first() == Some(&version);
+        let reading = reader::read(&[&lines], version, Purpose::Check { filters });
         unlisted = unlisted.max(reading.unlisted);
-        // the same to all of them
-        let is_first = versions.first() == Some(&version);
-        let of_all = is_first.then(|| {
-            let mut notes = blacklist::check(&reading.filters, allow_list);
-            notes.extend(expressions::check(&reading.expressions));
-            notes
-        });
-        for note in of_all.into_iter().flatten() {
-            found.insert(note.key(), (note, versions.to_vec()));
+        if filters {
+            let verdict = blacklist::check(&reading.filters, allow_list);
+            let heavy = expressions::check(&reading.expressions);
+            for note in verdict.notes.into_iter().chain(heavy) {
+                found.insert(note.key(), (note, versions.to_vec()));
+            }
+            unlisted_filters = verdict.unlisted;
         }
         for note in reading.notes {
             let (_, versions) = found.entry(note.key()).or_insert((note, Vec::new()));
@@ -93,6 +95,7 @@ pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec
             }
         }
     }
+    unlisted += unlisted_filters;
     if unlisted > 0 {
         let end = lines.iter().last().map_or(1, |line| line.number);
         let position = Position {

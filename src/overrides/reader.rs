@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::blacklist::{self, FilterEntry};
+use super::blacklist::{FilterEntry, Origin};
 use super::devices::Devices;
+use super::disks::Rule;
 use super::effective::{Effective, Values};
 use super::expressions::Expression;
 use super::finding::{self, FindingCode, Position, Severity};
@@ -23,7 +24,7 @@ pub(super) struct Reading {
     pub notes: Vec<Note>,
     /// How many notes are not among them.
     pub unlisted: usize,
-    /// The first entries of blacklists and of their exceptions.
+    /// The entries of blacklists and of their exceptions, if they were asked for.
     pub filters: Vec<FilterEntry>,
     /// Values with expressions, whatever becomes of them.
     pub expressions: Vec<Expression>,
@@ -32,8 +33,8 @@ pub(super) struct Reading {
 /// What a text is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// What is to be said about it.
-    Check,
+    /// What is to be said about it, perhaps with the entries of blacklists.
+    Check { filters: bool },
     /// The values that it sets.
     Values,
 }
@@ -430,7 +431,7 @@ impl Reader {
 
         // of entries it matters what they have
         let is_entry = !matches!(section, Section::Defaults | Section::Overrides);
-        if self.purpose == Purpose::Check && !is_entry {
+        if self.purpose != Purpose::Values && !is_entry {
             return;
         }
         let name = keyword.printed.unwrap_or(keyword.name);
@@ -457,7 +458,15 @@ impl Reader {
     fn filter(&mut self, section: Section, name: &'static str, stored: Stored, at: Position) {
         let Stored::Value(value) = stored else { return };
         match self.purpose {
-            Purpose::Check => self.try_later(section, vec![(name, value)], at),
+            Purpose::Check { .. } => {
+                let rule = match name {
+                    "devnode" => Rule::Devnode(value),
+                    "property" => Rule::Property(value),
+                    "protocol" => Rule::Protocol(value),
+                    _ => Rule::Wwid(value),
+                };
+                self.try_later(Origin::of(section), rule, at);
+            }
             Purpose::Values => {
                 let effective = &mut self.reading.effective;
                 let filter = match section {
@@ -471,16 +480,11 @@ impl Reader {
     }
 
     /// Keeps an entry to see what it hits.
-    fn try_later(
-        &mut self,
-        section: Section,
-        expressions: Vec<(&'static str, String)>,
-        position: Position,
-    ) {
-        if self.reading.filters.len() < blacklist::MOST_TRIED {
+    fn try_later(&mut self, origin: Origin, rule: Rule, position: Position) {
+        if self.purpose == (Purpose::Check { filters: true }) {
             self.reading.filters.push(FilterEntry {
-                is_exception: matches!(section, Section::Exceptions | Section::ExceptionsDevice),
-                expressions,
+                origin,
+                rule,
                 position,
             });
         }
@@ -508,7 +512,7 @@ impl Reader {
             return;
         }
         match self.purpose {
-            Purpose::Check => self.check_entry(frame),
+            Purpose::Check { .. } => self.check_entry(frame),
             Purpose::Values => {
                 let effective = &mut self.reading.effective;
                 let entries = match frame.section {
@@ -528,13 +532,23 @@ impl Reader {
         let (mut values, at) = (frame.values, frame.opened);
         match frame.section {
             Section::BlacklistDevice | Section::ExceptionsDevice => {
-                let expressions = ["vendor", "product"].into_iter();
-                let expressions = expressions.filter_map(|name| Some((name, values.remove(name)?)));
-                self.try_later(frame.section, expressions.collect(), at);
+                let [vendor, product] = ["vendor", "product"].map(|name| values.remove(name));
+                let rule = Rule::Device { vendor, product };
+                self.try_later(Origin::of(frame.section), rule, at);
             }
             Section::Device => {
-                for note in harm::of_device(&values, at) {
+                let harm = harm::of_device(&values, at);
+                let is_refused = harm.iter().any(|note| note.severity == Severity::Error);
+                for note in harm {
                     self.add(note.severity, || note);
+                }
+                let product = values.remove("product_blacklist");
+                if let Some(product) = product.filter(|_| !is_refused) {
+                    let rule = Rule::Device {
+                        vendor: values.get("vendor").cloned(),
+                        product: Some(product),
+                    };
+                    self.try_later(Origin::Devices, rule, at);
                 }
                 let key = ["vendor", "product", "revision"].map(|name| values.remove(name));
                 if self.devices.add(key, at) {

@@ -3,7 +3,7 @@
 use pve_multipath::overrides::FindingCode;
 
 /// May be found where multipath is silent.
-pub(crate) const IN_SILENCE: [FindingCode; 12] = [
+pub(crate) const IN_SILENCE: [FindingCode; 14] = [
     FindingCode::MultipathsSection,
     FindingCode::KernelRefuses,
     FindingCode::HeavyExpression,
@@ -17,10 +17,12 @@ pub(crate) const IN_SILENCE: [FindingCode; 12] = [
     FindingCode::UnknownName,
     FindingCode::NeverMatches,
     FindingCode::Blacklisted,
+    FindingCode::NotTried,
+    FindingCode::TooManyEntries,
 ];
 
 /// May refuse what multipath takes in silence.
-pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 6] = [
+pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 7] = [
     FindingCode::MultipathsSection,
     FindingCode::KernelRefuses,
     FindingCode::HeavyExpression,
@@ -28,6 +30,7 @@ pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 6] = [
     FindingCode::ControlCharacter,
     FindingCode::LongLine,
     FindingCode::InvalidUtf8,
+    FindingCode::TooManyEntries,
 ];
 
 /// The line that a complaint is about, if it says so.
