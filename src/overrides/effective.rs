@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use thiserror::Error;
 
+use super::features;
 use super::finding::Position;
 use super::keywords::Section;
 use super::lexer::{Line, Lines, Token, TokenKind};
@@ -118,17 +119,27 @@ impl Effective {
     /// Joins entries that are about the same, as multipathd does once everything is read.
     pub(super) fn merge(&mut self) {
         let revision = |entry: &Values| entry.get("revision").cloned();
-        merge(&mut self.devices, |entry| {
+        let key = |entry: &Values| {
             (
                 entry.get("vendor").cloned(),
                 entry.get("product").cloned(),
                 revision(entry),
             )
-        });
-        merge(&mut self.protocols, |entry| entry.get("type").cloned());
+        };
+        merge(&mut self.devices, key, features::replace_by_options);
+        let kept = |_: &mut Values| {};
+        merge(
+            &mut self.protocols,
+            |entry| entry.get("type").cloned(),
+            kept,
+        );
         self.multipaths
             .sort_by_cached_key(|entry| entry.get("wwid").cloned());
-        merge(&mut self.multipaths, |entry| entry.get("wwid").cloned());
+        merge(
+            &mut self.multipaths,
+            |entry| entry.get("wwid").cloned(),
+            kept,
+        );
         for filter in [&mut self.blacklist, &mut self.blacklist_exceptions] {
             for (keyword, entries) in &mut filter.entries {
                 // multipathd keeps those of protocols
@@ -162,8 +173,13 @@ fn printed_value(line: &Line<'_, '_>) -> Option<String> {
     }
 }
 
-/// Of entries with one key, the last stays, with what only the others set.
-fn merge<K: Ord>(entries: &mut Vec<Values>, key: impl Fn(&Values) -> K) {
+/// Of entries with one key, the last stays, with what only the others set. It is changed once more for each
+/// of these.
+fn merge<K: Ord>(
+    entries: &mut Vec<Values>,
+    key: impl Fn(&Values) -> K,
+    change: impl Fn(&mut Values),
+) {
     let mut merged: Vec<Values> = Vec::with_capacity(entries.len());
     let mut places = BTreeMap::new();
     for entry in entries.drain(..).rev() {
@@ -175,6 +191,7 @@ fn merge<K: Ord>(entries: &mut Vec<Values>, key: impl Fn(&Values) -> K) {
                 for (keyword, value) in entry {
                     later.entry(keyword).or_insert(value);
                 }
+                change(later);
             }
             None => {
                 places.insert(key(&entry), merged.len());

@@ -7,6 +7,7 @@
 
 use thiserror::Error;
 
+use super::effective::Values;
 use super::finding::quoted;
 
 /// Most words that the kernel takes.
@@ -48,6 +49,42 @@ pub(super) enum Unnoticed {
     Queue(String),
     #[error("multipathd drops '{QUEUE_MODE} {0}'")]
     QueueMode(String),
+}
+
+/// Features that multipathd has options for, with the option that comes instead and its value.
+pub(super) const OPTIONS: [(&str, &str, &str); 2] = [
+    (QUEUE, "no_path_retry", "queue"),
+    (RETAIN, "retain_attached_hw_handler", "yes"),
+];
+
+/// Replaces features by options, as multipathd does when it joins two entries. What is set stays.
+pub(super) fn replace_by_options(values: &mut Values) {
+    for (feature, option, value) in OPTIONS {
+        let Some(features) = values.get("features").filter(|text| has(text, feature)) else {
+            continue;
+        };
+        let without = without(features, feature);
+        values.insert("features".to_owned(), without);
+        { values.entry(option.to_owned()) }.or_insert_with(|| value.to_owned());
+    }
+}
+
+/// Whether a list of features has this one.
+pub(super) fn has(features: &str, feature: &str) -> bool {
+    features
+        .split_whitespace()
+        .skip(1)
+        .any(|word| word == feature)
+}
+
+/// A list of features without the first one of this name, with one blank between words.
+fn without(features: &str, feature: &str) -> String {
+    let mut words: Vec<&str> = features.split_whitespace().skip(1).collect();
+    if let Some(place) = words.iter().position(|word| *word == feature) {
+        words.remove(place);
+    }
+    let count = words.len().to_string();
+    [&[&*count], &words[..]].concat().join(" ")
 }
 
 /// Checks a value in which the number of words is right.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use super::built_in;
 use super::effective::Values;
 use super::features;
 use super::finding::{FindingCode, Position, quoted};
@@ -12,6 +13,7 @@ use super::reader::Note;
 use super::regex::{self, InvalidRegex};
 use super::values::Stored;
 use crate::knobs::{self, InvalidSelector};
+use crate::tools_version::ToolsVersion;
 
 /// What is to be said of a value that multipathd has stored.
 pub(super) fn of(
@@ -202,13 +204,27 @@ fn is_safe_name(text: &str) -> bool {
 }
 
 /// What is to be said of an entry of `devices` as a whole.
-pub(super) fn of_device(values: &Values, at: Position) -> Vec<Note> {
+pub(super) fn of_device(values: &Values, version: ToolsVersion, at: Position) -> Vec<Note> {
     let uid_attribute = values.get("uid_attribute");
     let uid_attribute = uid_attribute.filter(|value| !is_usual_uid_attribute(value, values));
     let uid_attribute = uid_attribute.map(|value| other_wwids(value, at));
+    let joined = built_in::is_built_in(values, version).then(|| values.get("features"));
+    let features = joined.flatten().into_iter().flat_map(|features| {
+        let options = features::OPTIONS.into_iter();
+        options.filter(|(feature, ..)| features::has(features, feature))
+    });
+    let deprecated = features.map(|(feature, option, value)| {
+        let message = format!(
+            "the feature '{feature}' is deprecated: multipathd complains when it joins this with its own \
+             entry for such devices"
+        );
+        let note = Note::warning(FindingCode::Deprecated, at, message);
+        note.instead(format!("write {option} {value}"))
+    });
     of_expressions(values, at)
         .into_iter()
         .chain(uid_attribute)
+        .chain(deprecated)
         .collect()
 }
 

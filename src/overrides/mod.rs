@@ -10,6 +10,7 @@
 //! of multipath-tools 0.9.4 to 0.15.1, and tried with the real ones.
 
 mod blacklist;
+mod built_in;
 mod devices;
 mod disks;
 mod drift;

@@ -537,7 +537,7 @@ impl Reader {
                 self.try_later(Origin::of(frame.section), rule, at);
             }
             Section::Device => {
-                let harm = harm::of_device(&values, at);
+                let harm = harm::of_device(&values, self.version, at);
                 let is_refused = harm.iter().any(|note| note.severity == Severity::Error);
                 for note in harm {
                     self.add(note.severity, || note);

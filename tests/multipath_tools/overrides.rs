@@ -32,6 +32,29 @@ fn beyond(base: &Effective, found: &Effective) -> Effective {
     beyond
 }
 
+/// With an option instead of each feature that multipath has one for.
+fn replace_features(entry: &mut Values) {
+    let options = [
+        ("queue_if_no_path", "no_path_retry", "queue"),
+        (
+            "retain_attached_hw_handler",
+            "retain_attached_hw_handler",
+            "yes",
+        ),
+    ];
+    for (feature, option, value) in options {
+        let features = entry.get("features").cloned().unwrap_or_default();
+        let mut words: Vec<&str> = features.split(' ').skip(1).collect();
+        if let Some(place) = words.iter().position(|word| *word == feature) {
+            words.remove(place);
+            let count = words.len().to_string();
+            words.insert(0, &count);
+            entry.insert("features".to_owned(), words.join(" "));
+            entry.entry(option.to_owned()).or_insert(value.to_owned());
+        }
+    }
+}
+
 /// With what multipath's own entries for the same devices have beside a text's.
 fn joined(base: &Effective, mut ours: Effective) -> Effective {
     let names = ["vendor", "product", "revision"];
@@ -40,6 +63,9 @@ fn joined(base: &Effective, mut ours: Effective) -> Effective {
         let built_in = base.devices.iter().find(|own| key(own) == key(entry));
         for (name, value) in built_in.into_iter().flatten() {
             entry.entry(name.clone()).or_insert(value.clone());
+        }
+        if built_in.is_some() {
+            replace_features(entry);
         }
     }
     ours
