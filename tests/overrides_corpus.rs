@@ -21,7 +21,7 @@ fn texts() -> Vec<PathBuf> {
         .filter(|file| file.extension() == Some("conf".as_ref()))
         .collect();
     files.sort();
-    assert!(files.len() >= 40);
+    assert!(files.len() >= 70);
     files
 }
 
