@@ -3,7 +3,7 @@
 use pve_multipath::overrides::FindingCode;
 
 /// May be found where multipath is silent.
-pub(crate) const IN_SILENCE: [FindingCode; 14] = [
+pub(crate) const IN_SILENCE: [FindingCode; 15] = [
     FindingCode::MultipathsSection,
     FindingCode::KernelRefuses,
     FindingCode::HeavyExpression,
@@ -22,7 +22,7 @@ pub(crate) const IN_SILENCE: [FindingCode; 14] = [
 ];
 
 /// May refuse what multipath takes in silence.
-pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 7] = [
+pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 8] = [
     FindingCode::MultipathsSection,
     FindingCode::KernelRefuses,
     FindingCode::HeavyExpression,
