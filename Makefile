@@ -23,11 +23,16 @@ DEPS ?= install
 DESTDIR ?=
 PREFIX ?= /usr
 
+# cargo's profile for the library that Perl loads: release, or dev, which is built in less than half the time
+# and runs slower.
+PROFILE ?= release
+
 # The paths below count on cargo's own layout.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR
 
 LIB := libpve_multipath_perl.so
 BINDING_TARGET := $(ROOT)/target/binding/$(PERLMOD)
+BUILT_LIB := $(BINDING_TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/$(LIB)
 PERL_LIB := $(ROOT)/target/perl/auto/$(LIB)
 RUN_PERL := PERL5LIB='$(ROOT)/target/perl:$(ROOT)/perl'"$${PERL5LIB:+:$$PERL5LIB}"
 
@@ -67,13 +72,14 @@ help: ## this list
 	    'PERLMOD_GIT=URL' 'the repository for PERLMOD=git' \
 	    'CARGO_REGISTRY_DIR=DIR' 'the crates for PERLMOD=registry (default: /usr/share/cargo/registry)' \
 	    'PERLMOD_PATH=DIR' 'the crate for PERLMOD=path' \
+	    'PROFILE=release|dev' "cargo's profile of the library (default: release)" \
 	    'TARGET=NAME, FUZZ_SECONDS=N' 'what to fuzz, and for how long' \
 	    'DEPS=install|check' 'missing Debian packages: install as root (default), or only say so' \
 	    'DESTDIR=DIR' 'root of an installation'
 
 ## What has to be on the machine
 
-NEEDS.build := perl perl-headers cc rust
+NEEDS.build := perl perl-headers cc rust $(if $(filter-out registry,$(PERLMOD)),certificates)
 NEEDS.test := $(NEEDS.build) prove rustfmt clippy
 NEEDS.bench := $(NEEDS.build) json-xs
 NEEDS.valgrind := $(NEEDS.build) prove valgrind
@@ -89,18 +95,23 @@ deps-%:
 
 ## Building
 
+# lock FILE: from here on, this recipe has the tree to itself; others that want the same file wait. cargo does
+# not protect the lock file of the binding, nor we the library.
+lock = mkdir -p '$(dir $(1))'; exec 9>'$(1)'; ! command -v flock >/dev/null || flock -n 9 || \
+	{ echo 'waiting for another make in this folder' >&2; flock 9; }
+
 # perlmod's version and source stand in Cargo.lock, so each source gets its own, derived from
 # the root's: the crates that both use have the same versions. A directory registry
 # has one version of each crate, which cargo must be free to take.
 .PHONY: binding-lock
 binding-lock:
-	@want="$$(printf '%s\n' "$(subst ",,$(PERLMOD_CONFIG))"; cksum <'$(ROOT)/Cargo.lock' 2>/dev/null || true)"
+	@$(call lock,$(ROOT)/target/binding/lock-stamp.lock)
+	want="$$(printf '%s\n' "$(subst ",,$(PERLMOD_CONFIG))"; cksum <'$(ROOT)/Cargo.lock' 2>/dev/null || true)"
 	have=$$(cat '$(ROOT)/target/binding/lock-stamp' 2>/dev/null || true)
 	lock='$(ROOT)/perl/binding/Cargo.lock'
 	[ -e "$$lock" ] && [ "$$want" = "$$have" ] && exit 0
 	rm -f "$$lock"
 	[ '$(PERLMOD)' = registry ] || [ ! -e '$(ROOT)/Cargo.lock' ] || cp '$(ROOT)/Cargo.lock' "$$lock"
-	mkdir -p '$(ROOT)/target/binding'
 	echo "$$want" >'$(ROOT)/target/binding/lock-stamp'
 
 .PHONY: perlmod-source
@@ -109,26 +120,33 @@ perlmod-source: deps-build binding-lock
 	    | '$(ROOT)/perl/perlmod-sources/which' '$(PERLMOD)' '$(ROOT)' '$(perlmod_expected.$(PERLMOD))'
 
 .PHONY: build
-build: perlmod-source ## the core, the binding and its shared library
-	@cargo build --release $(BINDING_ARGS)
+build: deps-build ## the core, the binding and its shared library
+	@$(call lock,$(ROOT)/target/build.lock)
+	$(MAKE) -f '$(ROOT)/Makefile' perlmod-source 9>&-
+	cargo build --profile '$(PROFILE)' $(BINDING_ARGS) 9>&-
 	mkdir -p '$(dir $(PERL_LIB))'
 	# A rename, since a running perl may have the present one mapped.
-	if ! cmp -s '$(BINDING_TARGET)/release/$(LIB)' '$(PERL_LIB)'; then
-	    install -m644 '$(BINDING_TARGET)/release/$(LIB)' '$(PERL_LIB).new'
+	if ! cmp -s '$(BUILT_LIB)' '$(PERL_LIB)'; then
+	    install -m644 '$(BUILT_LIB)' '$(PERL_LIB).new'
 	    mv '$(PERL_LIB).new' '$(PERL_LIB)'
 	fi
-	echo '$(PERLMOD)' >'$(ROOT)/target/perl/perlmod'
+	echo '$(PROFILE)' >'$(ROOT)/target/perl/profile'
+
+# The library for having a look: the one that is there, brought up to date, else one that is built soon.
+try_profile = $(if $(filter file,$(origin PROFILE)),$(or $(file <$(ROOT)/target/perl/profile),dev),$(PROFILE))
+
+.PHONY: try
+try:
+	@$(MAKE) -f '$(ROOT)/Makefile' -s build PROFILE='$(try_profile)' >&2
 
 .PHONY: env
-env: ## shell lines for trying it: eval "$(make -s env)"
-	@$(MAKE) -f '$(ROOT)/Makefile' -s build >&2
-	printf 'export PERL5LIB="%s:%s$${PERL5LIB:+:$$PERL5LIB}"\n' '$(ROOT)/target/perl' '$(ROOT)/perl'
+env: try ## shell lines for trying it: eval "$(make -s env)"
+	@printf 'export PERL5LIB="%s:%s$${PERL5LIB:+:$$PERL5LIB}"\n' '$(ROOT)/target/perl' '$(ROOT)/perl'
 	printf 'export PATH="%s:$$PATH"\n' '$(ROOT)/perl/bin'
 
 .PHONY: demo
-demo: ## the status matrix of a recorded cluster
-	@$(MAKE) -f '$(ROOT)/Makefile' -s build >&2
-	rc=0
+demo: try ## the status matrix of a recorded cluster
+	@rc=0
 	$(RUN_PERL) '$(ROOT)/perl/bin/pvemultipath' status --replay '$(ROOT)/fixtures/replay/three-nodes' || rc=$$?
 	# 1 and 2 are its answers for a degraded and a failed cluster.
 	[ "$$rc" -le 2 ]
@@ -312,7 +330,7 @@ test-valgrind: deps-valgrind build stand-in-library ## the Perl tests of binding
 	prove_all $$(grep -L 'growth(' perl/stand-in/tests/t/*.t)
 
 .PHONY: test-debian13
-test-debian13: deps-debian13 ## test and demo in a fresh Debian 13 (chroot; needs root and a mirror)
+test-debian13: deps-debian13 ## the README's quick start in a fresh Debian 13 (chroot; needs root and a mirror)
 	@'$(ROOT)/tests/debian13/run'
 
 # 77: it cannot be done on this machine.
