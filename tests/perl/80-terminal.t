@@ -24,6 +24,7 @@ binmode($_, ':encoding(UTF-8)') for map { Test::More->builder()->$_() }
 
 is(PVE::Multipath::Text::safe("a\e[31mb\x{9b}c\rd\0"), 'a\x{1b}[31mb\x{9b}c\x{d}d\x{0}', 'safe');
 is(PVE::Multipath::Text::safe("\x{202e}abc\x{200b}"), '\x{202e}abc\x{200b}', 'no reordering');
+is(PVE::Multipath::Text::safe("a\x{3164}\x{fe0f}\x{115f}b"), 'a\x{3164}\x{fe0f}\x{115f}b', 'nothing invisible');
 is(PVE::Multipath::Text::safe("gr\x{fc}n \x{65e5}"), "gr\x{fc}n \x{65e5}", 'letters stay');
 is(PVE::Multipath::Text::safe(undef), '', 'undef');
 is(PVE::Multipath::Text::one_line("a\n  b\r\nc\n"), 'a; b; c', 'several lines in one');
@@ -123,7 +124,7 @@ like(cli(['status', '--replay', $dir], LC_ALL => 'C')->{out}, qr/Ger\\x\{e4\}t/,
 my @texts = (
     qw(no yes y N on off null ~ true 0x1f 0o17 017 1e3 1.5 12:30:45 2001-01-01 .inf .nan - -- --- ... ? [] {}),
     '', ' ', ' a', 'a ', 'a: b', 'a #b', '#a', '&a', '*a', '!a', '%a', '@a', '`a', '"a"', "'a'", 'a\\n', "a\tb\nc",
-    "\e[2J", "\x{85}", "\x{9b}31m", "\x{202e}abc", "\x{2028}", "\x{feff}", "gr\x{fc}n", "\x{1f600}", "\x{e0001}", '<<', '=',
+    "\e[2J", "\x7f", "\x{3164}\x{fe0f}", "\x{85}", "\x{9b}31m", "\x{202e}abc", "\x{2028}", "\x{feff}", "gr\x{fc}n", "\x{1f600}", "\x{e0001}", '<<', '=',
 );
 my $hostile = {
     list => [@texts, [], {}, [['a'], { no => 1 }], 1, -5, undef],
@@ -142,6 +143,15 @@ like($yaml, qr/^"no":$/m, 'also as a key');
 like($yaml, qr/^  - "\\u202eabc"$/m, 'what reorders is escaped');
 like($yaml, qr/^  - "\\U000e0001"$/m, 'with more digits beyond 16 bits');
 like($yaml, qr/^  - 1$/m, 'numbers are bare');
+
+for my $format (qw(json json-pretty)) {
+    open(local *STDOUT, '>', \my $buffer) or die "cannot write to a variable - $!\n";
+    PVE::Multipath::CLI::Output::print_data($hostile, $format);
+    like($buffer, $harmless, "nothing but printable ASCII as $format");
+    is_deeply($json->decode($buffer), $hostile, 'which is read as the same');
+}
+# bytes that perl alone would decode
+is(PVE::Multipath::CLI::Output::characters($_), $_, 'what is no UTF-8 stays as it is') for "\xed\xa0\x80", "\xf4\x90\x80\x80";
 
 SKIP: {
     my $python = "python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)'";

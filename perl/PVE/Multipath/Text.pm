@@ -8,11 +8,11 @@ use List::Util qw(max sum0);
 
 # --- characters ---
 
-# Nothing that comes from a peer, an array or a file may steer the terminal or reorder what stands
-# there.
+# Nothing that comes from a peer, an array or a file may steer the terminal, reorder what stands
+# there, or be invisible.
 sub safe($text) {
     $text //= '';
-    $text =~ s/([\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\p{Zl}\p{Zp}])/sprintf('\\x{%x}', ord($1))/ge;
+    $text =~ s/([\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}])/sprintf('\\x{%x}', ord($1))/ge;
     return $text;
 }
 

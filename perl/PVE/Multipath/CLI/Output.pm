@@ -28,7 +28,9 @@ sub text($value) {
 # Files and arguments come as bytes. What is no UTF-8 stays as it is, a character for each byte.
 sub characters($text) {
     my $decoded = $text;
-    return utf8::downgrade($decoded, 1) && utf8::decode($decoded) ? $decoded : $text;
+    return $text if !utf8::downgrade($decoded, 1) || !utf8::decode($decoded);
+    # perl decodes more than there are characters
+    return $decoded =~ m/[^\x{0}-\x{d7ff}\x{e000}-\x{10ffff}]/ ? $text : $decoded;
 }
 
 # --- the terminal ---
@@ -89,9 +91,7 @@ sub print_lines(@lines) {
 # --- output formats ---
 
 # JSON with nothing but ASCII: control characters beyond it (C1) steer a terminal as well.
-my sub ascii_json($bytes) {
-    my $json = $bytes;
-    utf8::decode($json);
+my sub ascii_json($json) {
     return $json =~ s{([^\x20-\x7e\n])}{
         my $code = ord($1);
         $code < 0x10000
@@ -105,13 +105,15 @@ my sub ascii_json($bytes) {
 
 # A text that is JSON already, as bytes.
 sub print_json($bytes) {
-    print STDOUT ascii_json($bytes), "\n";
+    my $json = $bytes;
+    utf8::decode($json);
+    print STDOUT ascii_json($json), "\n";
     return;
 }
 
 # A text of JSON is one of YAML. What may steer a terminal or reorder what stands there is escaped.
 my sub yaml_scalar($json, $value) {
-    return $json->encode($value) =~ s{([\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\p{Zl}\p{Zp}])}{
+    return $json->encode($value) =~ s{([\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}])}{
         sprintf(ord($1) > 0xffff ? '\\U%08x' : '\\u%04x', ord($1))
     }gerx;
 }
@@ -149,9 +151,8 @@ sub print_data($data, $format) {
         utf8::encode($yaml);
         print STDOUT $yaml;
     } else {
-        $json->ascii();
         $json->pretty() if $format eq 'json-pretty';
-        print STDOUT $json->encode($data) =~ s/\n?\z/\n/r;
+        print STDOUT ascii_json($json->encode($data)) =~ s/\n?\z/\n/r;
     }
     return;
 }
