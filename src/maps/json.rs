@@ -76,9 +76,7 @@ impl Parsed<'_> {
             warnings.push(format!("multipathd maps JSON: {more} more maps left out"));
         }
         if let Some(error) = &self.memory_error {
-            warnings.push(format!(
-                "the numbers of paths in paths.json cannot be read: {error}"
-            ));
+            warnings.push(error.to_string());
         }
         warnings
     }

@@ -34,16 +34,22 @@ struct Remembered {
 #[non_exhaustive]
 pub enum MemoryError {
     /// The text is no JSON object with the fields of this version.
-    #[error("{0}; once it is removed, the numbers of paths are learned anew")]
+    #[error(
+        "the numbers of paths in paths.json cannot be read: {0}; once it is removed, they are \
+         learned anew"
+    )]
     Json(String),
     /// A newer version wrote it, or none that is known.
     #[error(
-        "it has version {0}, only {VERSION} is known; with a newer pve-multipath, or once it is \
-         removed, numbers of paths are remembered again"
+        "the numbers of paths in paths.json cannot be read: it has version {0}, only {VERSION} is \
+         known; with a newer pve-multipath, or once it is removed, they are remembered again"
     )]
     Version(String),
     /// What is said of a LUN makes no sense.
-    #[error("{0:?} is no LUN with a number of paths; once it is removed, they are learned anew")]
+    #[error(
+        "the numbers of paths in paths.json cannot be read: {0:?} is no LUN with a number of \
+         paths; once it is removed, they are learned anew"
+    )]
     Lun(String),
 }
 
