@@ -537,16 +537,20 @@ sub health_events($previous = undef, $current = undef, $damping = undef) {
 }
 
 # The state of the cluster and of the local node as OpenMetrics text, bytes; from the live cluster, or
-# from the PVE::Multipath::Source that is handed in.
+# from the PVE::Multipath::Source that is handed in. A recording may have nothing of the node.
 sub openmetrics($source = PVE::Multipath::Source->live()) {
     my $args = cluster_status_args($source);
     my $node = eval { $source->node() };
-    my ($maps) = eval { ask_for_maps($node, $args->{config}) if defined($node) };
-    warn "cannot get the multipath maps of this node: $@" if $@;
+    warn "the series of this node itself are left out: $@" if $@;
+    my $maps;
+    if (defined($node)) {
+        ($maps) = eval { ask_for_maps($node, $args->{config}) };
+        warn "cannot get the multipath maps of this node: $@" if $@;
+    }
 
     return PVE::RS::Multipath::Metrics::openmetrics({
         status => status_args($args),
-        node => $source->nodename(),
+        node => defined($node) ? $source->nodename() : undef,
         maps => $maps,
     });
 }

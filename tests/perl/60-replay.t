@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Path qw(remove_tree);
+use File::Temp qw(tempdir);
 use Test::More;
 
 use MultipathTest qw($replay spew copy_tree cli);
@@ -94,6 +95,43 @@ spew("$dir/kv/multipath/.hidden", 'junk');
 is(scalar(status_of($dir)->{luns}->@*), 5, 'hidden files are ignored');
 remove_tree("$dir/kv");
 is_deeply(status_of($dir)->{luns}, [], 'no broadcasts');
+
+# --- a folder to try a configuration in ---
+{
+    my $dir = tempdir(CLEANUP => 1);
+    my $wwid = '36001405aabbccddeeff00112233445566';
+    is(cli(['wwid', 'add', $wwid, '--alias', 'san-a', '--replay', $dir])->{code}, 0, 'an empty folder');
+
+    my $res = cli(['plan', '--replay', $dir]);
+    is_deeply([$res->@{qw(code err)}], [1, ''], 'plan: there is something to do');
+    like($res->{out}, qr/^  write pve-$_\.conf: it is not there yet$/m, "the $_") for qw(defaults aliases);
+    like($res->{out}, qr/^  add $wwid: the cluster lists it, the node does not$/m, 'the LUN');
+
+    $res = cli(['status', '--replay', $dir]);
+    is_deeply([$res->@{qw(code err)}], [1, ''], 'status: 1');
+    like($res->{out}, qr/^$wwid  san-a  unknown  -        -\n\nNo node has reported a LUN yet/m, 'unknown, and why');
+    is(cli(['status', '--explain', 'san-a', '--replay', $dir])->{code}, 1, 'explained');
+    is(cli(['metrics', '--replay', $dir])->{code}, 0, 'metrics');
+    is(cli(['problems', '--replay', $dir])->{code}, 0, 'problems');
+
+    for my $command ('maps', 'accept-paths') {
+        $res = cli([$command, $command eq 'maps' ? () : $wwid, '--replay', $dir]);
+        is($res->{code}, 3, "$command needs a node");
+        like($res->{err}, qr!no name of the local node: '\Q$dir\E/nodename' is missing!, 'which is said');
+    }
+
+    # what is there of a node is not nothing
+    for my $name (qw(nodename nodes/pve1/now)) {
+        my $dir = tempdir(CLEANUP => 1);
+        mkdir("$dir/nodes");
+        mkdir("$dir/nodes/pve1") if $name =~ m!/!;
+        rmdir("$dir/nodes") if $name !~ m!/!;
+        spew("$dir/$name", "pve1\n");
+        is(cli(['plan', '--replay', $dir])->{code}, 3, "a folder with $name and not the rest");
+    }
+    mkdir("$dir/kv");
+    is(cli(['status', '--replay', $dir])->{code}, 3, 'with reports, the time matters');
+}
 
 # --- what is there and cannot be read ---
 

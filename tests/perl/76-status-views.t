@@ -317,6 +317,21 @@ my $wanted = {
 };
 is($samples{"pve_multipath_$_"}, $wanted->{$_}, $_) for sort keys %$wanted;
 
+my $all = $res->{out};
+my $without_node = copy_tree('three-nodes');
+rename("$without_node/nodes/pve1", "$without_node/pve1") or die "no nodes/pve1\n";
+$res = cli(['metrics', '--replay', $without_node]);
+is($res->{code}, 0, 'a recording without the node');
+like(
+    $res->{err},
+    qr!\Awarning: the series of this node itself are left out: there is no recording of node 'pve1' in [^\n]+\n\z!,
+    'which is said',
+);
+is(
+    $res->{out}, $all =~ s/^# TYPE pve_multipath_multipathd_up .*(?=^# EOF$)//smr,
+    'has the series of the cluster, and none of the node',
+);
+
 $dir = copy_tree('three-nodes');
 spew("$dir/nodes/pve1/multipathd/show-maps-json.out", "timeout\n");
 spew("$dir/nodes/pve1/multipathd/show-maps-json.rc", "1\n");

@@ -82,6 +82,11 @@ sub replay($class, $dir, $name) {
     return bless { replay => $base, name => $name, layout($base) }, $class;
 }
 
+# A node without any file. It cannot be asked.
+sub replay_nothing($class, $dir) {
+    return bless { replay => "$dir/nodes", name => '', layout("$dir/nodes") }, $class;
+}
+
 sub is_replay($self) {
     return defined($self->{replay}) ? 1 : 0;
 }

@@ -68,6 +68,10 @@ a folder with recordings
 
 a L<PVE::Multipath::Node>, by default the local one
 
+=item node_to_plan($name)
+
+the same; in a folder that has no node at all, one that has nothing yet
+
 =back
 
 =cut
@@ -132,6 +136,9 @@ my sub sections($raw) {
 
 sub now($self) {
     return time() if !$self->is_replay();
+
+    # where no node has reported, nothing can be out of date
+    return time() if !-e "$self->{replay}/now" && !-e "$self->{replay}/kv";
 
     my $now = recorded_needed($self, 'now', 'time');
     die "'$self->{replay}/now' is no time in seconds\n" if $now !~ m/\A\s*(\d{1,12})\s*\z/;
@@ -258,6 +265,13 @@ sub node($self, $name = undef) {
     return PVE::Multipath::Node->replay($self->{replay}, $name // $self->nodename())
         if $self->is_replay();
     return PVE::Multipath::Node->live();
+}
+
+sub node_to_plan($self, $name = undef) {
+    my $dir = $self->{replay};
+    return PVE::Multipath::Node->replay_nothing($dir)
+        if defined($dir) && !defined($name) && !-e "$dir/nodename" && !-e "$dir/nodes";
+    return $self->node($name);
 }
 
 1;

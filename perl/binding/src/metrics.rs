@@ -15,9 +15,9 @@ pub mod pve_rs_multipath_metrics {
         /// What `status` takes.
         #[serde(borrow)]
         status: StatusArgs<'a>,
-        /// Name of the node whose multipathd was asked.
-        #[serde(borrow)]
-        node: Scalar<'a>,
+        /// Name of the node whose multipathd was asked; none for the cluster alone.
+        #[serde(borrow, default)]
+        node: Option<Scalar<'a>>,
         /// What it answered; none if it could not be asked.
         #[serde(borrow, default)]
         maps: Option<NodeMaps<'a>>,
@@ -27,10 +27,12 @@ pub mod pve_rs_multipath_metrics {
     #[export]
     pub fn openmetrics(args: MetricsArgs) -> Result<Bytes<'static>, Error> {
         let status = cluster::status(&args.status);
-        let node = NodeName::new(&args.node.as_text().unwrap_or_default())?;
+        let name = |node: Scalar| NodeName::new(&node.as_text().unwrap_or_default());
+        let node = args.node.map(name).transpose()?;
         let maps = args.maps.and_then(|maps| maps.read().ok());
         let maps = maps.map(|parsed| parsed.maps);
-        let text = pve_multipath::metrics::openmetrics(&status, Some((&node, maps.as_deref())));
+        let node = node.as_ref().map(|node| (node, maps.as_deref()));
+        let text = pve_multipath::metrics::openmetrics(&status, node);
         Ok(text.into())
     }
 }

@@ -111,7 +111,7 @@ my sub error_lines($plan) {
 }
 
 sub plan($source, $opts) {
-    my $node = $source->node($source->is_replay() ? $opts->{node} : undef);
+    my $node = $source->node_to_plan($source->is_replay() ? $opts->{node} : undef);
     my $plan =
         PVE::Multipath::Generator::plan($source->config_text(), $source->overrides_text(), $node);
     my %diffs = map { $_->{file} => PVE::Multipath::Generator::diff($_, $node) }

@@ -270,7 +270,9 @@ my sub status_lines($status, $now) {
         );
     }
 
+    my $is_reported = grep { $_->{nodes}->%* } @$luns;
     my @below = (
+        @$luns && !$is_reported ? 'No node has reported a LUN yet, and none is expected anywhere.' : (),
         cell_lines($luns, $width, \&cell_reasons),
         cell_lines($luns, $width, \&cell_notes),
         disagreement_lines($luns, $width),
