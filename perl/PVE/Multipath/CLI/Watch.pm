@@ -33,14 +33,18 @@ sub changes($old, $new) {
 }
 
 # Shows what the code gives, ($lines, $exit_code), every so many seconds until a signal ends it. Gives
-# the last exit code. An error is shown above what was known before.
+# the last exit code. An error is shown above what was known before. Whatever ends or stops it, the
+# terminal is left as it was.
 sub run($seconds, $code) {
     die "watching needs a terminal\n" if !-t STDOUT;
 
-    my ($ended, $redraw, $stopped);
-    local @SIG{qw(INT TERM HUP QUIT)} = (sub { $ended = 1 }) x 4;
-    local $SIG{WINCH} = sub { $redraw = 1 };
+    my ($ended, $stopped, $redraw);
+    # the second one ends a look that takes long
+    my $end = sub { die "interrupted\n" if $ended++ };
+    local @SIG{qw(INT QUIT TERM HUP)} = ($end) x 4;
     local $SIG{TSTP} = sub { $stopped = 1 };
+    # after SIGSTOP, which cannot be caught, as well
+    local @SIG{qw(CONT WINCH)} = (sub { $redraw = 1 }) x 2;
     # whatever there is to say is among the lines
     local $SIG{__WARN__} = sub { };
 
@@ -48,26 +52,24 @@ sub run($seconds, $code) {
         print STDOUT encoded($text);
         STDOUT->flush();
     };
+    my $stop = sub {
+        $write->($LEAVE);
+        local $SIG{TSTP} = 'DEFAULT';
+        kill(TSTP => $$);
+        ($stopped, $redraw) = (0, 1);
+    };
 
-    $write->($ENTER);
     my ($shown, $lines, $exit_code) = ([], [], 0);
     my $done = eval {
+        $write->($ENTER);
         while (!$ended) {
-            if ($stopped) {
-                # the shell gets its terminal back, and this goes on after SIGCONT
-                $write->($LEAVE);
-                $stopped = 0;
-                kill('STOP', $$);
-                $write->($ENTER);
-                $redraw = 1;
-            }
-
             my @res = eval { $code->() };
             my $err = $@ =~ s/\n.*//sr;
             ($lines, $exit_code) = @res if @res;
 
+            $stop->() if $stopped;
             if ($redraw) {
-                $write->("\e[H\e[2J");
+                $write->($ENTER);
                 ($shown, $redraw) = ([], 0);
             }
             my $now = POSIX::strftime('%H:%M:%S', localtime());
@@ -78,13 +80,13 @@ sub run($seconds, $code) {
             $shown = \@new;
 
             # a signal ends it early
-            Time::HiRes::sleep($seconds) if !$ended && !$redraw && !$stopped;
+            Time::HiRes::sleep($seconds) if !$ended && !$stopped && !$redraw;
         }
         1;
     };
     my $err = $@;
     $write->($LEAVE);
-    die $err if !$done;
+    die $err if !$done && !$ended;
     return $exit_code;
 }
 

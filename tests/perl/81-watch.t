@@ -1,0 +1,202 @@
+#!/usr/bin/perl
+
+# status --watch on a pseudo terminal: whatever ends or stops it, the terminal is left as it was.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Fcntl qw(O_NOCTTY O_RDWR);
+use POSIX qw(WUNTRACED);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use MultipathTest qw($root $replay spew stub);
+
+my $ENTER = "\e[?1049h\e[?25l\e[?7l";
+my $LEAVE = "\e[?7h\e[?25h\e[?1049l";
+
+# The longest wait, where everything is slow.
+my $PATIENCE = 60;
+
+# --- a terminal, and a session on it that knows jobs, as a shell does ---
+
+# Linux has these numbers on amd64 and arm64; elsewhere the test is skipped.
+my ($TIOCGPTN, $TIOCSPTLCK) = (0x80045430, 0x40045431);
+
+my sub pseudo_terminal() {
+    sysopen(my $master, '/dev/ptmx', O_RDWR | O_NOCTTY) or return;
+    ioctl($master, $TIOCSPTLCK, my $unlock = pack('i', 0)) or return;
+    ioctl($master, $TIOCGPTN, my $number = pack('i', 0)) or return;
+    my $path = '/dev/pts/' . unpack('i', $number);
+    return -c $path ? ($master, $path) : ();
+}
+
+# Runs the program as a job in the foreground, and tells what becomes of it, a line for each news.
+my sub session($path, $news, @command) {
+    POSIX::setsid();
+    open(my $tty, '+<', $path) or die "no terminal - $!\n";
+    %ENV = (%ENV, TERM => 'xterm', LC_ALL => 'C.UTF-8', LINES => 24, COLUMNS => 100);
+
+    my $job = fork() // die "cannot fork - $!\n";
+    if ($job == 0) {
+        POSIX::setpgid(0, 0);
+        local $SIG{TTOU} = 'IGNORE';
+        POSIX::tcsetpgrp(fileno($tty), $$);
+        open($_, '+<&', $tty) or die "no terminal - $!\n" for \*STDIN, \*STDOUT, \*STDERR;
+        $SIG{TTOU} = 'DEFAULT';
+        exec(@command);
+        die "cannot execute $command[0] - $!\n";
+    }
+    syswrite($news, "$job\n");
+    while (waitpid($job, WUNTRACED) == $job) {
+        # one that has ended is not there any more
+        my $is_stopped = kill(0, $job);
+        syswrite(
+            $news,
+            $is_stopped ? "stopped\n" : $? & 127 ? 'signal ' . ($? & 127) . "\n" : 'exit ' . ($? >> 8) . "\n",
+        );
+        last if !$is_stopped;
+    }
+    # the terminal would go away with its session
+    sleep($PATIENCE);
+    POSIX::_exit(0);
+}
+
+my sub is_ready($fh, $seconds) {
+    vec(my $bits = '', fileno($fh), 1) = 1;
+    return select($bits, undef, undef, $seconds) > 0;
+}
+
+my sub line_of($fh) {
+    my $line = '';
+    return if !is_ready($fh, $PATIENCE);
+    1 while sysread($fh, $line, 1, length($line)) && $line !~ m/\n\z/;
+    return $line =~ s/\n\z//r;
+}
+
+my sub start(@command) {
+    my ($master, $path) = pseudo_terminal();
+    pipe(my $news, my $teller) or die "no pipe - $!\n";
+    my $modes = sub() { qx{stty -g <$path} };
+    my $before = $modes->();
+    my $leader = fork() // die "cannot fork - $!\n";
+    session($path, $teller, @command) if $leader == 0;
+    close($teller);
+    my $job = line_of($news);
+
+    my $out = '';
+    my $read = sub($seconds) { is_ready($master, $seconds) && sysread($master, $out, 65536, length($out)) };
+    return {
+        type => sub($keys) { syswrite($master, $keys) },
+        signal => sub($name) { kill($name => $job) or die "no job - $!\n" },
+        # what it has written until that text; undef if it does not come
+        until => sub($text) {
+            my $deadline = time() + $PATIENCE;
+            $read->(0.1) while index($out, $text) < 0 && time() < $deadline;
+            my $end = index($out, $text);
+            return $end < 0 ? undef : substr($out, 0, $end + length($text), '');
+        },
+        # what has become of it, what else it has written, and whether the terminal's modes are as before
+        outcome => sub() {
+            my $deadline = time() + $PATIENCE;
+            $read->(0.05) while !is_ready($news, 0) && time() < $deadline;
+            my $outcome = is_ready($news, 0) ? line_of($news) : 'still runs';
+            1 while $read->(0.2);
+            return ($outcome, substr($out, 0, length($out), ''), $modes->() eq $before);
+        },
+        end => sub() {
+            kill(KILL => $job, $leader);
+            waitpid($leader, 0);
+        },
+    };
+}
+
+my ($probe) = pseudo_terminal();
+plan skip_all => 'no pseudo terminal' if !defined($probe);
+close($probe);
+
+# --- what ends it ---
+
+my @watch = ($^X, "$root/perl/bin/pvemultipath", 'status', '--watch=1', '--replay', "$replay/three-nodes");
+
+# The program has drawn its table, which stands there.
+my sub is_shown($job, $what) {
+    my $out = $job->{until}->('1 degraded, 4 optimal') // '';
+    is(rindex($out, $LEAVE) <= rindex($out, $ENTER) && index($out, $ENTER) >= 0, 1, "$what: on another screen");
+    return;
+}
+
+# Nothing is drawn behind the end of the other screen.
+my sub is_restored($job, $outcome, $what) {
+    my ($is, $out, $same) = $job->{outcome}->();
+    is($is, $outcome, "$what: $outcome");
+    like($out, qr/\Q$LEAVE\E[^\e]*\z/, 'the screen and the cursor are back');
+    ok($same, 'the modes of the terminal are as before');
+    return;
+}
+
+for (
+    ['Ctrl-C', type => "\x03"],
+    ['Ctrl-\\', type => "\x1c"],
+    map { [$_, signal => $_] } qw(INT QUIT TERM HUP),
+) {
+    my ($what, $how, $argument) = @$_;
+    my $job = start(@watch);
+    is_shown($job, $what);
+    $job->{$how}->($argument);
+    # that of the last look
+    is_restored($job, 'exit 1', $what);
+    $job->{end}->();
+}
+
+# --- what stops it ---
+
+for (['Ctrl-Z', type => "\x1a"], ['TSTP', signal => 'TSTP']) {
+    my ($what, $how, $argument) = @$_;
+    my $job = start(@watch);
+    is_shown($job, $what);
+    for my $time (1, 2) {
+        $job->{$how}->($argument);
+        is_restored($job, 'stopped', "$what $time");
+        $job->{signal}->('CONT');
+        is_shown($job, 'continued');
+    }
+    $job->{type}->("\x1c");
+    is_restored($job, 'exit 1', 'ended after that');
+    $job->{end}->();
+}
+
+# SIGSTOP cannot be caught, but what it left behind is drawn again
+{
+    my $job = start(@watch);
+    is_shown($job, 'STOP');
+    $job->{signal}->('STOP');
+    is(($job->{outcome}->())[0], 'stopped', 'stopped');
+    $job->{signal}->('CONT');
+    is_shown($job, 'continued');
+    $job->{signal}->('TERM');
+    is_restored($job, 'exit 1', 'ended');
+    $job->{end}->();
+}
+
+# --- a look that does not come to an end ---
+{
+    my $program = spew(stub(), <<'END');
+use v5.36;
+use PVE::Multipath::CLI::Watch;
+exit(PVE::Multipath::CLI::Watch::run(1, sub { syswrite(STDOUT, 'at work'); select(undef, undef, undef, 0.1) while 1 }));
+END
+    my $job = start($^X, $program);
+    ok($job->{until}->('at work'), 'a look that takes long');
+    $job->{type}->("\x03");
+    ok($job->{until}->('^C'), 'one Ctrl-C asks it to end');
+    # two at once would be one
+    sleep(1);
+    $job->{type}->("\x03");
+    is_restored($job, 'exit 0', 'the second one ends it');
+    $job->{end}->();
+}
+
+done_testing();
