@@ -154,7 +154,7 @@ $res = cli(['maps', '--replay', $copy]);
 is($res->{code}, 1, 'maps: a path is missed');
 like($res->{out}, qr/1 path gone \(2 of 3 there\)/, 'and said to be gone');
 for (
-    [['accept-paths'], qr/no WWID given/],
+    [['accept-paths'], qr/no LUN given/],
     [['accept-paths', '../x', '--replay', $copy], qr/WWID/],
     [['accept-paths', '3600', '--replay', $copy], qr/no map of '3600' on this node/],
 ) {

@@ -133,10 +133,14 @@ like(
     cli(['config', '--replay', "$replay/three-nodes", '--wwid', '35000c50000000c01'])->{out},
     qr/\A35000c50000000c01\n\n.*multipathd decides\.\n\z/s, 'a LUN for which nobody sets anything',
 );
-for my $wwid ('35000c5', 'storage-array-lun-17', '', "x\n", "\xff", 'defaults') {
+is(
+    cli([@one, 'storage-array-lun-17'])->{out}, cli([@one, '36001405aabbccddeeff00112233445566'])->{out},
+    'by its alias as well',
+);
+for my $wwid ('35000c5', '', "x\n", "\xff", 'defaults') {
     $res = cli([@one, $wwid]);
     is_deeply([$res->@{qw(code out)}], [3, ''], 'no LUN of the configuration: 3');
-    like($res->{err}, qr/\Aerror: --wwid: WWID '.*' is not configured\n\z/, 'which is said');
+    like($res->{err}, qr/\Aerror: --wwid: no LUN with the WWID or alias '.*' is configured\n\z/, 'which is said');
 }
 
 $dir = folder(undef);

@@ -11,7 +11,9 @@ use PVE::Multipath;
 use PVE::Multipath::CLI::Apply;
 use PVE::Multipath::CLI::Check;
 use PVE::Multipath::CLI::AcceptPaths;
+use PVE::Multipath::CLI::Complete;
 use PVE::Multipath::CLI::Config;
+use PVE::Multipath::CLI::Help;
 use PVE::Multipath::CLI::Maps;
 use PVE::Multipath::CLI::Metrics;
 use PVE::Multipath::CLI::Output qw(text characters encoded);
@@ -29,7 +31,8 @@ my $formats = { map { $_ => 1 } qw(text json json-pretty yaml) };
 # input: what the command works on. With 'cluster', the cluster's data; with 'node', the node's own
 # are enough; with 'files', the files of pmxcfs as well; with 'file', what the arguments name, and
 # the cluster's data where there are any.
-# args: names of the arguments that it needs.
+# args: names of the arguments that it needs; a LUN is there already, a WWID may be new.
+# help: gives lines for --help, beside the page of the manual.
 my $commands = {
     status => {
         code => \&PVE::Multipath::CLI::Status::run,
@@ -45,7 +48,7 @@ my $commands = {
     'accept-paths' => {
         code => \&PVE::Multipath::CLI::AcceptPaths::run,
         input => 'node',
-        args => ['WWID'],
+        args => ['LUN'],
         options => sub() { 'node=s' },
     },
     config => {
@@ -84,39 +87,36 @@ my $commands = {
         input => 'cluster',
         args => ['WWID'],
         options => sub() { ('digest=s', PVE::Multipath::CLI::Wwid::knob_options()) },
+        help => \&PVE::Multipath::CLI::Wwid::knob_help,
     },
     'wwid set' => {
         code => \&PVE::Multipath::CLI::Wwid::set,
         input => 'cluster',
-        args => ['WWID'],
+        args => ['LUN'],
         options => sub() { ('digest=s', 'delete=s@', PVE::Multipath::CLI::Wwid::knob_options()) },
+        help => \&PVE::Multipath::CLI::Wwid::knob_help,
     },
     'wwid remove' => {
         code => \&PVE::Multipath::CLI::Wwid::remove,
         input => 'cluster',
-        args => ['WWID'],
+        args => ['LUN'],
         options => sub() { ('digest=s', 'force') },
     },
 };
 
-# What is told by --help beside the manual.
-my $more_help = { wwid => \&PVE::Multipath::CLI::Wwid::knob_help };
+my @common_options = ('help|h', 'version|V', 'replay=s', 'output-format=s');
 
-my sub usage_error($text) {
-    die "$text\ntry 'pvemultipath --help'\n";
+my sub usage_error($text, $name = '') {
+    die "$text\ntry 'pvemultipath " . ($name eq '' ? '' : "$name ") . "--help'\n";
 }
 
 my sub help($name) {
-    require Pod::Usage;
-    Pod::Usage::pod2usage(
-        -input => $0,
-        -output => \*STDOUT,
-        -verbose => 1,
-        -exitval => 'NOEXIT',
-        -noperldoc => 1,
-    );
-    my $more = $more_help->{ $name =~ s/ .*//r };
-    $more->() if defined($more);
+    if ($name eq '') {
+        PVE::Multipath::CLI::Help::overview();
+    } else {
+        my $more = ($commands->{$name} // {})->{help};
+        PVE::Multipath::CLI::Help::page($name, defined($more) ? $more->() : ());
+    }
     return $EXIT_DONE;
 }
 
@@ -137,12 +137,12 @@ my sub command_name($args) {
     return "$name $second";
 }
 
-my sub parse_options($args, $opts, @spec) {
+my sub parse_options($name, $args, $opts, @spec) {
     my @problems;
     local $SIG{__WARN__} = sub($text) { push @problems, $text };
     my $config = [qw(bundling permute no_auto_abbrev no_ignore_case)];
     Getopt::Long::Parser->new(config => $config)->getoptionsfromarray($args, $opts, @spec)
-        or usage_error(join('', @problems) =~ s/\n\z//r);
+        or usage_error(join('', @problems) =~ s/\n\z//r, $name);
     return;
 }
 
@@ -159,16 +159,25 @@ my sub source($input, $replay) {
 my sub dispatch(@args) {
     my $opts = { 'output-format' => 'text' };
 
+    # for the shell's completion, see perl/bash-completion
+    if (@args && $args[0] eq 'complete') {
+        shift @args;
+        PVE::Multipath::CLI::Complete::run($commands, \@common_options, @args);
+        return $EXIT_DONE;
+    }
+
     my $name = command_name(\@args);
-    return help('') if $name eq 'help';
+    my $is_help = $name eq 'help';
+    $name = command_name(\@args) if $is_help;
 
     my $command = $commands->{$name};
-    my @options = defined($command)
-        ? ('replay=s', 'output-format=s', $command->{options} ? $command->{options}->() : ())
-        : ();
-    parse_options(\@args, $opts, 'help|h', 'version|V', @options);
+    # without a command, there is nothing to do but to tell how it is used
+    my @options = defined($command) ? @common_options : @common_options[0, 1];
+    push @options, $command->{options}->() if defined($command) && $command->{options};
+    parse_options($name, \@args, $opts, @options);
 
-    return help($name) if $opts->{help};
+    usage_error("unexpected argument '" . text(characters($args[0])) . "'") if $is_help && @args;
+    return help($name eq 'help' ? '' : $name) if $is_help || $opts->{help};
     if ($opts->{version}) {
         print STDOUT "pvemultipath $PVE::Multipath::VERSION\n";
         return $EXIT_DONE;
@@ -177,16 +186,16 @@ my sub dispatch(@args) {
     if (!defined($command)) {
         usage_error('no command given') if $name eq '';
         usage_error("'$name' needs to know what to do: "
-                . join(', ', grep { m/\A\Q$name\E / } sort keys %$commands));
+                . join(', ', grep { m/\A\Q$name\E / } sort keys %$commands), $name);
     }
     my @wanted = ($command->{args} // [])->@*;
-    usage_error("no $wanted[@args] given") if @args < @wanted;
-    usage_error("unexpected argument '" . text(characters($args[@wanted])) . "'")
+    usage_error("no $wanted[@args] given", $name) if @args < @wanted;
+    usage_error("unexpected argument '" . text(characters($args[@wanted])) . "'", $name)
         if @args > @wanted;
     usage_error("unknown output format '" . text(characters($opts->{'output-format'}))
-            . "', known are: " . join(', ', sort keys %$formats))
+            . "', known are: " . join(', ', sort keys %$formats), $name)
         if !$formats->{ $opts->{'output-format'} };
-    usage_error('--node is for recordings, together with --replay')
+    usage_error('--node is for recordings, together with --replay', $name)
         if defined($opts->{node}) && !defined($opts->{replay});
 
     return $command->{code}->(source($command->{input}, $opts->{replay}), $opts, @args);

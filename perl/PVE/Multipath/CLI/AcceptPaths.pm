@@ -5,12 +5,30 @@ package PVE::Multipath::CLI::AcceptPaths;
 use v5.36;
 
 use PVE::Multipath;
+use PVE::Multipath::CLI::Lun qw(configured_wwid);
 use PVE::Multipath::CLI::Output qw(text characters print_lines print_data plural);
+use PVE::Multipath::Source;
 
-sub run($source, $opts, $wwid) {
+# The number of paths. What was warned of is not told again as an error.
+my sub accept_paths($wwid, @recorded) {
+    my @warnings;
+    my $paths = eval {
+        local $SIG{__WARN__} = sub($text) { push @warnings, $text };
+        PVE::Multipath::accept_paths($wwid, @recorded);
+    };
+    my $err = $@;
+    warn $_ for grep { $_ ne $err } @warnings;
+    die $err if $err;
+    return $paths;
+}
+
+sub run($source, $opts, $name) {
     my @recorded = defined($source) ? ($source->node($opts->{node}), $source->config()) : ();
-    my $paths = PVE::Multipath::accept_paths($wwid, @recorded)
-        // die "there is no map of '" . text(characters($wwid)) . "' on this node\n";
+    # a node without a configuration knows no aliases
+    my $cfg = $recorded[1] // eval { PVE::Multipath::Source->files()->quiet_config() };
+    my $wwid = defined($cfg) ? configured_wwid($cfg, $name) // $name : $name;
+    my $paths = accept_paths($wwid, @recorded)
+        // die "there is no map of '" . text(characters($name)) . "' on this node\n";
 
     $wwid = characters($wwid);
     if ($opts->{'output-format'} eq 'text') {

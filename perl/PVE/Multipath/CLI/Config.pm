@@ -6,6 +6,7 @@ use v5.36;
 
 use List::Util qw(max);
 
+use PVE::Multipath::CLI::Lun qw(configured_wwid);
 use PVE::Multipath::CLI::Output qw(
     text characters terminal_width use_color print_lines print_data plural
 );
@@ -192,10 +193,11 @@ my sub config_lines($effective, $problems, $wwid) {
 sub config($source, $opts) {
     my $cfg = $source->config();
     my $effective = PVE::Multipath::Config::effective($cfg);
-    my $wwid = $opts->{wwid};
+    my $name = $opts->{wwid};
+    my $wwid = defined($name) ? configured_wwid($cfg, $name) // $name : undef;
     if (defined($wwid)) {
         my $lun = $effective->{luns}->{$wwid}
-            // die "--wwid: WWID '" . text(characters($wwid)) . "' is not configured\n";
+            // die "--wwid: no LUN with the WWID or alias '" . text(characters($name)) . "' is configured\n";
         $effective->{luns} = { $wwid => $lun };
     }
 

@@ -10,18 +10,6 @@ use PVE::Multipath::CLI::Output qw(text characters terminal_width plural is_coun
 use PVE::Multipath::CLI::Reasons qw(reason_text note_text);
 use PVE::Multipath::Text;
 
-# The LUN of that WWID, or of that alias where only one has it.
-sub find_lun($luns, $name) {
-    $name = characters($name);
-    my ($lun) = grep { $_->{wwid} eq $name } @$luns;
-    return $lun if defined($lun);
-
-    my @by_alias = grep { ($_->{alias} // '') eq $name } @$luns;
-    return $by_alias[0] if @by_alias == 1;
-
-    die "no LUN '" . text($name) . "': it is not allow-listed, and no node reports it\n";
-}
-
 # "a, b and c"
 my sub joined(@texts) {
     my $last = pop @texts;

@@ -9,8 +9,9 @@ use List::Util qw(max);
 
 use PVE::Multipath;
 use PVE::Multipath::CLI::Explain;
+use PVE::Multipath::CLI::Lun qw(find_lun);
 use PVE::Multipath::CLI::Output qw(
-    text terminal_width use_color print_lines print_data print_json plural is_count
+    text characters terminal_width use_color print_lines print_data print_json plural is_count
 );
 use PVE::Multipath::CLI::Reasons qw(reason_text note_text urgent_notes of_paths);
 use PVE::Multipath::CLI::Watch;
@@ -314,7 +315,9 @@ my sub watch($source, $opts) {
 my sub explain($source, $opts) {
     my $args = status_args($source);
     my $status = PVE::Multipath::cluster_status($args);
-    my $lun = PVE::Multipath::CLI::Explain::find_lun($status->{luns}, $opts->{explain});
+    my $name = characters($opts->{explain});
+    my $lun = find_lun($status->{luns}, $name)
+        // die "no LUN '" . text($name) . "': it is not allow-listed, and no node reports it\n";
     $status->{luns} = [$lun];
 
     if ($opts->{'output-format'} eq 'text') {

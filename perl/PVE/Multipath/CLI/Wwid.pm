@@ -5,6 +5,7 @@ package PVE::Multipath::CLI::Wwid;
 use v5.36;
 
 use PVE::Multipath;
+use PVE::Multipath::CLI::Lun qw(configured_wwid);
 use PVE::Multipath::CLI::Output qw(text characters terminal_width print_lines print_data);
 use PVE::Multipath::Config;
 use PVE::Multipath::Text;
@@ -25,6 +26,7 @@ my sub value_text($schema) {
     return "<$schema->{type}>" . (defined($schema->{minimum}) ? " ($schema->{minimum} - N)" : '');
 }
 
+# The lines of --help about them.
 sub knob_help() {
     my $schema = PVE::Multipath::Config::wwid_api_schema();
     my $width = terminal_width();
@@ -32,14 +34,12 @@ sub knob_help() {
         my @lines = PVE::Multipath::Text::wrap(text($text), $width - $indent, $more);
         return map { ' ' x $indent . $_ } @lines;
     };
-    my @lines;
+    my @lines = ('', 'Knobs:');
     for my $knob (sort keys %$schema) {
-        push @lines, @lines ? '' : 'Knobs:';
-        push @lines, $wrap->("--$knob " . value_text($schema->{$knob}), 4, '    ');
-        push @lines, $wrap->($schema->{$knob}->{description}, 8);
+        push @lines, '', $wrap->("--$knob " . value_text($schema->{$knob}), 2, '    ');
+        push @lines, $wrap->($schema->{$knob}->{description}, 6);
     }
-    print_lines(@lines);
-    return;
+    return @lines;
 }
 
 my sub print_result($opts, $wwid, $cfg, $result, $hint = '') {
@@ -63,13 +63,16 @@ sub add($source, $opts, $wwid) {
     return print_result($opts, $wwid, $cfg, $changed ? 'added' : 'already-there', $hint);
 }
 
-sub set($source, $opts, $wwid) {
+sub set($source, $opts, $name) {
     my $set = knobs_of($opts);
     my $delete = defined($opts->{delete}) ? join(',', $opts->{delete}->@*) : undef;
-    die "nothing to set or to delete, name a knob: 'pvemultipath wwid --help' lists them\n"
+    die "nothing to set or to delete, name a knob: 'pvemultipath wwid set --help' lists them\n"
         if !%$set && !length($delete // '');
 
+    my $wwid;
     my ($cfg, $changed) = $source->change_config(sub($cfg) {
+        $wwid = configured_wwid($cfg, $name)
+            // die "no LUN with the WWID or alias '" . text(characters($name)) . "' is configured\n";
         return PVE::Multipath::Config::update_wwid($cfg, $wwid, $set, $delete, $opts->{digest});
     });
     return print_result($opts, $wwid, $cfg, $changed ? 'changed' : 'unchanged');
@@ -83,10 +86,12 @@ my sub assert_unused($source, $wwid) {
     die "WWID '$wwid' is still used by storage '$storage' - to remove it nevertheless, use --force\n";
 }
 
-sub remove($source, $opts, $wwid) {
+sub remove($source, $opts, $name) {
+    my $wwid;
     my ($cfg, $changed) = $source->change_config(sub($cfg) {
-        assert_unused($source, $wwid) if defined($cfg->{ids}->{$wwid}) && !$opts->{force};
-        return PVE::Multipath::Config::remove_wwid($cfg, $wwid, $opts->{digest});
+        $wwid = configured_wwid($cfg, $name);
+        assert_unused($source, $wwid) if defined($wwid) && !$opts->{force};
+        return PVE::Multipath::Config::remove_wwid($cfg, $wwid //= $name, $opts->{digest});
     });
     return print_result($opts, $wwid, $cfg, $changed ? 'removed' : 'not-there');
 }

@@ -1,0 +1,141 @@
+package PVE::Multipath::CLI::Complete;
+
+# What a shell completes: the words that a command line may go on with.
+
+use v5.36;
+
+use List::Util qw(uniq);
+
+use PVE::Multipath;
+use PVE::Multipath::CLI::Output qw(print_lines);
+use PVE::Multipath::Config;
+use PVE::Multipath::File;
+use PVE::Multipath::Source;
+
+# Of Debian 12, 13 and sid.
+my @TOOLS_VERSIONS = qw(0.9.4 0.11.1 0.15.1);
+
+# The shell itself knows its files.
+my $FILES = ':files';
+my $DIRECTORIES = ':directories';
+
+# --- names ---
+
+my sub source_of($given) {
+    return PVE::Multipath::Source->replay($given->{replay}) if defined($given->{replay});
+    return eval { PVE::Multipath::Source->live() } // PVE::Multipath::Source->files();
+}
+
+my sub configured_luns($given) {
+    my $ids = source_of($given)->quiet_config()->{ids};
+    return map { ($_, $ids->{$_}->{alias} // ()) } grep { $ids->{$_}->{type} eq 'wwid' } keys %$ids;
+}
+
+my sub known_luns($given) {
+    my $reported = eval { PVE::Multipath::cluster_status(PVE::Multipath::cluster_status_args(source_of($given))) };
+    my @luns = $reported ? $reported->{luns}->@* : ();
+    return (configured_luns($given), map { ($_->{wwid}, $_->{alias} // ()) } @luns);
+}
+
+my sub nodes($given) {
+    return () if !defined($given->{replay});
+    return (PVE::Multipath::File::names("$given->{replay}/nodes") // [])->@*;
+}
+
+my sub knobs($) {
+    return keys PVE::Multipath::Config::wwid_api_schema()->%*;
+}
+
+my $option_values = {
+    replay => sub($) { $DIRECTORIES },
+    'output-format' => sub($) { qw(text json json-pretty yaml) },
+    'multipath-tools' => sub($) { @TOOLS_VERSIONS },
+    node => \&nodes,
+    wwid => \&configured_luns,
+    explain => \&known_luns,
+    delete => \&knobs,
+};
+
+my $argument_values = {
+    FILE => sub($) { $FILES },
+    DIR => sub($) { $DIRECTORIES },
+    LUN => \&known_luns,
+    'configured LUN' => \&configured_luns,
+};
+
+# Values of an option; a knob has them in its schema.
+my sub values_of($option, $given) {
+    my $values = $option_values->{$option};
+    return $values->($given) if defined($values);
+    return ((PVE::Multipath::Config::wwid_api_schema()->{$option} // {})->{enum} // [])->@*;
+}
+
+# --- a command line ---
+
+# Words of commands' names behind these.
+my sub names_behind($commands, @words) {
+    my $start = join('', map { "$_ " } @words);
+    return map { substr($_, length($start)) =~ s/ .*//r } grep { index($_, $start) == 0 } keys %$commands;
+}
+
+# Options and arguments that were given: ({ OPTION => VALUE }, [ARGUMENT, ...], the option of which the
+# value comes next).
+my sub given($takes_value, @words) {
+    my ($given, @arguments) = ({});
+    while (defined(my $word = shift @words)) {
+        my ($option) = $word =~ m/\A--(.+)\z/;
+        if (!defined($option)) {
+            push @arguments, $word if $word !~ m/\A-/;
+            next;
+        }
+        next if !$takes_value->{$option};
+        return ($given, \@arguments, $option) if !@words;
+        $given->{$option} = shift @words;
+    }
+    return ($given, \@arguments, undef);
+}
+
+my sub candidates($commands, $common, $current, @words) {
+    my @start = $current =~ m/\A-/ ? qw(--help --version) : (names_behind($commands), 'help');
+    return @start if !@words;
+    my $is_help = $words[0] eq 'help';
+    shift @words if $is_help;
+
+    my $name = shift(@words) // return names_behind($commands);
+    if (!$commands->{$name}) {
+        my $second = shift(@words) // return names_behind($commands, $name);
+        $name = "$name $second";
+    }
+    my $command = $commands->{$name} // return ();
+    return () if $is_help;
+
+    # as Getopt::Long has them: NAME|SHORT=TYPE, with a colon before a value that is optional
+    my @specs = (@$common, $command->{options} ? $command->{options}->() : ());
+    my %takes_value = map { m/\A([\w-]+)[^=]*=/ ? ($1 => 1) : () } @specs;
+    my ($given, $arguments, $option) = given(\%takes_value, @words);
+    return values_of($option, $given) if defined($option);
+    return map { '--' . s/[|=:].*//r } @specs if $current =~ m/\A-/;
+
+    my $wanted = ($command->{args} // [])->[@$arguments] // return ();
+    my $values = $argument_values->{ ($name =~ m/\Awwid / ? 'configured ' : '') . $wanted }
+        // $argument_values->{$wanted} // return ();
+    return $values->($given);
+}
+
+# Prints what the last of the words behind 'pvemultipath' may become, one a line.
+sub run($commands, $common, @words) {
+    # bash takes '--option=value' for three words
+    push @words, '' if @words && $words[-1] eq '=';
+    my $current = pop(@words) // '';
+    @words = grep { $_ ne '=' } @words;
+
+    local $SIG{__WARN__} = sub { };
+    my @found = eval { candidates($commands, $common, $current, @words) };
+    # a shell would take others for something else
+    print_lines(
+        grep { m/\A:/ || index($_, $current) == 0 && m!\A[\w.,+@%/-]+\z!a } sort(uniq(@found))
+    );
+    return;
+}
+
+1;

@@ -1,0 +1,46 @@
+package PVE::Multipath::CLI::Help;
+
+# --help: parts of the manual, which is in the program itself.
+
+use v5.36;
+
+use PVE::Multipath::CLI::Output qw(terminal_width print_lines);
+use PVE::Multipath::File;
+
+# In longer lines, text is hard to read.
+my $MOST_WIDTH = 100;
+
+# What stands below a heading of the manual, up to the next one.
+my sub section($heading) {
+    my $manual = PVE::Multipath::File::read($0) // '';
+    my ($pod) = $manual =~ m/^=head[12] \Q$heading\E\n(.*?)^=(?:head|cut)/ms
+        or die "the manual has no section '$heading'\n";
+
+    require Pod::Text;
+    my $width = terminal_width();
+    my $parser = Pod::Text->new(indent => 2, width => $width < $MOST_WIDTH ? $width : $MOST_WIDTH);
+    $parser->output_string(\my $text);
+    # plain letters are enough for what has to be replaced
+    $parser->parse_string_document("=pod\n\n" . $pod =~ s/I<([^<>]*)>/$1/gr);
+    return split(/\n/, $text =~ s/\s+\z//r);
+}
+
+my sub common_options() {
+    return ('', 'Options of all commands:', '', section('COMMON OPTIONS'));
+}
+
+sub overview() {
+    print_lines(
+        section('SYNOPSIS'), '', 'Commands:', '', section('COMMANDS'), common_options(), '',
+        "'pvemultipath help COMMAND' tells more of one, 'man pvemultipath' of all.",
+    );
+    return;
+}
+
+# The page of a command, with more lines of its own.
+sub page($command, @more) {
+    print_lines(section($command), @more, common_options());
+    return;
+}
+
+1;
