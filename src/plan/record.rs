@@ -65,7 +65,8 @@ impl Record {
         if version != VERSION {
             return Err(InvalidRecord::Version(version));
         }
-        let Object(form): Object<Form<String>> = serde_json::from_slice(text).map_err(InvalidRecord::Json)?;
+        let Object(form): Object<Form<String>> =
+            serde_json::from_slice(text).map_err(InvalidRecord::Json)?;
         let wwid = |(wwid, progress): (String, Progress)| Ok((Wwid::new(&wwid)?, progress));
         let wwids: Result<_, InvalidRecord> = form.wwids.into_iter().map(wwid).collect();
         Ok(Self { wwids: wwids? })
