@@ -1,5 +1,7 @@
 //! Errors are printed with their sources, joined by colons: then nothing may stand there twice.
 
+#![allow(clippy::expect_used)]
+
 use std::error::Error;
 
 use pve_multipath::knobs::Knob;
