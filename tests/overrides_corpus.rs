@@ -146,6 +146,11 @@ fn entries_that_are_not_tried() {
         found("blacklist", &["wwid \"(3600)\\1\"".to_owned()], &[]),
         ["2:6 warning not-tried"]
     );
+    let refused = ["wwid \"(3600)\\1\"", "}", "}"].map(str::to_owned);
+    assert_eq!(
+        found("blacklist", &refused, &[]),
+        ["4:1 error unbalanced-braces", "5:1 error unbalanced-braces"]
+    );
 }
 
 #[test]

@@ -28,7 +28,7 @@ mod regex;
 mod text;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use drift::{Drift, drift};
 pub use effective::{Effective, Filter, InvalidDump, Values};
@@ -96,6 +96,18 @@ pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec
             }
         }
     }
+    // of a text that is refused, nothing has to be known
+    let errors = found
+        .values()
+        .filter(|(note, _)| note.severity == Severity::Error);
+    let refused_by: BTreeSet<_> = errors.flat_map(|(_, versions)| versions).copied().collect();
+    found.retain(|_, (note, versions)| {
+        if note.code != FindingCode::NotTried {
+            return true;
+        }
+        versions.retain(|version| !refused_by.contains(version));
+        !versions.is_empty()
+    });
     unlisted += unlisted_filters;
     if unlisted > 0 {
         let end = lines.iter().last().map_or(1, |line| line.number);
