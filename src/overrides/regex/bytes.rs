@@ -7,7 +7,9 @@ pub(super) struct Bytes([u64; 4]);
 impl Bytes {
     /// This byte alone.
     pub(super) fn of(byte: u8) -> Self {
-        std::iter::once(byte).collect()
+        let mut set = Self::default();
+        set.insert(byte);
+        set
     }
 
     /// What `.` stands for: anything, since no text holds a NUL.
@@ -53,7 +55,13 @@ impl Bytes {
 
     /// The members in sequence.
     pub(super) fn iter(self) -> impl Iterator<Item = u8> {
-        (0..=u8::MAX).filter(move |byte| self.contains(*byte))
+        (0..4_u8).zip(self.0).flat_map(|(at, mut word)| {
+            std::iter::from_fn(move || {
+                let bit = u8::try_from(word.trailing_zeros()).ok()?;
+                word &= word.checked_sub(1)?;
+                Some(at * 64 + bit)
+            })
+        })
     }
 
     /// The member, if it is one only.

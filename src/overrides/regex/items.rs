@@ -43,27 +43,34 @@ const MOST: u32 = 32767;
 
 /// The items of an expression, up to what is wrong with it.
 pub(super) fn read(text: &[u8]) -> (Vec<Item>, Result<(), InvalidRegex>) {
-    let mut reader = Reader {
-        rest: text,
-        items: Vec::with_capacity(text.len()),
-        open: Vec::new(),
-        groups: 0,
-        closed: Vec::new(),
-    };
-    let result = reader.expression();
-    (reader.items, result)
+    let mut items = Vec::with_capacity(text.len());
+    let result = Reader::new(text).expression(|item| items.push(item));
+    (items, result)
+}
+
+/// Whether it is an expression.
+pub(super) fn check(text: &[u8]) -> Result<(), InvalidRegex> {
+    Reader::new(text).expression(|_| {})
 }
 
 struct Reader<'t> {
     rest: &'t [u8],
-    items: Vec<Item>,
     /// Groups that are open, by their numbers.
     open: Vec<usize>,
     groups: usize,
     closed: Vec<usize>,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
+    fn new(rest: &'t [u8]) -> Self {
+        Self {
+            rest,
+            open: Vec::new(),
+            groups: 0,
+            closed: Vec::new(),
+        }
+    }
+
     fn next(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
@@ -80,7 +87,7 @@ impl Reader<'_> {
         }
     }
 
-    fn expression(&mut self) -> Result<(), InvalidRegex> {
+    fn expression(&mut self, mut add: impl FnMut(Item)) -> Result<(), InvalidRegex> {
         // whether something stands before that can be repeated
         let mut operand = false;
         while let Some(byte) = self.next() {
@@ -112,7 +119,7 @@ impl Reader<'_> {
                 other => Item::Bytes(Bytes::of(other)),
             };
             operand = !matches!(item, Item::Open | Item::Alternative | Item::Anchor(_));
-            self.items.push(item);
+            add(item);
         }
         match self.open.is_empty() {
             true => Ok(()),

@@ -39,12 +39,12 @@ pub(super) enum InvalidRegex {
 
 /// Whether the C library takes a text for an expression, if it can cope with it.
 pub(super) fn check_plain(text: &str) -> Result<(), InvalidRegex> {
-    items::read(&bytes(text)).1
+    items::check(&bytes(text))
 }
 
 /// The same for a blacklist, where a `!` in front of it inverts its meaning.
 pub(super) fn check(text: &str) -> Result<(), InvalidRegex> {
-    items::read(&bytes(pattern(text).0)).1
+    items::check(&bytes(pattern(text).0))
 }
 
 /// In what an expression is compiled.
@@ -131,6 +131,13 @@ impl TooHeavy {
 /// What an expression takes. It need not be valid: what is wrong with one is often found once its
 /// beginning is compiled.
 pub(super) fn burden(text: &str, stack: Stack) -> Result<Burden, TooHeavy> {
+    if let Some(length) = plain_length(text) {
+        return Ok(Burden {
+            nodes: length,
+            steps: length,
+            states: States::default(),
+        });
+    }
     let (items, _) = items::read(&bytes(pattern(text).0));
     let Weight { nodes, steps, .. } = weigh(&items, stack)?;
     let states = states::count(&items, nodes, MAX_STATES).ok_or(TooHeavy::States)?;
@@ -139,6 +146,13 @@ pub(super) fn burden(text: &str, stack: Stack) -> Result<Burden, TooHeavy> {
         steps,
         states,
     })
+}
+
+/// The length of a text without operators, as most are.
+fn plain_length(text: &str) -> Option<u64> {
+    let is_operator = |byte| b"\\[(){.*+?^$|".contains(&byte);
+    let is_plain = text.len() <= 1_000 && !text.bytes().any(is_operator);
+    u64::try_from(text.len()).ok().filter(|_| is_plain)
 }
 
 /// The steps to compile one that is forgotten then.

@@ -151,6 +151,38 @@ impl<const W: usize> Places<W> {
     }
 }
 
+/// Sets of places that were met: most expressions have few.
+struct Seen<const W: usize> {
+    first: Vec<Places<W>>,
+    others: HashSet<Places<W>, BuildHasherDefault<Mixer>>,
+    count: usize,
+}
+
+impl<const W: usize> Default for Seen<W> {
+    fn default() -> Self {
+        Self {
+            first: Vec::with_capacity(16),
+            others: HashSet::default(),
+            count: 0,
+        }
+    }
+}
+
+impl<const W: usize> Seen<W> {
+    fn is_new(&mut self, places: Places<W>) -> bool {
+        if self.first.contains(&places) {
+            return false;
+        }
+        if self.first.len() < 16 {
+            self.first.push(places);
+        } else if !self.others.insert(places) {
+            return false;
+        }
+        self.count += 1;
+        true
+    }
+}
+
 /// The bytes of an expression, and which of them may follow each other (Glushkov's automaton).
 struct Automaton<const W: usize> {
     bytes: Vec<Bytes>,
@@ -360,29 +392,33 @@ impl<const W: usize> Automaton<W> {
 
     /// The sets of places, unless there are more than so many.
     fn count(&self, most: usize) -> Option<States> {
-        let edges = self.bytes.iter().map(|bytes| bytes.edges());
+        // where each set of bytes stands; next to each other, they are often the same
+        let mut sets: Vec<(Bytes, Places<W>)> = Vec::new();
+        for (place, bytes) in self.bytes.iter().enumerate() {
+            match sets.iter_mut().rev().find(|(set, _)| set == bytes) {
+                Some((_, places)) => places.add(Places::of(place)),
+                None => sets.push((*bytes, Places::of(place))),
+            }
+        }
+        let edges = sets.iter().map(|(bytes, _)| bytes.edges());
         let edges = edges.fold(Bytes::default(), Bytes::union);
         // one byte of all that are told apart
-        let kinds: Vec<Places<W>> = edges
-            .iter()
-            .map(|byte| {
-                let mut places = Places::NONE;
-                for (place, bytes) in self.bytes.iter().enumerate() {
-                    if bytes.contains(byte) {
-                        places.add(Places::of(place));
-                    }
-                }
-                places
-            })
-            .collect();
-        let mut seen: HashSet<Places<W>, BuildHasherDefault<Mixer>> = HashSet::default();
+        let kinds = edges.iter().map(|byte| {
+            let mut kind = Places::NONE;
+            for (_, places) in sets.iter().filter(|(bytes, _)| bytes.contains(byte)) {
+                kind.add(*places);
+            }
+            kind
+        });
+        let kinds: Vec<Places<W>> = kinds.filter(|kind| *kind != Places::NONE).collect();
+        let mut seen = Seen::default();
         let mut largest = 0;
         let mut pending = vec![self.first];
         while let Some(next) = pending.pop() {
             for kind in &kinds {
                 let state = next.and(*kind);
-                if state != Places::NONE && seen.insert(state) {
-                    if seen.len() > most {
+                if state != Places::NONE && seen.is_new(state) {
+                    if seen.count > most {
                         return None;
                     }
                     largest = largest.max(state.len());
@@ -395,7 +431,7 @@ impl<const W: usize> Automaton<W> {
             }
         }
         Some(States {
-            number: u64::try_from(seen.len()).ok()?,
+            number: u64::try_from(seen.count).ok()?,
             places: largest,
         })
     }
