@@ -208,11 +208,11 @@ pub(super) fn of_device(values: &Values, version: ToolsVersion, at: Position) ->
     let uid_attribute = values.get("uid_attribute");
     let uid_attribute = uid_attribute.filter(|value| !is_usual_uid_attribute(value, values));
     let uid_attribute = uid_attribute.map(|value| other_wwids(value, at));
-    let joined = built_in::is_built_in(values, version).then(|| values.get("features"));
-    let features = joined.flatten().into_iter().flat_map(|features| {
+    let features = values.get("features").into_iter().flat_map(|features| {
         let options = features::OPTIONS.into_iter();
         options.filter(|(feature, ..)| features::has(features, feature))
     });
+    let features = features.filter(|_| built_in::is_built_in(values, version));
     let deprecated = features.map(|(feature, option, value)| {
         let message = format!(
             "the feature '{feature}' is deprecated: multipathd complains when it joins this with its own \
@@ -231,8 +231,7 @@ pub(super) fn of_device(values: &Values, version: ToolsVersion, at: Position) ->
 /// What is to be said of the expressions that say what an entry is for.
 ///
 /// multipathd puts `vendor` and `product_blacklist` into its blacklist, and does not load its
-/// configuration if it cannot; everywhere else an invalid one
-/// hits nothing.
+/// configuration if it cannot; everywhere else an invalid one hits nothing.
 fn of_expressions(values: &Values, at: Position) -> Option<Note> {
     let invalid = |name, check: fn(&str) -> Result<(), InvalidRegex>| {
         let value = values.get(name)?;

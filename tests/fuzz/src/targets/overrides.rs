@@ -17,7 +17,8 @@ pub(crate) const TARGET: Target = Target {
         {0,32767} {0,300} {9,} {,40} {32767} (()) (|a) (a?|b?) (a*)* ()\\1 \\b \\< \\> +? ** (((((((( )))))))) ^? \
         (^| |$) [02468ace].{28} hbtl devname enable_foreign prio_args weightedpath product_blacklist \
         \t \n \r \u{b} \0 \u{fc} multipaths polling_interval max_polling_interval infinity max file \
-        aptpl alua queue_mode bio",
+        aptpl alua queue_mode bio PG_INIT_RETRIES 51 io-affinity ^sd[a-z] scsi:.* ^ID_ uid_attribute \
+        product_blacklist",
 };
 
 fn is_error(finding: &Finding) -> bool {
