@@ -115,7 +115,9 @@ pub(crate) fn ask(questions: &[Question], limits: Limits, library: Library<'_>) 
 fn hexadecimal(bytes: &[u8]) -> String {
     match bytes {
         [] => "-".to_owned(),
-        _ => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        _ => bytes
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
     }
 }
 

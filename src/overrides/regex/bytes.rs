@@ -50,7 +50,7 @@ impl Bytes {
     }
 
     pub(super) fn contains(self, byte: u8) -> bool {
-        self.word_at(usize::from(byte / 64)) >> (byte % 64) & 1 == 1
+        (self.word_at(usize::from(byte / 64)) >> (byte % 64)) & 1 == 1
     }
 
     /// The members in sequence.
@@ -89,7 +89,7 @@ impl Bytes {
     pub(super) fn edges(self) -> Self {
         Self(std::array::from_fn(|at| {
             let carried = at.checked_sub(1).map_or(0, |before| self.word_at(before)) >> 63;
-            self.word_at(at) ^ (self.word_at(at) << 1 | carried)
+            self.word_at(at) ^ ((self.word_at(at) << 1) | carried)
         }))
     }
 

@@ -146,7 +146,7 @@ impl<const W: usize> Places<W> {
             let at = at.checked_sub(words);
             let before = word(at.and_then(|at| at.checked_sub(1)));
             let carried = before.checked_shr(64 - bits as u32).unwrap_or(0);
-            word(at) << bits | carried
+            (word(at) << bits) | carried
         }))
     }
 }
