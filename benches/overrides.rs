@@ -9,7 +9,7 @@ mod measure;
 
 use measure::mean_time;
 use pve_multipath::Wwid;
-use pve_multipath::overrides::{MAX_LEN, VERSIONS, check};
+use pve_multipath::multipath_conf::{MAX_LEN, VERSIONS, check};
 
 /// What the longest text may take, for all versions together.
 const AIM: Duration = Duration::from_millis(10);

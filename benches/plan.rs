@@ -10,8 +10,8 @@ mod measure;
 
 use measure::mean_time;
 use pve_multipath::config::{self, Config};
-use pve_multipath::maps::{self, InUse};
-use pve_multipath::plan::{
+use pve_multipath::node::maps::{self, InUse};
+use pve_multipath::node::plan::{
     Certainty, Cluster, Content, Devices, Disk, DropIn, Mapped, Node, Record, Usage, diff, plan,
 };
 

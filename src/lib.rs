@@ -2,9 +2,9 @@
 //!
 //! SAN LUNs reach the nodes of a cluster over several paths, which `multipathd` joins into one
 //! device-mapper map per LUN and node. This crate holds every decision that a cluster-wide view
-//! needs: it reads what `multipathd` answers ([`maps`]), reduces it to what a node tells its peers
-//! ([`broadcast`]), derives which node should carry which LUN ([`expectations`]) and combines all
-//! of it into one matrix of health, LUN by node, with the reasons ([`cluster`]).
+//! needs: it reads what `multipathd` answers ([`node::maps`]), reduces it to what a node tells its peers
+//! ([`cluster::report`]), derives which node should carry which LUN ([`cluster::expectations`]) and combines all
+//! of it into one matrix of health, LUN by node, with the reasons ([`cluster::status`]).
 //!
 //! There is no I/O, no clock and no environment in here: the time, the cluster's members and the
 //! contents of files come in as data, and what was decided goes out as data. So each decision is
@@ -22,46 +22,26 @@
 //!         {"dev": "sdb", "dm_st": "failed", "dev_st": "offline", "chk_st": "faulty", "pri": 50}
 //!     ]}]
 //! }]}"#;
-//! let parsed = pve_multipath::maps::parse(reply)?;
+//! let parsed = pve_multipath::node::maps::parse(reply)?;
 //! assert_eq!(parsed.maps[0].health.as_str(), "degraded");
-//! # Ok::<(), pve_multipath::maps::ParseError>(())
+//! # Ok::<(), pve_multipath::node::maps::ParseError>(())
 //! ```
 
-pub mod alias;
-pub mod allowlist;
-pub mod broadcast;
-pub mod byte_string;
 pub mod cluster;
 pub mod config;
-pub mod events;
-pub mod expectations;
-pub mod health;
-pub mod knobs;
-pub mod maps;
 pub mod metrics;
+pub mod multipath_conf;
 pub mod node;
-pub mod note;
-pub mod number;
-mod object;
-pub mod overrides;
-pub mod paths;
-pub mod plan;
-pub mod reason;
-pub mod render;
-pub mod scalar;
-pub mod sections;
-pub mod settings;
-pub mod tools_version;
-pub mod transport;
-pub mod wwid;
+pub mod types;
+pub mod wire;
 
-pub use alias::Alias;
-pub use health::{CellState, Health};
-pub use node::{NodeName, NodeSet};
-pub use note::{Note, NoteCode};
-pub use reason::Reason;
-pub use transport::Transport;
-pub use wwid::Wwid;
+pub use types::alias::Alias;
+pub use types::health::{CellState, Health};
+pub use types::node_name::{NodeName, NodeSet};
+pub use types::note::{Note, NoteCode};
+pub use types::reason::Reason;
+pub use types::transport::Transport;
+pub use types::wwid::Wwid;
 
 /// Version of this crate. The binding hands it to Perl, which refuses a library of another one.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -7,8 +7,8 @@
 
 use std::fmt::{Display, Write};
 
-use crate::cluster::{Cell, Lun, Status};
-use crate::maps::Map;
+use crate::cluster::status::{Cell, Lun, Status};
+use crate::node::maps::Map;
 use crate::{CellState, NodeName};
 
 const STATES: &str = "-1 unknown, 0 optimal, 1 degraded, 2 missing, 3 failed";
@@ -290,7 +290,7 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{StatusArgs, status};
+    use crate::cluster::status::{StatusArgs, status};
 
     #[test]
     fn the_text_is_as_openmetrics_wants_it() {
@@ -305,7 +305,7 @@ mod tests {
         let reply =
             br#"{"maps": [{"uuid": "3600a", "name": "a\"b\\\nc", "sysfs": "dm-0", "path_faults": 3,
             "total_q_time": 7, "path_groups": [{"paths": [{"dev": "sda", "dm_st": "active"}]}]}]}"#;
-        let maps = crate::maps::parse(reply)
+        let maps = crate::node::maps::parse(reply)
             .map(|parsed| parsed.maps)
             .unwrap_or_default();
         let node = NodeName::new("pve1").unwrap_or_else(|err| unreachable!("{err}"));

@@ -8,7 +8,7 @@
     clippy::indexing_slicing
 )]
 
-use pve_multipath::maps::{MAX_TEXT_LEN, parse};
+use pve_multipath::node::maps::{MAX_TEXT_LEN, parse};
 
 fn error(text: impl AsRef<[u8]>) -> String {
     let error = parse(text.as_ref()).expect_err("should not parse");

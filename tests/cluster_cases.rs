@@ -10,7 +10,7 @@
 use std::fs;
 use std::path::Path;
 
-use pve_multipath::cluster::{AggregateArgs, StatusArgs, aggregate, status};
+use pve_multipath::cluster::status::{AggregateArgs, StatusArgs, aggregate, status};
 use serde_json::Value;
 
 #[test]

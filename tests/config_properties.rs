@@ -8,8 +8,8 @@
 )]
 
 use proptest::prelude::*;
+use pve_multipath::config::knobs::SectionType;
 use pve_multipath::config::{self, Change, Config, Severity, Update, Value};
-use pve_multipath::knobs::SectionType;
 
 /// Pieces that make up section configurations, good ones and bad ones.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
@@ -127,8 +127,8 @@ proptest! {
         unique.sort();
         unique.dedup();
         prop_assert_eq!(unique.len(), aliases.len());
-        prop_assert!(pve_multipath::render::aliases(&luns, None).is_ok());
-        prop_assert!(pve_multipath::render::defaults(&config::effective_defaults(&config), None).is_ok());
+        prop_assert!(pve_multipath::multipath_conf::render::aliases(&luns, None).is_ok());
+        prop_assert!(pve_multipath::multipath_conf::render::defaults(&config::effective_defaults(&config), None).is_ok());
         let _ = config::problems(&config, None);
         let _ = config::effective(&config);
     }

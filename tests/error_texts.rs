@@ -4,11 +4,11 @@
 
 use std::error::Error;
 
-use pve_multipath::knobs::Knob;
-use pve_multipath::maps;
-use pve_multipath::paths::Memory;
-use pve_multipath::plan::Record;
-use pve_multipath::settings::Setting;
+use pve_multipath::config::knobs::Knob;
+use pve_multipath::config::settings::Setting;
+use pve_multipath::node::maps;
+use pve_multipath::node::paths::Memory;
+use pve_multipath::node::plan::Record;
 
 /// As the binding gives it to Perl.
 fn with_sources(error: &dyn Error) -> String {

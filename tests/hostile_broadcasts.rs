@@ -15,12 +15,12 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use pve_multipath::broadcast::{Broadcast, MAX_MAPS, continuation_keys};
-use pve_multipath::cluster::{
+use pve_multipath::cluster::report::{Broadcast, MAX_MAPS, continuation_keys};
+use pve_multipath::cluster::status::{
     ByName, KnownExpectations, Presence, RawText, Status, StatusArgs, status,
 };
-use pve_multipath::node::NodeNames;
-use pve_multipath::scalar::Scalar;
+use pve_multipath::types::node_name::NodeNames;
+use pve_multipath::wire::scalar::Scalar;
 use serde_json::json;
 use sha1::{Digest, Sha1};
 

@@ -11,12 +11,12 @@
 
 use std::fmt::Write as _;
 
-use pve_multipath::knobs::{KNOBS, Kind, Knob, Place};
+use pve_multipath::config::knobs::{KNOBS, Kind, Knob, Place};
 
 const HEAD: &str = "\
 # Knobs of multipath.cfg
 
-<!-- Made from the table of knobs in src/knobs: `make knobs-page` writes it anew. -->
+<!-- Made from the table of knobs in src/config/knobs: `make knobs-page` writes it anew. -->
 
 The settings that `/etc/pve/multipath.cfg` may hold, in its section `defaults: defaults` and in the section of a LUN,
 `wwid: <WWID>`. What a LUN's section sets comes before what `defaults` sets; where neither does, all nodes get the value
@@ -85,11 +85,14 @@ fn values(knob: &Knob) -> String {
         }
         Kind::Integer { minimum, most } => format!("a number from {minimum} to {most}"),
         Kind::Alias => {
-            let most = pve_multipath::alias::MAX_LEN;
-            format!("`{}`, at most {most} bytes", pve_multipath::alias::PATTERN)
+            let most = pve_multipath::types::alias::MAX_LEN;
+            format!(
+                "`{}`, at most {most} bytes",
+                pve_multipath::types::alias::PATTERN
+            )
         }
         Kind::PathSelector { max_len } => {
-            let names = pve_multipath::knobs::path_selectors();
+            let names = pve_multipath::config::knobs::path_selectors();
             format!(
                 "{} with the number of arguments, `0`; at most {max_len} bytes",
                 words(&names.collect::<Vec<_>>())

@@ -10,7 +10,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use pve_multipath::maps::{self, Map, Parsed};
+use pve_multipath::node::maps::{self, Map, Parsed};
 use serde_json::json;
 
 /// What multipathd has: the texts that it pastes, as bytes.

@@ -13,10 +13,12 @@ use std::sync::LazyLock;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use pve_multipath::broadcast::{ApplyStatus, Broadcast};
-use pve_multipath::cluster::{AggregateArgs, StatusArgs, aggregate, status};
-use pve_multipath::maps::{self, BlockDevices, Reply};
-use pve_multipath::{Health, allowlist, sections};
+use pve_multipath::Health;
+use pve_multipath::cluster::report::{ApplyStatus, Broadcast};
+use pve_multipath::cluster::status::{AggregateArgs, StatusArgs, aggregate, status};
+use pve_multipath::config::sections;
+use pve_multipath::node::maps::{self, BlockDevices, Reply};
+use pve_multipath::node::wwids_file;
 
 /// A real reply with two maps, and a real report of a peer: good texts to spoil.
 static TEXTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
@@ -108,7 +110,7 @@ proptest! {
     fn broadcasts(text in texts(), now in any::<i64>()) {
         if let Ok(broadcast) = Broadcast::decode(&text) {
             for (wwid, _) in &broadcast.entries {
-                prop_assert!(pve_multipath::wwid::check(wwid).is_ok());
+                prop_assert!(pve_multipath::types::wwid::check(wwid).is_ok());
             }
             broadcast.freshness(now);
         }
@@ -118,7 +120,7 @@ proptest! {
 
     #[test]
     fn files(text in texts()) {
-        allowlist::parse_wwids(&text);
+        wwids_file::parse_wwids(&text);
         sections::parse(&String::from_utf8_lossy(&text));
     }
 

@@ -13,9 +13,9 @@ mod complaints;
 use std::collections::BTreeSet;
 
 use complaints::{IN_SILENCE, REFUSES_IN_SILENCE, line_of};
-use pve_multipath::byte_string::ByteString;
-use pve_multipath::overrides::{self, Effective, FindingCode, Severity, Values};
-use pve_multipath::tools_version::ToolsVersion;
+use pve_multipath::multipath_conf::{self, Effective, FindingCode, Severity, Values};
+use pve_multipath::types::tools_version::ToolsVersion;
+use pve_multipath::wire::byte_string::ByteString;
 use serde_json::Value as Json;
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -144,7 +144,8 @@ fn effective_values_are_the_real_ones() {
             {
                 continue;
             }
-            let (removed, added) = changed_lines(&base, &overrides::effective(&texts, *version));
+            let (removed, added) =
+                changed_lines(&base, &multipath_conf::effective(&texts, *version));
             let context = format!("{} {version}", case.name);
             assert_eq!(added, recorded_lines(&recorded["diff"], "+"), "{context}");
             assert_eq!(removed, recorded_lines(&recorded["diff"], "-"), "{context}");
@@ -160,7 +161,7 @@ fn verdicts_obey_the_rules() {
         let [(_, text)] = &case.files[..] else {
             continue; // about files
         };
-        let findings = overrides::check(text, &overrides::VERSIONS, &[]);
+        let findings = multipath_conf::check(text, &multipath_conf::VERSIONS, &[]);
         let refused: Vec<_> = findings
             .iter()
             .filter(|f| f.severity == Severity::Error)
@@ -169,7 +170,7 @@ fn verdicts_obey_the_rules() {
 
         let mut silent = true;
         for (version, recorded) in &case.versions {
-            let about = |finding: &&overrides::Finding| {
+            let about = |finding: &&multipath_conf::Finding| {
                 finding.versions.is_empty() || finding.versions.contains(version)
             };
             if recorded["rc"] != 0 {
@@ -213,7 +214,7 @@ fn what_is_fine_is_not_told_of() {
             if recorded["rc"] != 0 || !recorded["messages"].as_array().unwrap().is_empty() {
                 continue;
             }
-            let findings = overrides::check(text, &[*version], &[]);
+            let findings = multipath_conf::check(text, &[*version], &[]);
             let other = findings.iter().find(|f| !IN_SILENCE.contains(&f.code));
             assert_eq!(other, None, "{} {version}", case.name);
         }
@@ -223,11 +224,11 @@ fn what_is_fine_is_not_told_of() {
 /// The tables of devices that multipath has built in, as it prints them.
 #[test]
 fn built_in_expressions_are_accepted() {
-    for version in overrides::VERSIONS {
+    for version in multipath_conf::VERSIONS {
         let text = fixture(&format!("defaults-{version}.txt"));
         let entries = String::from_utf8_lossy(&text).matches("vendor").count();
         assert!(entries > 100, "{version}");
-        let findings = overrides::check(&text, &[version], &[]);
+        let findings = multipath_conf::check(&text, &[version], &[]);
         let about = |code| findings.iter().filter(|f| f.code == code).count();
         assert_eq!(about(FindingCode::HeavyExpression), 0, "{findings:?}");
         assert_eq!(about(FindingCode::NeverMatches), 0, "{findings:?}");

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pve_multipath::Wwid;
-use pve_multipath::overrides::{self, Finding, FindingCode, VERSIONS};
+use pve_multipath::multipath_conf::{self, Finding, FindingCode, VERSIONS};
 
 fn texts() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/overrides");
@@ -44,7 +44,7 @@ fn cases() {
     let allow_list: [Wwid; 1] = ["36001405aabbccddeeff00112233445566".parse().unwrap()];
     for file in texts() {
         let text = fs::read(&file).unwrap();
-        let findings = overrides::check(&text, &VERSIONS, &allow_list);
+        let findings = multipath_conf::check(&text, &VERSIONS, &allow_list);
         let found: Vec<String> = findings.iter().map(line).collect();
         let expected = fs::read_to_string(file.with_extension("findings")).unwrap();
         assert_eq!(found.concat(), expected, "{file:?}");
@@ -54,7 +54,7 @@ fn cases() {
             let about = |finding: &&Finding| {
                 finding.versions.is_empty() || finding.versions.contains(&version)
             };
-            let alone = overrides::check(&text, &[version], &allow_list);
+            let alone = multipath_conf::check(&text, &[version], &allow_list);
             assert!(alone.iter().all(|finding| finding.versions.is_empty()));
             let messages = |finding: &Finding| (finding.position, finding.message.clone());
             assert!(
@@ -72,7 +72,7 @@ fn cases() {
 /// The findings in a text of this section with these lines, as `LINE:COLUMN SEVERITY CODE`.
 fn found(section: &str, lines: &[String], allow_list: &[Wwid]) -> Vec<String> {
     let text = format!("{section} {{\n{}\n}}\n", lines.join("\n"));
-    let findings = overrides::check(text.as_bytes(), &VERSIONS, allow_list);
+    let findings = multipath_conf::check(text.as_bytes(), &VERSIONS, allow_list);
     let found = findings.iter().map(line);
     found.map(|line| line.trim_end().to_owned()).collect()
 }
@@ -137,7 +137,7 @@ fn entries_that_are_not_tried() {
     ));
     for (allow_list, more) in [(&allow_list[..], 1), (&[], 0)] {
         let text = format!("blacklist {{\n{}\n}}\n", lines.join("\n"));
-        let findings = overrides::check(text.as_bytes(), &VERSIONS, allow_list);
+        let findings = multipath_conf::check(text.as_bytes(), &VERSIONS, allow_list);
         let not_tried = findings.iter().filter(|f| f.code == FindingCode::NotTried);
         assert_eq!(not_tried.count(), 1 + more, "{findings:?}");
         assert_eq!(findings.len(), 1 + more);

@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 
 use pve_multipath::Wwid;
 use pve_multipath::config::{self, Config};
-use pve_multipath::maps::InUse;
-use pve_multipath::plan::{
+use pve_multipath::node::maps::InUse;
+use pve_multipath::node::plan::{
     self, Action, Certainty, Cluster, Content, DropIn, DropInAction, Node, Plan, Question, Usage,
     diff,
 };
-use pve_multipath::tools_version::ToolsVersion;
+use pve_multipath::types::tools_version::ToolsVersion;
 
 const W: &str = "3600a";
 

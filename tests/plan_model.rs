@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use pve_multipath::maps::InUse;
-use pve_multipath::plan::{
+use pve_multipath::node::maps::InUse;
+use pve_multipath::node::plan::{
     Action, Certainty, Cluster, Content, Node, Progress, Reading, Record, Step, Usage, plan,
 };
 use pve_multipath::{Wwid, config};

@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use pve_multipath::config::{self, Config};
-use pve_multipath::maps;
-use pve_multipath::plan::{
+use pve_multipath::node::maps;
+use pve_multipath::node::plan::{
     Action, Certainty, Cluster, Content, Devices, Disk, DropIn, DropInStep, Mapped, Node, Plan,
     Question, Step, Usage, plan,
 };

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pve_multipath::maps::{self, BlockDevices, DaemonState, Devices, Map, Reply};
+use pve_multipath::node::maps::{self, BlockDevices, DaemonState, Devices, Map, Reply};
 use pve_multipath::{Health, Transport};
 
 /// States in which the kernel and the daemon said different things of a path, since the recording
@@ -479,7 +479,7 @@ fn sysfs_tells_transport_size_and_use() {
     }
     let recording = Recording::read("0.11.1/fc/f01-fc-healthy", "show-maps-json");
     let devices = maps::devices(&recording.reply());
-    let names = |list: &[pve_multipath::reason::Device]| -> Vec<String> {
+    let names = |list: &[pve_multipath::types::reason::Device]| -> Vec<String> {
         list.iter().map(|dev| dev.as_str().to_owned()).collect()
     };
     let Devices { paths, maps, .. } = &devices;

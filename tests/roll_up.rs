@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use pve_multipath::cluster::{AggregateArgs, StatusArgs, aggregate, status};
+use pve_multipath::cluster::status::{AggregateArgs, StatusArgs, aggregate, status};
 use serde_json::{Value, json};
 
 const NODES: [&str; 4] = ["a", "b", "c", "d"];

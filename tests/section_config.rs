@@ -9,9 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use pve_multipath::byte_string::ByteString;
 use pve_multipath::config::{self, Config, Section, Value};
-use pve_multipath::number::Number;
+use pve_multipath::wire::byte_string::ByteString;
+use pve_multipath::wire::number::Number;
 use serde_json::{Value as Json, json};
 
 /// The lines of a recording, by the case's name. A character stands for a byte.

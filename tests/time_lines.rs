@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pve_multipath::broadcast::{self, Action, LastSent, Summary, summarize};
-use pve_multipath::cluster::{StatusArgs, status};
-use pve_multipath::events::{Cells, Damping, StatusLuns, health_events};
-use pve_multipath::maps::{self, BlockDevices, Reply};
-use pve_multipath::paths::{self, Configured, Learning, Memory};
+use pve_multipath::cluster::events::{Cells, Damping, StatusLuns, health_events};
+use pve_multipath::cluster::report::{self, Action, LastSent, Summary, summarize};
+use pve_multipath::cluster::status::{StatusArgs, status};
+use pve_multipath::node::maps::{self, BlockDevices, Reply};
+use pve_multipath::node::paths::{self, Configured, Learning, Memory};
 use pve_multipath::{Wwid, config};
 use serde_json::{Value, json};
 
@@ -97,7 +97,7 @@ impl Walk {
             text: Some(text.as_bytes()),
             time: *time,
         });
-        match broadcast::health(&summaries, now, last).unwrap() {
+        match report::health(&summaries, now, last).unwrap() {
             Action::Send(values) => {
                 let [value] = values.as_slice() else {
                     panic!("{values:?}")

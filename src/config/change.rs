@@ -8,11 +8,11 @@ use thiserror::Error;
 use super::problems::lun_called;
 use super::{Config, DEFAULTS_ID, Section, Value};
 use crate::Wwid;
-use crate::byte_string::{ByteString, is_space};
-use crate::knobs::{Knob, SectionType};
-use crate::number::Number;
-use crate::settings::{InvalidSetting, Setting};
-use crate::wwid::InvalidWwid;
+use crate::config::knobs::{Knob, SectionType};
+use crate::config::settings::{InvalidSetting, Setting};
+use crate::types::wwid::InvalidWwid;
+use crate::wire::byte_string::{ByteString, is_space};
+use crate::wire::number::Number;
 
 /// A change to make. Settings are those of the API's call: undefined values are not given.
 #[derive(Clone, Debug, PartialEq)]

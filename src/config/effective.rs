@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::luns::cluster_defaults;
 use super::{Config, luns, managed_defaults};
-use crate::knobs::SectionType;
-use crate::settings::{Setting, Settings};
+use crate::config::knobs::SectionType;
+use crate::config::settings::{Setting, Settings};
 use crate::{Alias, Wwid};
 
 /// Where a value comes from.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Config, DEFAULTS_ID, Section};
-use crate::knobs::{KNOBS, SectionType};
-use crate::settings::{Setting, Settings};
+use crate::config::knobs::{KNOBS, SectionType};
+use crate::config::settings::{Setting, Settings};
 use crate::{Alias, Wwid};
 
 /// What all nodes get where the configuration does not say otherwise.
@@ -72,7 +72,7 @@ fn settings(section: &Section<'_>, kind: SectionType) -> Settings {
     if section.kind() != Some(kind) {
         return Settings::default();
     }
-    let setting = |knob: &'static crate::knobs::Knob| {
+    let setting = |knob: &'static crate::config::knobs::Knob| {
         Setting::new(knob, &section.get(knob.name)?.to_text()?).ok()
     };
     kind.knobs().filter_map(setting).collect()

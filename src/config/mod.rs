@@ -2,7 +2,7 @@
 //!
 //! A section configuration as Proxmox VE has them: a section `defaults` with the global knobs and a
 //! section of type `wwid` for each allow-listed LUN. [`parse`] and [`write()`] behave as
-//! PVE::SectionConfig does with the schema of [`knobs`](crate::knobs), byte for byte, so that a node
+//! PVE::SectionConfig does with the schema of [`knobs`], byte for byte, so that a node
 //! may use either; beyond that, nothing is lost that was not understood ([`Kept`]), and nothing is
 //! written that would be read back as something else.
 //!
@@ -13,10 +13,13 @@
 
 mod change;
 mod effective;
+pub mod knobs;
 mod luns;
 mod parse;
 mod problems;
 mod section;
+pub mod sections;
+pub mod settings;
 mod value;
 mod write;
 
@@ -35,8 +38,8 @@ pub use section::Section;
 pub use value::Value;
 pub use write::{WriteError, WriteErrorKind, Written, write};
 
-use crate::byte_string::ByteString;
-use crate::number::Number;
+use crate::wire::byte_string::ByteString;
+use crate::wire::number::Number;
 
 /// ID of the section with the global knobs.
 pub const DEFAULTS_ID: &str = "defaults";

@@ -6,8 +6,8 @@ use serde::Serialize;
 use sha1::{Digest, Sha1};
 
 use super::{Block, Config, DEFAULTS_ID, Hidden, Line, Section, Value};
-use crate::byte_string::{ByteString, is_space_byte, is_true};
-use crate::knobs::{Knob, Refused, SectionType};
+use crate::config::knobs::{Knob, Refused, SectionType};
+use crate::wire::byte_string::{ByteString, is_space_byte, is_true};
 
 /// What was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -205,7 +205,7 @@ impl<'a> Parser<'_, 'a> {
                 id, section, kept, ..
             } => {
                 self.sections += 1;
-                let position = Value::Number(crate::number::Number::Integer(self.sections));
+                let position = Value::Number(crate::wire::number::Number::Integer(self.sections));
                 config.order.insert(id.clone(), position);
                 match config.ids.entry(id.clone()) {
                     Entry::Vacant(entry) => {
@@ -237,7 +237,11 @@ impl<'a> Parser<'_, 'a> {
 
     /// Keeps a line that belongs to no section, together with those right before it.
     fn keep_outside(&mut self, line: ByteString<'a>) {
-        if line.as_str().chars().all(crate::byte_string::is_space) {
+        if line
+            .as_str()
+            .chars()
+            .all(crate::wire::byte_string::is_space)
+        {
             return;
         }
         match &mut self.open {

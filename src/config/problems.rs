@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::parse::{Unusable, accept, header, property_of};
 use super::{Block, Config, DEFAULTS_ID, Line, Section};
-use crate::alias::Alias;
-use crate::byte_string::{ByteString, is_space};
-use crate::knobs::{Effect, SectionType};
-use crate::settings::{InvalidSetting, Setting};
-use crate::tools_version::ToolsVersion;
-use crate::wwid;
+use crate::config::knobs::{Effect, SectionType};
+use crate::config::settings::{InvalidSetting, Setting};
+use crate::types::alias::Alias;
+use crate::types::tools_version::ToolsVersion;
+use crate::types::wwid;
+use crate::wire::byte_string::{ByteString, is_space};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -259,7 +259,7 @@ fn id_problem(id: &str, kind: SectionType) -> Option<(ProblemCode, String)> {
 fn values(
     section: &Section<'_>,
     kind: SectionType,
-) -> impl Iterator<Item = (&'static crate::knobs::Knob, String)> {
+) -> impl Iterator<Item = (&'static crate::config::knobs::Knob, String)> {
     kind.knobs().filter_map(|knob| {
         let value = section.get(knob.name)?.to_text()?;
         (!value.is_empty()).then(|| (knob, value.into_owned()))

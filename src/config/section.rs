@@ -5,8 +5,8 @@ use serde::{Serialize, Serializer};
 
 use super::Value;
 use super::value::pairs;
-use crate::byte_string::ByteString;
-use crate::knobs::SectionType;
+use crate::config::knobs::SectionType;
+use crate::wire::byte_string::ByteString;
 
 /// A section: its properties by name, `type` among them.
 #[derive(Clone, Debug, Default, PartialEq)]

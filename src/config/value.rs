@@ -7,9 +7,9 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
-use crate::byte_string::{ByteString, is_true};
-use crate::number::Number;
-use crate::scalar::Scalar;
+use crate::wire::byte_string::{ByteString, is_true};
+use crate::wire::number::Number;
+use crate::wire::scalar::Scalar;
 
 /// The value of a property.
 #[derive(Clone, Debug, Default, PartialEq)]

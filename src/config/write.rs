@@ -7,10 +7,10 @@ use thiserror::Error;
 use super::parse::{accept, property_of};
 use super::{Block, Config, DEFAULTS_ID, Line, Placed, Section, Value, by_position};
 use crate::Wwid;
-use crate::byte_string::{ByteString, is_space};
-use crate::knobs::{Knob, Refused, SectionType};
-use crate::number::Number;
-use crate::wwid::InvalidWwid;
+use crate::config::knobs::{Knob, Refused, SectionType};
+use crate::types::wwid::InvalidWwid;
+use crate::wire::byte_string::{ByteString, is_space};
+use crate::wire::number::Number;
 
 /// What is to be stored.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! What multipath complains about, beside what the check of overrides finds.
 
-use pve_multipath::overrides::FindingCode;
+use pve_multipath::multipath_conf::FindingCode;
 
 /// May be found where multipath is silent.
 pub(crate) const IN_SILENCE: [FindingCode; 15] = [

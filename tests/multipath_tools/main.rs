@@ -21,10 +21,10 @@ use oracle::Tree;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use pve_multipath::config;
-use pve_multipath::knobs::{Knob, SectionType};
-use pve_multipath::render;
-use pve_multipath::settings::{Setting, Settings};
-use pve_multipath::tools_version::ToolsVersion;
+use pve_multipath::config::knobs::{Knob, SectionType};
+use pve_multipath::config::settings::{Setting, Settings};
+use pve_multipath::multipath_conf::render;
+use pve_multipath::types::tools_version::ToolsVersion;
 
 /// Runs the same random cases each time, so that what fails was just broken. With ORACLE_TIMES set, it
 /// runs others, so many times as many: that is how new faults are found.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pve_multipath::tools_version::ToolsVersion;
+use pve_multipath::types::tools_version::ToolsVersion;
 
 /// A tree of a Debian release with its multipath-tools.
 pub(crate) struct Tree {

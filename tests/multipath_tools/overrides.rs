@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use pve_multipath::byte_string::ByteString;
-use pve_multipath::overrides::{self, Effective, Finding, FindingCode, Severity, Values};
+use pve_multipath::multipath_conf::{self, Effective, Finding, FindingCode, Severity, Values};
+use pve_multipath::wire::byte_string::ByteString;
 
 use crate::complaints::{IN_SILENCE, REFUSES_IN_SILENCE, line_of};
 use crate::oracle::{Answer, Tree};
@@ -81,7 +81,7 @@ fn joined(base: &Effective, mut ours: Effective) -> Effective {
 
 /// The rules of the guard, for one version.
 fn judge(text: &[u8], tree: &Tree, base: &Effective, answer: &Answer) -> Result<(), TestCaseError> {
-    let findings = overrides::check(text, &[tree.version], &[]);
+    let findings = multipath_conf::check(text, &[tree.version], &[]);
     let refused = |code: &[FindingCode]| {
         let errors = findings.iter().filter(|f| f.severity == Severity::Error);
         errors.filter(|f| !code.contains(&f.code)).count() > 0
@@ -112,7 +112,7 @@ fn judge(text: &[u8], tree: &Tree, base: &Effective, answer: &Answer) -> Result<
         // it prints entries without a vendor in a form that it cannot read itself
         return Ok(());
     };
-    let mut ours = joined(base, overrides::effective(&[text], tree.version));
+    let mut ours = joined(base, multipath_conf::effective(&[text], tree.version));
     // printed without quotes, where it is a blank
     if let Some(records) = ours.defaults.get_mut("uid_attrs") {
         let words = records.split(|c: char| c == ' ' || !c.is_ascii());
@@ -217,7 +217,7 @@ fn many_entries() {
     for (name, entries) in of_devices {
         let text = |count| format!("devices {{\n{}}}\n", entries(count)).into_bytes();
         let is_accepted = |text: &[u8]| {
-            let findings = overrides::check(text, &overrides::VERSIONS, &[]);
+            let findings = multipath_conf::check(text, &multipath_conf::VERSIONS, &[]);
             findings.iter().all(|f| f.severity != Severity::Error)
         };
         // the greatest number that is accepted
@@ -513,7 +513,7 @@ fn expressions() {
 }
 
 fn is_refused_as_heavy(text: &[u8], tree: &Tree) -> bool {
-    let findings = overrides::check(text, &[tree.version], &[]);
+    let findings = multipath_conf::check(text, &[tree.version], &[]);
     let heavy =
         |f: &Finding| f.severity == Severity::Error && f.code == FindingCode::HeavyExpression;
     findings.iter().any(heavy)
@@ -627,7 +627,7 @@ fn as_many_expressions_as_are_accepted() {
                 format!("blacklist {{\n{}}}\n", entries.collect::<String>()).into_bytes()
             };
             let is_accepted = |count: usize| {
-                let findings = overrides::check(&text(count), &[tree.version], &[]);
+                let findings = multipath_conf::check(&text(count), &[tree.version], &[]);
                 findings.iter().all(|f| f.severity != Severity::Error)
             };
             // the greatest number is between these

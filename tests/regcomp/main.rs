@@ -9,7 +9,9 @@
 )]
 
 mod judge;
-#[path = "../../src/overrides/regex/mod.rs"]
+// what the included module names
+use pve_multipath::wire;
+#[path = "../../src/multipath_conf/regex/mod.rs"]
 #[allow(dead_code, unreachable_pub, reason = "it is the core's own")]
 mod regex;
 
@@ -19,7 +21,7 @@ use judge::{Answer, Library, Limits, MAIN, Question, THREAD, Verdict};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use pve_multipath::byte_string::{self, ByteString};
+use pve_multipath::wire::byte_string::ByteString;
 use regex::{Matcher, Stack};
 
 /// Random values, the same ones each time. With REGCOMP_TIMES set, others, so many times as many.

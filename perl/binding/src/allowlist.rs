@@ -3,14 +3,17 @@ pub mod pve_rs_multipath_allowlist {
     //! The allow-list of a node.
 
     use anyhow::{Error, bail};
-    use pve_multipath::{Wwid, allowlist, scalar::Scalar, wwid};
+    use pve_multipath::Wwid;
+    use pve_multipath::node::wwids_file;
+    use pve_multipath::types::wwid;
+    use pve_multipath::wire::scalar::Scalar;
 
     use crate::types::Bytes;
 
     /// The entries of the file's text.
     #[export]
     pub fn parse_wwids(text: &[u8]) -> Vec<Bytes<'_>> {
-        allowlist::parse_wwids(text)
+        wwids_file::parse_wwids(text)
             .into_iter()
             .map(Bytes::from)
             .collect()
@@ -24,7 +27,7 @@ pub mod pve_rs_multipath_allowlist {
             None => bail!("a WWID must be a text"),
         };
         let wwids = wwids.iter().map(wwid).collect::<Result<_, Error>>()?;
-        Ok(allowlist::format_wwids(&wwids))
+        Ok(wwids_file::format_wwids(&wwids))
     }
 
     /// Fails unless the value is a WWID.

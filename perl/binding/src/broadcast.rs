@@ -6,8 +6,8 @@ pub mod pve_rs_multipath_broadcast {
 
     use anyhow::Error;
     use pve_multipath::Wwid;
-    use pve_multipath::broadcast::{self, Action, LastSent, MapHealth, Summary};
-    use pve_multipath::scalar::Scalar;
+    use pve_multipath::cluster::report::{self, Action, LastSent, MapHealth, Summary};
+    use pve_multipath::wire::scalar::Scalar;
     use serde::{Deserialize, Serialize};
 
     use crate::types::Bytes;
@@ -45,8 +45,8 @@ pub mod pve_rs_multipath_broadcast {
         text: Option<Bytes<'static>>,
     }
 
-    impl From<broadcast::Value> for Value {
-        fn from(value: broadcast::Value) -> Self {
+    impl From<report::Value> for Value {
+        fn from(value: report::Value) -> Self {
             Self {
                 key: value.key,
                 text: value.text.map(Bytes::from),
@@ -57,13 +57,13 @@ pub mod pve_rs_multipath_broadcast {
     /// Summaries of maps by WWID.
     #[export]
     pub fn summarize(maps: Option<Vec<MapHealth>>) -> BTreeMap<Wwid, Summary> {
-        broadcast::summarize(maps.iter().flatten().filter_map(MapHealth::summary))
+        report::summarize(maps.iter().flatten().filter_map(MapHealth::summary))
     }
 
     /// What to write in which order to publish the health of the maps; nothing if the peers know.
     #[export]
     pub fn health(maps: Option<Vec<MapHealth>>, known: Known) -> Result<Vec<Value>, Error> {
-        broadcast::health(&summarize(maps), known.now(), known.last())
+        report::health(&summarize(maps), known.now(), known.last())
             .map(values)
             .map_err(Error::from)
     }
@@ -71,14 +71,14 @@ pub mod pve_rs_multipath_broadcast {
     /// The keys that have to be read beside the first one, of which these are the values by node.
     #[export]
     pub fn continuation_keys(kv: BTreeMap<String, Option<&[u8]>>) -> Vec<String> {
-        broadcast::continuation_keys(kv.into_values().flatten())
+        report::continuation_keys(kv.into_values().flatten())
     }
 
     /// What to write to tell how applying the configuration went; nothing if the peers know.
     #[export]
     pub fn apply_status(error: Scalar, known: Known) -> Vec<Value> {
         let error = error.as_text();
-        values(broadcast::apply_status(
+        values(report::apply_status(
             error.as_deref(),
             known.now(),
             known.last(),
@@ -95,6 +95,6 @@ pub mod pve_rs_multipath_broadcast {
     /// Age in seconds beyond which a report does not count any more.
     #[export]
     pub fn stale_seconds() -> i64 {
-        broadcast::STALE_SECONDS
+        report::STALE_SECONDS
     }
 }

@@ -5,9 +5,9 @@ pub mod pve_rs_multipath_cluster {
     use std::collections::BTreeMap;
 
     use anyhow::Error;
-    use pve_multipath::byte_string::ByteString;
-    use pve_multipath::cluster::{self, AggregateArgs, Matrix, Status, StatusArgs};
-    use pve_multipath::expectations::{self, Expectations, Storage};
+    use pve_multipath::cluster::expectations::{self, Expectations, Storage};
+    use pve_multipath::cluster::status::{self, AggregateArgs, Matrix, Status, StatusArgs};
+    use pve_multipath::wire::byte_string::ByteString;
     use pve_multipath::{NodeName, NodeSet, Wwid};
 
     use crate::types::Bytes;
@@ -15,19 +15,19 @@ pub mod pve_rs_multipath_cluster {
     /// The answer to a request for the cluster's status, as data.
     #[export]
     pub fn status(args: StatusArgs) -> Status {
-        cluster::status(&args)
+        status::status(&args)
     }
 
     /// The answer to a request for the cluster's status, as JSON.
     #[export]
     pub fn status_json(args: StatusArgs) -> Bytes<'static> {
-        cluster::status(&args).to_json().into()
+        status::status(&args).to_json().into()
     }
 
     /// The roll-up alone, where the caller knows who is online.
     #[export]
     pub fn aggregate(args: AggregateArgs) -> Matrix {
-        cluster::aggregate(&args)
+        status::aggregate(&args)
     }
 
     /// Which nodes should carry which LUN, from the storages' configuration.

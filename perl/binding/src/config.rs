@@ -6,12 +6,12 @@ pub mod pve_rs_multipath_config {
 
     use anyhow::Error;
     use pve_multipath::Wwid;
-    use pve_multipath::byte_string::ByteString;
+    use pve_multipath::config::knobs::{Schema, SectionType};
+    use pve_multipath::config::settings::{Setting, Settings};
     use pve_multipath::config::{
         self, Change, ChangeError, Config, Effective, Problem, Update, Value,
     };
-    use pve_multipath::knobs::{Schema, SectionType};
-    use pve_multipath::settings::{Setting, Settings};
+    use pve_multipath::wire::byte_string::ByteString;
     use serde::{Deserialize, Serialize};
 
     use crate::types::{self, Bytes};

@@ -2,8 +2,8 @@
 pub mod pve_rs_multipath_events {
     //! What changed between two states of the cluster.
 
-    use pve_multipath::events::{self, Cells, Damping, Event, StatusLuns};
-    use pve_multipath::scalar::Scalar;
+    use pve_multipath::cluster::events::{self, Cells, Damping, Event, StatusLuns};
+    use pve_multipath::wire::scalar::Scalar;
     use serde::{Deserialize, Serialize};
 
     use crate::types::Bytes;

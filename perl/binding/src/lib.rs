@@ -2,7 +2,7 @@
 //!
 //! Each function moves plain data between Perl and the crate `pve-multipath` and holds no logic.
 //! File contents and JSON are bytes on both sides. What a Perl scalar's type is depends on its
-//! history, which is why numbers and texts from Perl go through [`pve_multipath::scalar::Scalar`].
+//! history, which is why numbers and texts from Perl go through [`pve_multipath::wire::scalar::Scalar`].
 
 mod allowlist;
 mod broadcast;

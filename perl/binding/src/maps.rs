@@ -3,7 +3,7 @@ pub mod pve_rs_multipath_maps {
     //! The maps of one node.
 
     use anyhow::Error;
-    use pve_multipath::maps::{self, DaemonState, Devices, Map, Parsed};
+    use pve_multipath::node::maps::{self, DaemonState, Devices, Map, Parsed};
     use serde::Serialize;
 
     use crate::types::{NodeMaps, Reply};

@@ -4,8 +4,8 @@ pub mod pve_rs_multipath_metrics {
 
     use anyhow::Error;
     use pve_multipath::NodeName;
-    use pve_multipath::cluster::{self, StatusArgs};
-    use pve_multipath::scalar::Scalar;
+    use pve_multipath::cluster::status::{self, StatusArgs};
+    use pve_multipath::wire::scalar::Scalar;
     use serde::Deserialize;
 
     use crate::types::{Bytes, NodeMaps};
@@ -26,7 +26,7 @@ pub mod pve_rs_multipath_metrics {
     /// The text, with UTF-8.
     #[export]
     pub fn openmetrics(args: MetricsArgs) -> Result<Bytes<'static>, Error> {
-        let status = cluster::status(&args.status);
+        let status = status::status(&args.status);
         let name = |node: Scalar| NodeName::new(&node.as_text().unwrap_or_default());
         let node = args.node.map(name).transpose()?;
         let maps = args.maps.and_then(|maps| maps.read().ok());

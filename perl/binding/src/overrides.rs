@@ -6,10 +6,10 @@ pub mod pve_rs_multipath_overrides {
 
     use anyhow::Error;
     use pve_multipath::Wwid;
-    use pve_multipath::byte_string::ByteString;
     use pve_multipath::config::Value;
-    use pve_multipath::overrides::{self, Drift, Effective, Finding, VERSIONS};
-    use pve_multipath::tools_version::ToolsVersion;
+    use pve_multipath::multipath_conf::{self, Drift, Effective, Finding, VERSIONS};
+    use pve_multipath::types::tools_version::ToolsVersion;
+    use pve_multipath::wire::byte_string::ByteString;
     use serde::Serialize;
 
     use crate::render;
@@ -44,7 +44,7 @@ pub mod pve_rs_multipath_overrides {
         let allow_list: Vec<Wwid> = allow_list
             .filter_map(|wwid| Wwid::new(wwid.as_str()).ok())
             .collect();
-        let findings = overrides::check(text, versions, &allow_list);
+        let findings = multipath_conf::check(text, versions, &allow_list);
         Ok(findings.into_iter().map(Told::from).collect())
     }
 
@@ -57,19 +57,19 @@ pub mod pve_rs_multipath_overrides {
     /// The text as it is stored.
     #[export]
     pub fn trimmed(text: &[u8]) -> Bytes<'static> {
-        overrides::trimmed(text).into()
+        multipath_conf::trimmed(text).into()
     }
 
     /// The drop-in with the text, if there is any.
     #[export]
     pub fn drop_in(text: &[u8]) -> Option<Bytes<'static>> {
-        overrides::drop_in(text).map(Bytes::from)
+        multipath_conf::drop_in(text).map(Bytes::from)
     }
 
     /// SHA-1 of the text.
     #[export]
     pub fn digest(text: &[u8]) -> String {
-        overrides::digest(text)
+        multipath_conf::digest(text)
     }
 
     /// The values that multipathd has printed.
@@ -90,7 +90,7 @@ pub mod pve_rs_multipath_overrides {
         let version = types::tools_version(&version)?.unwrap_or(VERSIONS[0]);
         let (defaults, luns) = render::settings_of(defaults, luns)?;
         let found = Effective::from_dump(dump)?;
-        Ok(overrides::drift(
+        Ok(multipath_conf::drift(
             &defaults, &luns, overrides, &found, version,
         ))
     }

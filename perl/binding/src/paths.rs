@@ -5,8 +5,8 @@ pub mod pve_rs_multipath_paths {
     use anyhow::Error;
     use pve_multipath::Wwid;
     use pve_multipath::config::Config;
-    use pve_multipath::paths::{self, Configured, Learning, MapPaths, Memory};
-    use pve_multipath::scalar::Scalar;
+    use pve_multipath::node::paths::{self, Configured, Learning, MapPaths, Memory};
+    use pve_multipath::wire::scalar::Scalar;
     use serde::{Deserialize, Serialize};
 
     use crate::types::Bytes;

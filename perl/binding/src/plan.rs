@@ -5,14 +5,15 @@ pub mod pve_rs_multipath_plan {
     use std::collections::BTreeMap;
 
     use anyhow::Error;
-    use pve_multipath::byte_string::ByteString;
+    use pve_multipath::Wwid;
     use pve_multipath::config::{self, Config, Value};
-    use pve_multipath::plan::{
+    use pve_multipath::node::maps;
+    use pve_multipath::node::plan::{
         self, Certainty, Cluster, Content, Devices, DropIn, Node, Plan, Progress, Reading, Record,
         Usage,
     };
-    use pve_multipath::scalar::Scalar;
-    use pve_multipath::{Wwid, maps};
+    use pve_multipath::wire::byte_string::ByteString;
+    use pve_multipath::wire::scalar::Scalar;
     use serde::{Deserialize, Serialize};
 
     use crate::types;

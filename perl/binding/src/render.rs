@@ -6,11 +6,11 @@ pub mod pve_rs_multipath_render {
 
     use anyhow::{Error, anyhow};
     use pve_multipath::Wwid;
-    use pve_multipath::byte_string::ByteString;
     use pve_multipath::config::Value;
-    use pve_multipath::knobs::SectionType;
-    use pve_multipath::render;
-    use pve_multipath::settings::{InvalidSettings, Settings};
+    use pve_multipath::config::knobs::SectionType;
+    use pve_multipath::config::settings::{InvalidSettings, Settings};
+    use pve_multipath::multipath_conf::render;
+    use pve_multipath::wire::byte_string::ByteString;
 
     use crate::types;
 
@@ -67,9 +67,9 @@ pub mod pve_rs_multipath_render {
 
 use anyhow::Error;
 use pve_multipath::Wwid;
-use pve_multipath::byte_string::ByteString;
-use pve_multipath::knobs::SectionType;
-use pve_multipath::settings::Settings;
+use pve_multipath::config::knobs::SectionType;
+use pve_multipath::config::settings::Settings;
+use pve_multipath::wire::byte_string::ByteString;
 
 use pve_rs_multipath_render::Values;
 

@@ -2,7 +2,7 @@
 pub mod pve_rs_multipath_sections {
     //! Section configurations whose schema is not known.
 
-    use pve_multipath::sections::{self, Sections};
+    use pve_multipath::config::sections::{self, Sections};
 
     /// Reads a section configuration. Bytes that are no UTF-8 are replaced.
     #[export]

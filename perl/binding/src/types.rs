@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use pve_multipath::config::{Config, Value};
-use pve_multipath::maps::{self, BlockDevices, Parsed, ReplyError};
-use pve_multipath::scalar::Scalar;
-use pve_multipath::tools_version::{InvalidToolsVersion, ToolsVersion};
+use pve_multipath::node::maps::{self, BlockDevices, Parsed, ReplyError};
+use pve_multipath::types::tools_version::{InvalidToolsVersion, ToolsVersion};
+use pve_multipath::wire::scalar::Scalar;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Bytes, which Perl gets as a string of bytes.
@@ -49,7 +49,7 @@ pub struct Reply<'a> {
     timed_out: Scalar<'a>,
 }
 
-impl<'a> From<Reply<'a>> for pve_multipath::maps::Reply<'a> {
+impl<'a> From<Reply<'a>> for pve_multipath::node::maps::Reply<'a> {
     fn from(reply: Reply<'a>) -> Self {
         Self {
             exit_code: reply

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pve_multipath::byte_string::ByteString;
+use pve_multipath::wire::byte_string::ByteString;
 use serde_json::Value;
 
 /// Greatest length of a text to begin with.

@@ -3,7 +3,7 @@
 //! It has to end by itself and well, and so has `multipath -ll`, which compiles an expression that the
 //! other does not. The programs are those of `make oracle`.
 
-use pve_multipath::overrides::{self, Severity};
+use pve_multipath::multipath_conf::{self, Severity};
 
 use crate::Target;
 
@@ -28,7 +28,7 @@ pub(crate) const TARGET: Target = Target {
 fn check(text: &[u8], trees: &[oracle::Tree]) -> bool {
     let mut accepted = false;
     for tree in trees {
-        let findings = overrides::check(text, &[tree.version], &[]);
+        let findings = multipath_conf::check(text, &[tree.version], &[]);
         if findings.iter().any(|f| f.severity == Severity::Error) {
             continue;
         }

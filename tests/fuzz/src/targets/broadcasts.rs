@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use pve_multipath::CellState;
-use pve_multipath::broadcast::{ApplyStatus, Broadcast};
-use pve_multipath::cluster::{
+use pve_multipath::cluster::report::{ApplyStatus, Broadcast};
+use pve_multipath::cluster::status::{
     AggregateArgs, ByName, Cell, Config, Presence, RawText, Section, Status, StatusArgs, aggregate,
     status,
 };
-use pve_multipath::scalar::Scalar;
+use pve_multipath::wire::scalar::Scalar;
 
 use crate::Target;
 
@@ -39,7 +39,7 @@ fn run(input: &[u8]) -> bool {
         if let Ok(broadcast) = &decoded {
             decoded_once = true;
             for (wwid, _) in &broadcast.entries {
-                assert!(pve_multipath::wwid::check(wwid).is_ok(), "{wwid:?}");
+                assert!(pve_multipath::types::wwid::check(wwid).is_ok(), "{wwid:?}");
             }
             assert_eq!(lenient.as_ref(), Ok(broadcast));
             broadcast.freshness(NOW);

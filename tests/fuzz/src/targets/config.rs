@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pve_multipath::config::{self, Change, Config, Section, Severity, Update};
-use pve_multipath::overrides::{self, VERSIONS};
-use pve_multipath::render;
+use pve_multipath::multipath_conf::render;
+use pve_multipath::multipath_conf::{self, VERSIONS};
 
 use crate::Target;
 
@@ -124,12 +124,12 @@ fn check_use(config: &Config<'_>) {
         let aliases = render::aliases(&luns, Some(version)).expect("luns can be rendered");
         let aliases = aliases.unwrap_or_default();
         let rendered = render::defaults(&defaults, Some(version)).expect("defaults too");
-        let found = overrides::effective(&[aliases.as_bytes(), rendered.as_bytes()], version);
-        let drift = overrides::drift(&defaults, &luns, b"", &found, version);
+        let found = multipath_conf::effective(&[aliases.as_bytes(), rendered.as_bytes()], version);
+        let drift = multipath_conf::drift(&defaults, &luns, b"", &found, version);
         assert!(drift.is_empty(), "{version}: {drift:?}");
-        let findings = overrides::check(rendered.as_bytes(), &[version], &[]);
+        let findings = multipath_conf::check(rendered.as_bytes(), &[version], &[]);
         let mut findings = findings.iter();
-        let error = findings.find(|finding| finding.severity == overrides::Severity::Error);
+        let error = findings.find(|finding| finding.severity == multipath_conf::Severity::Error);
         assert!(error.is_none(), "{version}: {error:?}\n{rendered}");
     }
 }

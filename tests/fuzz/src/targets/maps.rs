@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use pve_multipath::Health;
-use pve_multipath::allowlist;
-use pve_multipath::maps::{self, BlockDevices, Map, Reply};
+use pve_multipath::node::maps::{self, BlockDevices, Map, Reply};
+use pve_multipath::node::wwids_file;
 use serde_json::Value;
 
 use crate::Target;
@@ -23,7 +23,7 @@ pub(super) const JSON_WORDS: &str = "{ } [ ] , : \" \\ \"\" \\\" \\u0000 \\ud800
     1e999 -1 1.5 \0 \u{fc} \t \n timeout fail";
 
 fn run(text: &[u8]) -> bool {
-    allowlist::parse_wwids(text);
+    wwids_file::parse_wwids(text);
     let parsed = maps::parse(text);
     assert_eq!(parsed, maps::parse(text));
     let block = BlockDevices::default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pve_multipath::overrides::{
+use pve_multipath::multipath_conf::{
     self, Effective, Finding, FindingCode, MAX_LEN, MAX_LINE, Severity, VERSIONS,
 };
 
@@ -26,15 +26,15 @@ fn is_error(finding: &Finding) -> bool {
 }
 
 fn run(text: &[u8]) -> bool {
-    let findings = overrides::check(text, &VERSIONS, &[]);
-    assert_eq!(findings, overrides::check(text, &VERSIONS, &[]));
+    let findings = multipath_conf::check(text, &VERSIONS, &[]);
+    assert_eq!(findings, multipath_conf::check(text, &VERSIONS, &[]));
     assert!(findings.is_sorted_by_key(|finding| finding.position));
     check_places(text, &findings);
     let refused = findings.iter().any(is_error);
 
     let mut refused_by_one = false;
     for version in VERSIONS {
-        let own = overrides::check(text, &[version], &[]);
+        let own = multipath_conf::check(text, &[version], &[]);
         refused_by_one |= own.iter().any(is_error);
         assert!(own.iter().all(|finding| finding.versions.is_empty()));
         if !findings.iter().any(|f| f.code == FindingCode::Unlisted) {
@@ -49,7 +49,7 @@ fn run(text: &[u8]) -> bool {
         // an allow-list takes no finding away
         let allow_list = ["3600a", "36001405aabbccddeeff00112233445566", "eui.0011"];
         let allow_list = allow_list.map(|wwid| wwid.parse().expect("a WWID"));
-        let warned = overrides::check(text, &[version], &allow_list);
+        let warned = multipath_conf::check(text, &[version], &allow_list);
         let place = |finding: &Finding| (finding.position, finding.code);
         let with: BTreeSet<_> = warned.iter().map(place).collect();
         assert!(
@@ -57,23 +57,26 @@ fn run(text: &[u8]) -> bool {
             "{warned:?}"
         );
 
-        let effective = overrides::effective(&[text], version);
-        assert_eq!(effective, overrides::effective(&[text], version));
-        overrides::effective(&[text, text], version);
+        let effective = multipath_conf::effective(&[text], version);
+        assert_eq!(effective, multipath_conf::effective(&[text], version));
+        multipath_conf::effective(&[text, text], version);
     }
     assert_eq!(refused, refused_by_one);
     if text.len() > MAX_LEN || braces_are_unbalanced(text) == Some(true) {
         assert!(refused, "nothing is said about the braces: {findings:?}");
     }
 
-    let trimmed = overrides::trimmed(text);
-    assert_eq!(overrides::trimmed(&trimmed), trimmed);
-    assert_eq!(overrides::drop_in(&trimmed), overrides::drop_in(text));
-    if let Some(drop_in) = overrides::drop_in(text) {
+    let trimmed = multipath_conf::trimmed(text);
+    assert_eq!(multipath_conf::trimmed(&trimmed), trimmed);
+    assert_eq!(
+        multipath_conf::drop_in(&trimmed),
+        multipath_conf::drop_in(text)
+    );
+    if let Some(drop_in) = multipath_conf::drop_in(text) {
         for version in VERSIONS {
             assert_eq!(
-                overrides::effective(&[&drop_in], version),
-                overrides::effective(&[&trimmed], version),
+                multipath_conf::effective(&[&drop_in], version),
+                multipath_conf::effective(&[&trimmed], version),
                 "{version}: the header of the drop-in has a meaning"
             );
         }

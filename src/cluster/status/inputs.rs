@@ -1,0 +1,243 @@
+//! What a caller hands in: plain data, of which the peers' part may be anything.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+
+use crate::config::{AllowListed, allow_list};
+use crate::types::node_name::NodeNames;
+use crate::wire::byte_string::ByteString;
+use crate::wire::scalar::Scalar;
+use crate::{Alias, NodeSet, Wwid};
+
+/// Arguments of [`status`](super::status).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct StatusArgs<'a> {
+    /// Texts of the key `multipath` by node.
+    #[serde(borrow)]
+    pub kv: Option<KvTexts<'a>>,
+    /// Texts of the keys that long reports go on under, by key and by node, see
+    /// [`continuation_keys`](crate::cluster::report::continuation_keys).
+    #[serde(borrow)]
+    pub kv_continued: Option<BTreeMap<String, KvTexts<'a>>>,
+    /// Texts of the key `multipath-apply` by node.
+    #[serde(borrow)]
+    pub apply_kv: Option<KvTexts<'a>>,
+    /// The cluster's members. None or empty on a standalone node, whose reporters all count as
+    /// online.
+    pub members: Option<BTreeMap<String, Presence>>,
+    /// The time, in seconds since the epoch.
+    #[serde(borrow)]
+    pub now: Scalar<'a>,
+    /// Who should carry which LUN.
+    #[serde(borrow)]
+    pub expectations: Option<KnownExpectations<'a>>,
+    /// The cluster's multipath configuration.
+    #[serde(borrow)]
+    pub config: Option<Config<'a>>,
+}
+
+/// Something for each of many names, which are looked up and never listed.
+pub type ByName<'a, T> = HashMap<ByteString<'a>, T>;
+
+/// Raw texts of one key of the key-value store, by node name.
+pub type KvTexts<'a> = BTreeMap<String, Option<RawText<'a>>>;
+
+/// Whether a node is online: a truth value, or a member as pmxcfs describes it, `{ online, ... }`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presence(pub bool);
+
+impl StatusArgs<'_> {
+    /// The text that a node has under a key of a continued report.
+    pub(super) fn continued(&self, key: &str, node: &str) -> Option<&[u8]> {
+        let text = self.kv_continued.as_ref()?.get(key)?.get(node)?;
+        text.as_ref().map(|text| text.0.as_ref())
+    }
+}
+
+impl<'de> Deserialize<'de> for Presence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Member<'a> {
+            #[serde(borrow, default)]
+            online: Scalar<'a>,
+        }
+
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form<'a> {
+            #[serde(borrow)]
+            Member(Member<'a>),
+            Flag(Scalar<'a>),
+        }
+
+        Ok(Self(match Form::deserialize(deserializer)? {
+            Form::Member(member) => member.online.is_true(),
+            Form::Flag(flag) => flag.is_true() && flag != Scalar::Nested,
+        }))
+    }
+}
+
+/// Who should carry which LUN, as far as it matters here: a part of
+/// [`Expectations`](crate::cluster::expectations::Expectations).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct KnownExpectations<'a> {
+    /// By WWID, the storage that uses the LUN.
+    #[serde(borrow)]
+    pub consumers: Option<ByName<'a, Scalar<'a>>>,
+    /// By WWID, the nodes that should carry the LUN because a storage there uses it.
+    #[serde(borrow)]
+    pub wwid_nodes: Option<ByName<'a, NodeNames<'a>>>,
+    /// The nodes that should carry every allow-listed LUN of which no more is known.
+    #[serde(borrow)]
+    pub nodes: NodeNames<'a>,
+}
+
+/// The parsed configuration, as far as it matters here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Config<'a> {
+    /// The sections by their IDs.
+    #[serde(borrow)]
+    pub ids: Option<ByName<'a, Option<Section<'a>>>>,
+    /// Their positions in the file: of several LUNs with one alias, the first has it.
+    #[serde(borrow)]
+    pub order: Option<ByName<'a, Scalar<'a>>>,
+}
+
+/// A section of the configuration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Section<'a> {
+    /// Type of the section; those of type `wwid` are the allow-list.
+    #[serde(borrow, rename = "type")]
+    pub kind: Scalar<'a>,
+    /// Alias of the LUN.
+    #[serde(borrow)]
+    pub alias: Scalar<'a>,
+}
+
+impl Config<'_> {
+    /// The allow-listed WWIDs with their aliases.
+    pub(super) fn allow_list(&self) -> AllowListed {
+        let position = |id: &str| self.order.as_ref()?.get(id)?.as_int();
+        let luns = self.ids.iter().flatten().filter_map(|(id, section)| {
+            let section = section.as_ref()?;
+            let alias = section.alias.as_text().map(Cow::into_owned);
+            (section.kind.as_str() == Some("wwid")).then_some((id.as_str(), alias))
+        });
+        let mut luns: Vec<_> = luns.collect();
+        luns.sort_by_cached_key(|&(id, _)| (position(id).unwrap_or(i64::MAX), id));
+        allow_list(luns)
+    }
+}
+
+/// Arguments of [`aggregate`](super::aggregate).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct AggregateArgs<'a> {
+    /// The allow-listed WWIDs.
+    #[serde(borrow)]
+    pub allow_wwids: Option<Vec<Scalar<'a>>>,
+    /// Aliases by WWID.
+    #[serde(borrow)]
+    pub aliases: Option<ByName<'a, Scalar<'a>>>,
+    /// Storages that use a LUN, by WWID.
+    #[serde(borrow)]
+    pub used_by: Option<ByName<'a, Scalar<'a>>>,
+    /// The nodes' reports as JSON.
+    #[serde(borrow)]
+    pub kv: Option<KvTexts<'a>>,
+    /// The nodes that are online.
+    pub online: Option<Online>,
+    /// By WWID, the nodes that should carry the LUN.
+    #[serde(borrow)]
+    pub expected: Option<ByName<'a, NodeNames<'a>>>,
+}
+
+impl AggregateArgs<'_> {
+    pub(super) fn allow_list(&self) -> impl Iterator<Item = (Wwid, Option<Alias>)> {
+        let wwids = self.allow_wwids.iter().flatten();
+        let wwids = wwids.filter_map(|wwid| Wwid::new(&wwid.as_text()?).ok());
+        wwids.map(|wwid| {
+            let given = self
+                .aliases
+                .as_ref()
+                .and_then(|aliases| aliases.get(wwid.as_str()));
+            let alias = given.and_then(|alias| Alias::new(&alias.as_text()?).ok());
+            (wwid, alias)
+        })
+    }
+
+    /// Whether the node is one of those that are online.
+    pub(super) fn is_online(&self, node: &str) -> bool {
+        match &self.online {
+            Some(Online::ByName(nodes)) => nodes.get(node).is_some_and(|presence| presence.0),
+            Some(Online::Set(nodes)) => nodes.0.contains(node),
+            None => false,
+        }
+    }
+}
+
+/// The nodes that are online: a hash of truth values or members, or any form of a [`NodeSet`].
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Online {
+    /// By name, whether the node is online.
+    ByName(BTreeMap<String, Presence>),
+    /// Those that are.
+    Set(NodeSet),
+}
+
+/// A text whose bytes are not to be trusted to be UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawText<'a>(pub Cow<'a, [u8]>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RawTextVisitor;
+
+        impl<'de> Visitor<'de> for RawTextVisitor {
+            type Value = RawText<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(RawText(Cow::Borrowed(text)))
+            }
+
+            fn visit_bytes<E>(self, text: &[u8]) -> Result<Self::Value, E> {
+                Ok(RawText(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                self.visit_borrowed_bytes(text.as_bytes())
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                self.visit_bytes(text.as_bytes())
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(RawText(Cow::Owned(number.to_string().into_bytes())))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(RawText(Cow::Owned(number.to_string().into_bytes())))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(RawText(Cow::Owned(number.to_string().into_bytes())))
+            }
+        }
+
+        deserializer.deserialize_bytes(RawTextVisitor)
+    }
+}

@@ -1,0 +1,250 @@
+//! The result: rows of cells.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::cluster::disagreement::Disagreement;
+use crate::{Alias, CellState, NodeName, Note, Reason, Transport, Wwid};
+
+/// The answer to a request for the cluster's status.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The matrix, a row for each LUN.
+    pub luns: Matrix,
+    /// The online nodes with which something is wrong beside the states of their LUNs.
+    pub nodes: BTreeMap<NodeName, NodeErrors>,
+}
+
+impl Status {
+    /// The status as one JSON text.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Most of the text are cells of about 80 bytes; growing step by step would copy megabytes.
+        let cells: usize = self.luns.rows.iter().map(|row| row.cells.len()).sum();
+        let mut json = Vec::with_capacity(128 * self.luns.rows.len() + 96 * cells + 64);
+        let status = JsonStatus {
+            luns: JsonLuns(&self.luns),
+            nodes: &self.nodes,
+        };
+        // Cannot fail: there are only texts, numbers and lists and maps by name of these.
+        let _ = serde_json::to_writer(&mut json, &status);
+        json
+    }
+}
+
+/// What is wrong with a node: at least one of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NodeErrors {
+    /// That it could not apply the configuration.
+    #[serde(flatten)]
+    pub apply: Option<ApplyError>,
+    /// Why its report cannot be read. The LUNs that are expected on the node are `unknown` for the
+    /// same reason; this also tells where none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_error: Option<Reason>,
+}
+
+/// Why a node could not apply the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ApplyError {
+    /// What the node said.
+    pub apply_error: String,
+    /// When, in seconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apply_time: Option<i64>,
+}
+
+/// LUNs by node, sorted by WWID. Serialized as the list of its [`Lun`]s.
+#[derive(Debug, Default)]
+pub struct Matrix {
+    /// All nodes that occur, sorted; cells refer to them by position.
+    pub(super) nodes: Vec<NodeName>,
+    pub(super) rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) wwid: Wwid,
+    pub(super) alias: Option<Alias>,
+    pub(super) used_by: Option<String>,
+    pub(super) size: Option<u64>,
+    pub(super) state: CellState,
+    pub(super) notes: Vec<Disagreement>,
+    /// Cells by position of their node, sorted.
+    pub(super) cells: Vec<(usize, Cell)>,
+}
+
+/// One LUN over all nodes, whose cells may be in a form `C`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Lun<'m, C = Cells<'m>> {
+    /// Identifier of the LUN.
+    pub wwid: &'m Wwid,
+    /// Its alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias: Option<&'m Alias>,
+    /// The storage that uses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<&'m str>,
+    /// Size in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The worst state of any node that counts.
+    pub cluster_state: CellState,
+    /// In what the nodes disagree.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub notes: &'m [Disagreement],
+    /// The nodes' own states.
+    pub nodes: C,
+}
+
+/// The cells of one LUN by node.
+#[derive(Clone, Copy, Debug)]
+pub struct Cells<'m> {
+    nodes: &'m [NodeName],
+    cells: &'m [(usize, Cell)],
+}
+
+/// A LUN on a node.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Cell {
+    /// State of the LUN on this node.
+    pub state: CellState,
+    /// Number of active paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths_active: Option<u32>,
+    /// Number of paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths_total: Option<u32>,
+    /// Number of paths that there should be, as far as the node knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths_expected: Option<u32>,
+    /// Transport of the paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
+    /// Why the state is not optimal.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub reasons: Box<[Reason]>,
+    /// What is worth knowing beside the state.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub notes: Box<[Note<'static>]>,
+}
+
+impl Cell {
+    /// A cell of which nothing but a state and its reasons is known.
+    pub(super) fn bare(state: CellState, reasons: Vec<Reason>) -> Self {
+        Self {
+            state,
+            paths_active: None,
+            paths_total: None,
+            paths_expected: None,
+            transport: None,
+            reasons: reasons.into(),
+            notes: Box::default(),
+        }
+    }
+}
+
+impl Matrix {
+    /// The LUNs, sorted by WWID.
+    pub fn luns(&self) -> impl ExactSizeIterator<Item = Lun<'_>> {
+        self.luns_with(|cells| cells)
+    }
+
+    /// The LUNs, sorted by WWID, with something made of their cells.
+    fn luns_with<'m, C>(
+        &'m self,
+        of_cells: impl Fn(Cells<'m>) -> C,
+    ) -> impl ExactSizeIterator<Item = Lun<'m, C>> {
+        self.rows.iter().map(move |row| Lun {
+            wwid: &row.wwid,
+            alias: row.alias.as_ref(),
+            used_by: row.used_by.as_deref(),
+            size: row.size,
+            cluster_state: row.state,
+            notes: &row.notes,
+            nodes: of_cells(Cells {
+                nodes: &self.nodes,
+                cells: &row.cells,
+            }),
+        })
+    }
+}
+
+impl Serialize for Matrix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.luns())
+    }
+}
+
+impl<'m> Cells<'m> {
+    /// The cells with their nodes, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'m NodeName, &'m Cell)> {
+        let nodes = self.nodes;
+        self.cells
+            .iter()
+            .filter_map(move |(node, cell)| Some((nodes.get(*node)?, cell)))
+    }
+
+    /// The cell of one node.
+    pub fn get(&self, node: &str) -> Option<&'m Cell> {
+        self.iter()
+            .find(|(name, _)| name.as_str() == node)
+            .map(|(_, cell)| cell)
+    }
+}
+
+impl Serialize for Cells<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+
+        // The length lets a hash be made in one go; `collect_map` would not know it.
+        let mut map = serializer.serialize_map(Some(self.cells.len()))?;
+        for (node, cell) in self.iter() {
+            map.serialize_entry(node, cell)?;
+        }
+        map.end()
+    }
+}
+
+/// A [`Status`] for JSON alone.
+#[derive(Serialize)]
+struct JsonStatus<'m> {
+    luns: JsonLuns<'m>,
+    nodes: &'m BTreeMap<NodeName, NodeErrors>,
+}
+
+/// A matrix for JSON alone.
+struct JsonLuns<'m>(&'m Matrix);
+
+impl Serialize for JsonLuns<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.luns_with(JsonCells))
+    }
+}
+
+/// Cells for JSON alone. Most nodes have the same to say of a LUN, and the text of a cell like the
+/// last one is at hand.
+struct JsonCells<'m>(Cells<'m>);
+
+impl Serialize for JsonCells<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::{Error, SerializeMap};
+
+        let mut last: Option<(&Cell, Box<RawValue>)> = None;
+        let mut map = serializer.serialize_map(None)?;
+        for (node, cell) in self.0.iter() {
+            let text = match last.take() {
+                Some((like, text)) if like == cell => text,
+                _ => to_raw_value(cell).map_err(S::Error::custom)?,
+            };
+            map.serialize_entry(node, &text)?;
+            last = Some((cell, text));
+        }
+        map.end()
+    }
+}

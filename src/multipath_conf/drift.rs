@@ -1,0 +1,124 @@
+//! Whether what was configured is what multipathd has.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::effective::{Effective, Values};
+use super::keywords::{Keyword, Section};
+use super::values::{self, Stored};
+use crate::Wwid;
+use crate::config::settings::{Setting, Settings};
+use crate::types::tools_version::ToolsVersion;
+
+/// A value that somebody else's file has changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// The LUN; none for a global knob.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wwid: Option<Wwid>,
+    /// The knob.
+    pub knob: &'static str,
+    /// The value that was configured, as multipathd prints it.
+    pub wanted: String,
+    /// The value that multipathd has; none if it has none.
+    pub found: Option<String>,
+}
+
+/// Lists the configured values that are not in force, from what multipathd says is.
+///
+/// The section `defaults` of the administrator's overrides comes before the configured one, so its
+/// values are no drift. Knobs that this version of multipath-tools ignores are left out.
+pub fn drift(
+    defaults: &Settings,
+    luns: &BTreeMap<Wwid, Settings>,
+    overrides: &[u8],
+    found: &Effective,
+    version: ToolsVersion,
+) -> Vec<Drift> {
+    let mut drifts = Vec::new();
+    let overridden = super::effective(&[overrides], version).defaults;
+    for setting in defaults.iter() {
+        let keyword = setting.knob().keyword;
+        if !keyword.is_some_and(|keyword| overridden.contains_key(keyword)) {
+            let found = Some(&found.defaults);
+            drifts.extend(of(None, setting, Section::Defaults, found, version));
+        }
+    }
+    let entries: BTreeMap<&str, &Values> = found
+        .multipaths
+        .iter()
+        .filter_map(|entry| Some((entry.get("wwid")?.as_str(), entry)))
+        .collect();
+    for (wwid, settings) in luns {
+        let entry = entries.get(wwid.as_str()).copied();
+        for setting in settings.iter() {
+            drifts.extend(of(Some(wwid), setting, Section::Multipath, entry, version));
+        }
+    }
+    drifts
+}
+
+fn of(
+    wwid: Option<&Wwid>,
+    setting: &Setting,
+    section: Section,
+    found: Option<&Values>,
+    version: ToolsVersion,
+) -> Option<Drift> {
+    let knob = setting.knob();
+    let keyword = Keyword::find(knob.keyword?.as_bytes(), section)?;
+    if knob.is_ignored_by(version) {
+        return None;
+    }
+    let read = values::read(
+        keyword.name,
+        keyword.kind_in(version),
+        &setting.to_text(),
+        version,
+    );
+    let Stored::Value(wanted) = read.stored else {
+        return None;
+    };
+    let found = found.and_then(|values| values.get(keyword.name)).cloned();
+    (found.as_ref() != Some(&wanted)).then(|| Drift {
+        wwid: wwid.cloned(),
+        knob: knob.name,
+        wanted,
+        found,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{effective_defaults, luns, parse};
+
+    // What is found are excerpts of what 'multipathd show config local' prints.
+    #[test]
+    fn what_others_have_changed() {
+        let text = b"defaults: defaults\n\tno-path-retry 18\n\nwwid: 3600a\n\talias one\n";
+        let config = parse("multipath.cfg", text).config;
+        let drifts = |overrides: &[u8], dump: &[u8]| {
+            let found = Effective::from_dump(dump).unwrap_or_default();
+            let version = ToolsVersion::new(0, 11, 1);
+            let knob = effective_defaults(&config).remove("no-path-retry");
+            let defaults = knob.into_iter().collect();
+            drift(&defaults, &luns(&config), overrides, &found, version)
+                .into_iter()
+                .map(|drift| (drift.knob, drift.wanted, drift.found))
+                .collect::<Vec<_>>()
+        };
+        let good = b"defaults {\n\tno_path_retry 18\n}\n\
+                     multipaths {\n\tmultipath {\n\t\twwid \"3600a\"\n\t\talias \"one\"\n\t}\n}\n";
+        assert_eq!(drifts(b"", good), []);
+        let other = b"defaults {\n\tno_path_retry \"fail\"\n}\n";
+        let alias = ("alias", "one".to_owned(), None);
+        let retry = ("no-path-retry", "18".to_owned(), Some("fail".to_owned()));
+        assert_eq!(drifts(b"", other), [retry, alias.clone()]);
+        assert_eq!(
+            drifts(b"defaults {\n\tno_path_retry fail\n}\n", other),
+            [alias]
+        );
+    }
+}

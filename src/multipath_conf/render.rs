@@ -1,0 +1,208 @@
+//! The drop-ins for multipathd, from the configuration.
+//!
+//! multipathd reads `/etc/multipath/conf.d/*.conf` line by line, in byte order of the files' names.
+//! Only [`Settings`] and [`Wwid`]s get here, so no value can open a section, end one or add a line;
+//! what the quoting of [`quote`] cannot hold is refused once more.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use thiserror::Error;
+
+use crate::Wwid;
+use crate::config::settings::{Setting, Settings};
+use crate::types::tools_version::ToolsVersion;
+
+/// Greatest length of a line in bytes: multipathd splits longer ones (libmpathutil/parser.c, MAXBUF).
+pub const MAX_LINE: usize = 1023;
+
+/// First lines of each drop-in.
+const HEADER: &str = "\
+# This file is managed by Proxmox VE: changes to it will be lost.
+# Edit /etc/pve/multipath.cfg instead, or use 'pvemultipath'.
+";
+
+/// Why something is not rendered.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// A value with a line break, a NUL or another control character.
+    #[error("a value with control characters cannot be given to multipathd: {0:?}")]
+    ControlCharacter(String),
+    /// A line that multipathd would split.
+    #[error("line for '{keyword}' is {len} bytes long, multipathd takes {MAX_LINE}")]
+    TooLong {
+        /// The keyword.
+        keyword: &'static str,
+        /// Length of the line.
+        len: usize,
+    },
+}
+
+/// Text of `pve-defaults.conf`: the global knobs.
+///
+/// Knobs that `version` of multipath-tools ignores are left out; without one, none.
+pub fn defaults(settings: &Settings, version: Option<ToolsVersion>) -> Result<String, RenderError> {
+    let mut text = format!("{HEADER}\ndefaults {{\n");
+    push_settings(&mut text, "\t", settings, version)?;
+    text.push_str("}\n");
+    Ok(text)
+}
+
+/// The section `multipaths`, with an entry for each LUN that has something multipathd should know;
+/// nothing if there is none.
+///
+/// Knobs that `version` of multipath-tools ignores are left out; without one, none.
+pub fn multipaths(
+    luns: &BTreeMap<Wwid, Settings>,
+    version: Option<ToolsVersion>,
+) -> Result<Option<String>, RenderError> {
+    let mut text = String::from("multipaths {\n");
+    let mut any = false;
+    for (wwid, settings) in luns {
+        let mut lines = String::new();
+        push_settings(&mut lines, "\t\t", settings, version)?;
+        if !lines.is_empty() {
+            any = true;
+            text.push_str("\tmultipath {\n");
+            push_line(&mut text, "\t\t", "wwid", wwid.as_str())?;
+            text.push_str(&lines);
+            text.push_str("\t}\n");
+        }
+    }
+    text.push_str("}\n");
+    Ok(any.then_some(text))
+}
+
+/// Text of `pve-aliases.conf`: [`multipaths`] below the header; nothing if there is no entry.
+pub fn aliases(
+    luns: &BTreeMap<Wwid, Settings>,
+    version: Option<ToolsVersion>,
+) -> Result<Option<String>, RenderError> {
+    let block = multipaths(luns, version)?;
+    Ok(block.map(|block| format!("{HEADER}\n{block}")))
+}
+
+fn push_settings(
+    text: &mut String,
+    indent: &str,
+    settings: &Settings,
+    version: Option<ToolsVersion>,
+) -> Result<(), RenderError> {
+    let is_known = |setting: &&Setting| !version.is_some_and(|v| setting.knob().is_ignored_by(v));
+    for setting in settings.iter().filter(is_known) {
+        if let Some(keyword) = setting.knob().keyword {
+            push_line(text, indent, keyword, &setting.to_text())?;
+        }
+    }
+    Ok(())
+}
+
+fn push_line(
+    text: &mut String,
+    indent: &str,
+    keyword: &'static str,
+    value: &str,
+) -> Result<(), RenderError> {
+    let start = text.len();
+    // writing into a String does not fail
+    let _ = writeln!(text, "{indent}{keyword} {}", quote(value)?);
+    match text.len() - start - 1 {
+        len if len > MAX_LINE => Err(RenderError::TooLong { keyword, len }),
+        _ => Ok(()),
+    }
+}
+
+/// A value as multipathd reads it back: bare if it has only `[A-Za-z0-9._:/+-]`, else in double
+/// quotes with `"` doubled.
+pub fn quote(value: &str) -> Result<String, RenderError> {
+    if value.chars().any(char::is_control) {
+        return Err(RenderError::ControlCharacter(value.to_owned()));
+    }
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/+-".contains(&byte);
+    if !value.is_empty() && value.bytes().all(is_bare) {
+        Ok(value.to_owned())
+    } else {
+        Ok(format!("\"{}\"", value.replace('"', "\"\"")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::knobs::SectionType;
+
+    fn settings(section: SectionType, values: &[(&str, &str)]) -> Settings {
+        let values = values
+            .iter()
+            .map(|(name, value)| (*name, Some((*value).to_owned())));
+        Settings::from_values(section, values).unwrap_or_default()
+    }
+
+    #[test]
+    fn defaults_are_sorted_keywords() {
+        let settings = settings(
+            SectionType::Defaults,
+            &[
+                ("polling-interval", "10"),
+                ("path-selector", "service-time 0"),
+                ("expected-paths", "4"),
+                ("find-multipaths", "strict"),
+            ],
+        );
+        let expected = format!(
+            "{HEADER}\ndefaults {{\n\tfind_multipaths strict\n\tpath_selector \"service-time 0\"\n\
+            \tpolling_interval 10\n}}\n"
+        );
+        assert_eq!(defaults(&settings, None), Ok(expected));
+        assert!(HEADER.contains("managed by Proxmox VE"));
+    }
+
+    #[test]
+    fn only_luns_with_something_to_say() {
+        let lun = |values| settings(SectionType::Wwid, values);
+        let luns = [
+            (
+                "3600b",
+                lun(&[("rr-weight", "uniform"), ("alias", "san-a")]),
+            ),
+            ("3600a", lun(&[("expected-paths", "4")])),
+            ("3600c", lun(&[])),
+        ];
+        let luns = luns
+            .into_iter()
+            .filter_map(|(wwid, settings)| Some((Wwid::new(wwid).ok()?, settings)))
+            .collect();
+        let expected = "multipaths {\n\tmultipath {\n\t\twwid 3600b\n\t\talias san-a\n\
+            \t\trr_weight uniform\n\t}\n}\n";
+        assert_eq!(multipaths(&luns, None), Ok(Some(expected.to_owned())));
+        let newer = multipaths(&luns, Some(ToolsVersion::new(0, 15, 1)));
+        assert_eq!(
+            newer,
+            Ok(Some(expected.replace("\t\trr_weight uniform\n", "")))
+        );
+        assert_eq!(multipaths(&BTreeMap::new(), None), Ok(None));
+    }
+
+    #[test]
+    fn quoting() {
+        for (value, quoted) in [
+            ("san-a.b_c:1/2+3", "san-a.b_c:1/2+3"),
+            ("", "\"\""),
+            ("service-time 0", "\"service-time 0\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("a#b!c{d}", "\"a#b!c{d}\""),
+            ("l\u{fc}n", "\"l\u{fc}n\""),
+        ] {
+            assert_eq!(quote(value).as_deref(), Ok(quoted));
+        }
+        for value in ["a\nb", "a\rb", "a\0", "\u{7f}", "\u{85}", "a\tb"] {
+            assert!(quote(value).is_err(), "{value:?}");
+        }
+        let long = "x".repeat(MAX_LINE);
+        assert!(matches!(
+            push_line(&mut String::new(), "\t", "alias", &long),
+            Err(RenderError::TooLong { .. })
+        ));
+    }
+}

@@ -1,0 +1,238 @@
+//! How many paths each LUN should have on a node.
+//!
+//! A path that was removed is not there to be counted as failed. What the administrator configured
+//! comes first: `expected-paths` of the LUN's section, else of `defaults` ([`Configured`]). Where
+//! nothing is configured, the node remembers the largest number of active paths that each LUN has
+//! kept for [`SETTLE_SECONDS`] ([`Memory`], the file `paths.json`; [`Learning`], what is on its way
+//! there). Active ones: a dead path that stays listed beside its replacement must not be expected
+//! for ever.
+
+mod learning;
+mod memory;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::Wwid;
+use crate::config::{self, Config};
+use crate::wire::scalar::Scalar;
+
+pub use learning::{Learning, MAX_GAP_SECONDS, SETTLE_SECONDS};
+pub use memory::{Memory, MemoryError};
+
+/// Most paths of one map that are believed; multipathd has no more either.
+pub(crate) const MAX_PATHS: u32 = 65_535;
+
+/// How many paths a map should have, and who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The administrator.
+    Configured(u32),
+    /// What the node remembers.
+    Remembered(u32),
+}
+
+/// What the cluster's configuration says of numbers of paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// For LUNs that have no number of their own.
+    default: Option<u32>,
+    /// The allow-listed LUNs with their own numbers.
+    luns: BTreeMap<Wwid, Option<u32>>,
+}
+
+impl Configured {
+    /// Takes it out of the configuration.
+    pub fn of(config: &Config<'_>) -> Self {
+        let number = |settings: &crate::config::settings::Settings| {
+            let setting = settings.get("expected-paths")?;
+            u32::try_from(setting.number()?).ok()
+        };
+        let luns = config::luns(config);
+        Self {
+            default: number(&config::effective_defaults(config)),
+            luns: luns
+                .iter()
+                .map(|(wwid, own)| (wwid.clone(), number(own)))
+                .collect(),
+        }
+    }
+
+    fn paths(&self, wwid: &Wwid) -> Option<u32> {
+        self.luns.get(wwid).copied().flatten().or(self.default)
+    }
+
+    fn is_allow_listed(&self, wwid: &Wwid) -> bool {
+        self.luns.contains_key(wwid)
+    }
+}
+
+/// How many paths a map should have; none if nobody knows. `configured` and `memory` are none where
+/// they could not be read.
+pub fn expected(
+    wwid: &Wwid,
+    configured: Option<&Configured>,
+    memory: Option<&Memory>,
+) -> Option<Expected> {
+    let configured = configured.and_then(|configured| configured.paths(wwid));
+    let remembered = || memory.and_then(|memory| memory.paths(wwid));
+    configured
+        .map(Expected::Configured)
+        .or_else(|| remembered().map(Expected::Remembered))
+}
+
+/// The part of a map that is learned from, as Perl's callers hand it back: numbers may have become
+/// texts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct MapPaths<'a> {
+    #[serde(borrow)]
+    wwid: Scalar<'a>,
+    #[serde(borrow)]
+    paths_active: Scalar<'a>,
+}
+
+/// The active paths of each map that has a WWID; of two maps with one, those of the larger.
+pub fn active_paths(maps: &[MapPaths<'_>]) -> BTreeMap<Wwid, u32> {
+    let mut present = BTreeMap::new();
+    for map in maps {
+        let wwid = map.wwid.as_text().and_then(|wwid| Wwid::new(&wwid).ok());
+        let paths = map
+            .paths_active
+            .as_int()
+            .and_then(|paths| u32::try_from(paths).ok());
+        if let (Some(wwid), Some(paths)) = (wwid, paths) {
+            let known = present.entry(wwid).or_insert(paths);
+            *known = paths.max(*known);
+        }
+    }
+    present
+}
+
+/// Why the present number of paths cannot be accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// There is no path, or no map.
+    #[error("{0} has no path on this node, which cannot be what it should have")]
+    NoPaths(Wwid),
+    /// The administrator configured another number.
+    #[error(
+        "{wwid} has {present} paths, and expected-paths of multipath.cfg says {configured}: change that"
+    )]
+    Configured {
+        /// The LUN.
+        wwid: Wwid,
+        /// The number that is configured.
+        configured: u32,
+        /// The number that is there.
+        present: u32,
+    },
+}
+
+/// Remembers the present number of paths of a LUN, whatever was remembered before.
+pub fn accept(
+    memory: &mut Memory,
+    configured: Option<&Configured>,
+    wwid: &Wwid,
+    present: u32,
+) -> Result<(), AcceptError> {
+    if present == 0 {
+        return Err(AcceptError::NoPaths(wwid.clone()));
+    }
+    if let Some(Expected::Configured(configured)) = expected(wwid, configured, None) {
+        return Err(AcceptError::Configured {
+            wwid: wwid.clone(),
+            configured,
+            present,
+        });
+    }
+    memory.remember(wwid, present);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configured(text: &str) -> Configured {
+        Configured::of(&config::parse("multipath.cfg", text.as_bytes()).config)
+    }
+
+    fn wwid(text: &str) -> Wwid {
+        Wwid::new(text).unwrap_or_else(|err| unreachable!("{err}"))
+    }
+
+    #[test]
+    fn the_configuration_comes_before_the_memory() {
+        let (a, b, c) = (wwid("3600a"), wwid("3600b"), wwid("3600c"));
+        let own = configured("wwid: 3600a\n\texpected-paths 8\n\nwwid: 3600b\n");
+        let all = configured(
+            "defaults: defaults\n\texpected-paths 2\n\nwwid: 3600a\n\texpected-paths 8\n",
+        );
+        let mut memory = Memory::default();
+        memory.remember(&a, 4);
+        memory.remember(&b, 4);
+        let says = |wwid, configured| expected(wwid, configured, Some(&memory));
+
+        assert_eq!(says(&a, Some(&own)), Some(Expected::Configured(8)));
+        assert_eq!(says(&b, Some(&own)), Some(Expected::Remembered(4)));
+        assert_eq!(says(&c, Some(&own)), None);
+        assert_eq!(says(&a, Some(&all)), Some(Expected::Configured(8)));
+        assert_eq!(says(&b, Some(&all)), Some(Expected::Configured(2)));
+        assert_eq!(says(&a, None), Some(Expected::Remembered(4)));
+        assert_eq!(expected(&a, None, None), None);
+    }
+
+    #[test]
+    fn what_leaves_the_allow_list_is_forgotten() {
+        let (a, b, c) = (wwid("3600a"), wwid("3600b"), wwid("3600c"));
+        let mut memory = Memory::default();
+        for wwid in [&a, &b, &c] {
+            memory.remember(wwid, 4);
+        }
+        let present = BTreeMap::from([(a.clone(), 4), (b.clone(), 4)]);
+        let look = |memory: &mut Memory, configured: Option<&Configured>| {
+            Learning::default().observe(memory, &present, configured, 0);
+            [&a, &b, &c].map(|wwid| memory.paths(wwid).is_some())
+        };
+
+        // A configuration that cannot be read is not an empty one.
+        assert_eq!(look(&mut memory, None), [true, true, true]);
+        // Never on the list and gone: nobody waits for it.
+        let both = configured("wwid: 3600a\n\nwwid: 3600b\n");
+        assert_eq!(look(&mut memory, Some(&both)), [true, true, false]);
+        let one = configured("wwid: 3600a\n");
+        assert_eq!(look(&mut memory, Some(&one)), [true, false, false]);
+        // The list is remembered with it.
+        let mut memory = Memory::parse(memory.to_json().as_bytes()).unwrap_or_default();
+        assert_eq!(
+            look(&mut memory, Some(&configured(""))),
+            [false, false, false]
+        );
+    }
+
+    #[test]
+    fn an_administrator_accepts_what_is_there() {
+        let a = wwid("3600a");
+        let mut memory = Memory::default();
+        memory.remember(&a, 4);
+        assert_eq!(accept(&mut memory, None, &a, 2), Ok(()));
+        assert_eq!(memory.paths(&a), Some(2));
+        let error = accept(&mut memory, None, &a, 0);
+        assert_eq!(error, Err(AcceptError::NoPaths(a.clone())));
+        let own = configured("wwid: 3600a\n\texpected-paths 8\n");
+        let error = accept(&mut memory, Some(&own), &a, 4);
+        assert!(matches!(
+            error,
+            Err(AcceptError::Configured {
+                configured: 8,
+                present: 4,
+                ..
+            })
+        ));
+        assert_eq!(memory.paths(&a), Some(2));
+    }
+}

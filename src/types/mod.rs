@@ -1,0 +1,10 @@
+//! Small types that cannot hold a bad value, and the words that results use.
+
+pub mod alias;
+pub mod health;
+pub mod node_name;
+pub mod note;
+pub mod reason;
+pub mod tools_version;
+pub mod transport;
+pub mod wwid;

@@ -1,0 +1,132 @@
+//! Why a map or a LUN is in the state it is in.
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::wire::scalar::Scalar;
+
+/// Most devices that one reason names; the count tells of the rest.
+pub const MAX_DEVICES: usize = 16;
+
+/// One reason of a state that is not optimal, as `{ code, ...facts }`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// The map is there without a single path.
+    NoPaths,
+    /// The map has paths, and none of them is active.
+    AllPathsFailed {
+        /// Number of paths; peers of older versions may not tell.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
+    },
+    /// Some of the map's paths are not active.
+    PathFailed {
+        /// Number of paths that are not active; peers of older versions may not tell.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
+        /// Kernel names of these paths, at most [`MAX_DEVICES`].
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        devs: Vec<Device>,
+    },
+    /// The map has fewer paths than it should have.
+    PathGone {
+        /// Number of paths that are there.
+        present: u32,
+        /// Number of paths that should be there.
+        expected: u32,
+    },
+    /// The node should carry the LUN and reports no map for it.
+    NotAssembled,
+    /// The node should carry the LUN and has not sent any report.
+    NoReport,
+    /// The node is not an online member of the cluster.
+    NodeOffline,
+    /// The node's last report is too old, has no time, or one in the future.
+    ReporterStale {
+        /// Age of the report in seconds, negative for the future.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        age: Option<i64>,
+    },
+    /// The node's report cannot be read.
+    BadBroadcast {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The node's report is of a form that a newer version made.
+    NewerBroadcast {
+        /// Number of that form.
+        format: i64,
+    },
+    /// The node reported a state that is none of the known ones.
+    UnknownState,
+}
+
+/// Kernel name of a path's block device, such as `sdb`: `[a-zA-Z0-9!_.:-]`, at most 32 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device(Box<str>);
+
+impl Device {
+    /// The device of that name, if it looks like one.
+    pub fn new(name: &str) -> Option<Self> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!_.:-".contains(&b);
+        let valid = (1..=32).contains(&name.len()) && name.bytes().all(allowed);
+        valid.then(|| Self(name.into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for Device {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// A reason as a peer sent it: anything may be in there.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct WireReason<'a> {
+    #[serde(borrow)]
+    code: Scalar<'a>,
+    #[serde(borrow)]
+    count: Scalar<'a>,
+    #[serde(borrow)]
+    present: Scalar<'a>,
+    #[serde(borrow)]
+    expected: Scalar<'a>,
+    #[serde(borrow)]
+    devs: Vec<Scalar<'a>>,
+}
+
+impl WireReason<'_> {
+    /// The reason, if it is one that a node can know of its own maps and its facts make sense.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        let number = |scalar: &Scalar<'_>| u32::try_from(scalar.as_int()?).ok();
+        match self.code.as_text()?.as_ref() {
+            "no-paths" => Some(Reason::NoPaths),
+            "all-paths-failed" => Some(Reason::AllPathsFailed {
+                count: number(&self.count),
+            }),
+            "path-failed" => {
+                let devs = self
+                    .devs
+                    .iter()
+                    .filter_map(|dev| Device::new(&dev.as_text()?));
+                let devs = devs.take(MAX_DEVICES).collect();
+                Some(Reason::PathFailed {
+                    count: number(&self.count),
+                    devs,
+                })
+            }
+            "path-gone" => Some(Reason::PathGone {
+                present: number(&self.present)?,
+                expected: number(&self.expected)?,
+            }),
+            _ => None,
+        }
+    }
+}
