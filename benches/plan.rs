@@ -121,7 +121,7 @@ fn line_of_plan(
     });
 }
 
-fn node<'a>(texts: &'a [String; 3], devices: Devices) -> Node<'a> {
+fn node(texts: &[String; 3], devices: Devices) -> Node<'_> {
     let [wwids, record, aliases] = texts;
     Node {
         drop_ins: BTreeMap::from([(DropIn::Aliases, Content::Text(aliases.as_bytes()))]),
