@@ -62,7 +62,7 @@ my sub tree() {
     system('mkdir', '-p', map { "$tree/$_" } qw(tests/tools perl/binding perl/stand-in/perlmod)) == 0
         or die "no folders\n";
     system('cp', '-a', (map { "$root/$_" } qw(Makefile Cargo.toml Cargo.lock)), $tree) == 0 or die "no copy\n";
-    system('cp', '-a', "$root/perl/perlmod-sources", "$tree/perl/") == 0 or die "no copy\n";
+    system('cp', '-a', "$root/perl/binding/cargo", "$root/perl/binding/which-perlmod", "$tree/perl/binding/") == 0 or die "no copy\n";
     system('cp', '-a', "$root/tests/tools/check-deps", "$tree/tests/tools/") == 0 or die "no copy\n";
     return $tree;
 }

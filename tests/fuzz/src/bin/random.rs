@@ -3,6 +3,7 @@
 //! usage: random TARGET [INPUTS]        SEED=NUMBER tries others
 //!        random TARGET FILE            the input in this file
 //!        random TARGET --seeds DIR     writes what it would begin with to DIR, and DIR.words
+//!        random --list                 the names of the targets
 //!
 //! The input at work is in target/fuzz/TARGET.input, also when the program is killed. One for which
 //! something does not hold is made smaller first, and the exit code is 1. It is 3 if the target cannot
@@ -23,11 +24,15 @@ const MAX_LEN: usize = 16 * 1024;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let ["--list"] = arguments[..] {
+        for target in TARGETS {
+            println!("{}", target.name);
+        }
+        return ExitCode::SUCCESS;
+    }
     let target = arguments.first().and_then(|name| Target::find(name));
     let Some(target) = target else {
-        let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
-        eprintln!("usage: random TARGET [INPUTS | FILE | --seeds DIR]");
-        eprintln!("targets: {}", names.join(", "));
+        eprintln!("usage: random TARGET [INPUTS | FILE | --seeds DIR], or random --list");
         return ExitCode::from(2);
     };
     if let ["--seeds", folder] = arguments[1..] {
