@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The commands that README.md tells a reader to type do what it says.
+# The commands that the documents tell a reader to type do what they say.
 
 use v5.36;
 
@@ -14,8 +14,8 @@ use MultipathTest qw($root slurp cli);
 
 chdir($root) or die "cannot enter '$root' - $!\n";
 
-my $readme = slurp('README.md');
-my @typed = map { m/^ *(.+?)(?: +#.*)?$/mg } $readme =~ m/^ *```sh\n(.*?)^ *```$/msg;
+my $text = join('', map { slurp($_) } 'README.md', 'CONTRIBUTING.md', glob('docs/*.md'));
+my @typed = map { m/^ *(.+?)(?: +#.*)?$/mg } $text =~ m/^ *```sh\n(.*?)^ *```$/msg;
 
 # --- on recordings: they work here ---
 
@@ -31,7 +31,7 @@ for my $command (@recorded) {
 
 # --- on a cluster: there are such commands ---
 
-my @named = grep { m/^pvemultipath / } @typed, $readme =~ m/`(pvemultipath [a-z][^`]*)`/g;
+my @named = grep { m/^pvemultipath / } @typed, $text =~ m/`(pvemultipath [a-z][^`]*)`/g;
 for my $command (sort keys { map { $_ => 1 } @named }->%*) {
     my (undef, @args) = split(/ /, $command =~ s!/tmp/try!$try!r);
     next if $args[0] eq 'help';
