@@ -387,7 +387,8 @@ my sub sync($seconds = 10) {
 
     # multipath-tools is missing; that it is there was remembered
     no warnings 'redefine';
-    local *PVE::Multipath::is_supported = sub() { return 0 };
+    local *PVE::Multipath::Daemon::is_supported = sub() { return 0 };
+    local *PVE::Multipath::is_supported = \&PVE::Multipath::Daemon::is_supported;
     is_deeply([sync()], [[], []], 'no multipath-tools, nothing configured: fine');
     $node->set('pve/multipath.cfg', $two_luns);
     ($sent, $warnings) = sync();

@@ -21,16 +21,14 @@ use Errno qw(EINTR EAGAIN);
 use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK);
 use List::Util qw(min);
 use POSIX qw(WNOHANG);
-use Time::HiRes qw(CLOCK_MONOTONIC);
+
+use PVE::Multipath::Clock qw(monotonic);
+use PVE::Multipath::Text;
 
 # multipathd limits its replies to 32 MiB
 our $OUTPUT_LIMIT = 64 * 1024 * 1024;
 
 my $READ_SIZE = 256 * 1024;
-
-my sub now() {
-    return Time::HiRes::clock_gettime(CLOCK_MONOTONIC);
-}
 
 # Never returns and runs no clean-up code: the child is a copy of a daemon.
 my sub child($cmd, $stdin, $stdout, $stderr, $failure) {
@@ -80,7 +78,7 @@ my sub collect($pid, $reply, $streams, $deadline) {
     my $pause = 0.001;
 
     while (1) {
-        my $left = $deadline - now();
+        my $left = $deadline - monotonic();
         if ($left <= 0) {
             $reply->{'timed-out'} = 1;
             return undef;
@@ -124,7 +122,7 @@ my sub collect($pid, $reply, $streams, $deadline) {
 
 # The streams may end long before the program does, then only waitpid is asked, more and more rarely.
 sub run($cmd, %opts) {
-    my $deadline = now() + ($opts{timeout} // 10);
+    my $deadline = monotonic() + ($opts{timeout} // 10);
     my $reply = { 'exit-code' => undef, stdout => '', stderr => '', 'timed-out' => 0 };
 
     open(my $null, '<', '/dev/null') or die "cannot open /dev/null - $!\n";
@@ -176,6 +174,15 @@ sub run($cmd, %opts) {
     }
 
     return $reply;
+}
+
+# The error text for a command that has failed, by its reply: what the command printed, on one line.
+sub failure($name, $reply) {
+    my $exit_code = $reply->{'exit-code'};
+    my $how = !defined($exit_code) ? ' (killed)' : $exit_code ? " (exit code $exit_code)" : '';
+    my $text = PVE::Multipath::Text::joined_lines("$reply->{stderr}\n$reply->{stdout}");
+    $text = 'no answer' if !length($text);
+    return "'$name' failed$how: $text\n";
 }
 
 1;

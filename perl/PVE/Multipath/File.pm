@@ -9,7 +9,9 @@ use v5.36;
 use Errno qw(EINTR ENOENT EWOULDBLOCK);
 use Fcntl qw(F_SETFD LOCK_EX LOCK_NB O_CREAT O_EXCL O_NOFOLLOW O_RDWR O_WRONLY S_ISREG);
 use IO::Handle ();
-use Time::HiRes qw(CLOCK_MONOTONIC);
+use Time::HiRes ();
+
+use PVE::Multipath::Clock qw(monotonic);
 
 # How long to wait for somebody else's change, in seconds.
 our $LOCK_TIMEOUT = 10;
@@ -135,8 +137,7 @@ sub make_directory($path) {
 # for others so many seconds; with 0, it leaves the matter to them. Programs that the code runs have the
 # lock as well: one that is still at work after a kill keeps it until it has ended.
 sub locked($path, $code, $timeout = $LOCK_TIMEOUT) {
-    my $now = sub() { Time::HiRes::clock_gettime(CLOCK_MONOTONIC) };
-    my $deadline = $now->() + $timeout;
+    my $deadline = monotonic() + $timeout;
 
     my $fh;
     while (1) {
@@ -154,7 +155,7 @@ sub locked($path, $code, $timeout = $LOCK_TIMEOUT) {
         die "cannot lock '$path' - $!\n" if $! != EWOULDBLOCK && $! != EINTR;
         return if !$timeout;
         die "cannot lock '$path' - somebody else has it for more than $timeout seconds\n"
-            if $now->() >= $deadline;
+            if monotonic() >= $deadline;
         Time::HiRes::sleep(0.02);
     }
 

@@ -59,9 +59,10 @@ to the next pass.
 
 use v5.36;
 
-use Time::HiRes qw(CLOCK_MONOTONIC);
+use Time::HiRes ();
 
 use PVE::Multipath;
+use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Command;
 use PVE::Multipath::Config;
 use PVE::Multipath::File;
@@ -81,10 +82,6 @@ our $TIME_LIMIT = 5;
 
 # How long a person waits for files that somebody keeps changing, in seconds.
 our $SETTLE_TIMEOUT = 30;
-
-my sub monotonic() {
-    return Time::HiRes::clock_gettime(CLOCK_MONOTONIC);
-}
 
 # --- what the cluster wants ---
 

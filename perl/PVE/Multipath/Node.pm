@@ -24,8 +24,8 @@ use v5.36;
 use Errno qw(ENODEV ENOENT ENXIO);
 use File::Basename qw(dirname);
 use List::Util qw(max);
-use Time::HiRes qw(CLOCK_MONOTONIC);
 
+use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Command;
 use PVE::Multipath::File;
 
@@ -91,10 +91,6 @@ sub is_replay($self) {
     return defined($self->{replay}) ? 1 : 0;
 }
 
-my sub now() {
-    return Time::HiRes::clock_gettime(CLOCK_MONOTONIC);
-}
-
 my sub recorded($self, $program, @arguments) {
     my $path = "$self->{replay}/$program/" . join('-', @arguments);
     my $read = sub($ext) {
@@ -122,7 +118,7 @@ my $silent = { until => 0, program => '' };
 # The seconds that are left for questions to multipathd.
 sub time_left($self) {
     return $QUERY_TIMEOUT if $self->is_replay();
-    return 0 if $silent->{program} eq $MULTIPATHD && now() < $silent->{until};
+    return 0 if $silent->{program} eq $MULTIPATHD && monotonic() < $silent->{until};
     return max(0, $QUERY_TIMEOUT - $self->{waited});
 }
 
@@ -133,10 +129,10 @@ sub query($self, $command) {
     my $timeout = time_left($self);
     return { 'exit-code' => undef, 'timed-out' => 1, stdout => '', stderr => '' } if !$timeout;
 
-    my $start = now();
+    my $start = monotonic();
     my $reply = PVE::Multipath::Command::run([$MULTIPATHD, @$command], timeout => $timeout);
-    $self->{waited} += now() - $start;
-    $silent = { until => now() + $SILENCE, program => $MULTIPATHD } if $reply->{'timed-out'};
+    $self->{waited} += monotonic() - $start;
+    $silent = { until => monotonic() + $SILENCE, program => $MULTIPATHD } if $reply->{'timed-out'};
     return $reply;
 }
 

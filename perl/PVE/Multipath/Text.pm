@@ -1,12 +1,37 @@
 package PVE::Multipath::Text;
 
-# Text for a terminal: made safe, measured, wrapped, coloured, put into tables.
+# Text: bytes and characters, and for a terminal made safe, measured, wrapped, coloured, put into
+# tables.
 
 use v5.36;
 
 use List::Util qw(max sum0);
 
-# --- characters ---
+# --- bytes and characters ---
+
+# The library takes texts as bytes. Bytes are returned as they are. A string of characters may be
+# decoded text, or bytes that were joined with such; only in the latter case its characters are UTF-8
+# themselves.
+sub bytes($text) {
+    return $text if !defined($text) || !utf8::is_utf8($text);
+
+    my $bytes = $text;
+    if (utf8::downgrade($bytes, 1)) {
+        my $decoded = $bytes;
+        return $bytes if utf8::decode($decoded);
+    }
+    utf8::encode($bytes = $text);
+    return $bytes;
+}
+
+# For what the library takes as text.
+sub characters($text) {
+    my $characters = bytes($text);
+    utf8::decode($characters) if defined($characters);
+    return $characters;
+}
+
+# --- safe for a terminal ---
 
 # Nothing that comes from a peer, an array or a file may steer the terminal, reorder what stands
 # there, or be invisible.
@@ -16,9 +41,14 @@ sub safe($text) {
     return $text;
 }
 
-# As safe, for a text that may have several lines.
+# The lines of a text, joined by semicolons.
+sub joined_lines($text) {
+    return ($text // '') =~ s/\A\s+|\s+\z//gr =~ s/[\t ]*[\r\n]+\s*/; /gr;
+}
+
+# The same, made safe.
 sub one_line($text) {
-    return safe(($text // '') =~ s/\A\s+|\s+\z//gr =~ s/[\t ]*[\r\n]+\s*/; /gr);
+    return safe(joined_lines($text));
 }
 
 # Columns on the terminal.

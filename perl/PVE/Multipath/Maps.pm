@@ -1,0 +1,142 @@
+package PVE::Multipath::Maps;
+
+=head1 NAME
+
+PVE::Multipath::Maps - the multipath maps of a node
+
+=head1 DESCRIPTION
+
+Asks multipathd for its maps and reads what sysfs adds. The functions that take a
+L<PVE::Multipath::Node> work on the local node without one.
+
+=cut
+
+use v5.36;
+
+use Exporter qw(import);
+use Time::HiRes ();
+
+use PVE::Multipath::Clock qw(monotonic);
+use PVE::Multipath::Daemon;
+use PVE::Multipath::Node;
+use PVE::Multipath::Source;
+use PVE::Multipath::Text;
+
+use PVE::RS::Multipath::Maps;
+use PVE::RS::Multipath::Paths;
+
+our @EXPORT_OK = qw(parse_maps_json get_maps get_map_for_wwid wait_for_map node_status);
+
+sub parse_maps_json($json) {
+    my $res = PVE::RS::Multipath::Maps::parse_maps_json(PVE::Multipath::Text::bytes($json // ''));
+    warn $_ for $res->{warnings}->@*;
+    return $res->{maps};
+}
+
+# The cluster's configuration, as far as the maps of a node depend on it; undef if it cannot be read.
+# Errors in it are reported elsewhere.
+sub known_config() {
+    return undef if !-d $PVE::Multipath::Source::PMXCFS;
+    return eval { PVE::Multipath::Source->files()->quiet_config() };
+}
+
+# The arguments of the core for the maps of a PVE::Multipath::Node, and the error if the file with the
+# remembered numbers of paths cannot be read. A reply may fail because a map vanished while multipathd
+# was printing it, so the core can ask for one retry.
+sub ask($node, $config) {
+    my $ask = sub {
+        my $reply = $node->query(['show', 'maps', 'json']);
+        my $devices = PVE::RS::Multipath::Maps::devices($reply);
+        return { reply => $reply, block => $node->block($devices) };
+    };
+
+    my $answer = $ask->();
+
+    # a recording gives the same again
+    if (PVE::RS::Multipath::Maps::may_try_again($answer->{reply}) && !$node->is_replay()) {
+        Time::HiRes::sleep(0.1);
+        $answer = $ask->() if $node->time_left() >= 0.5;
+    }
+
+    $answer->{config} = $node->is_replay() ? $config : $config // known_config();
+    $answer->{memory} = eval { $node->paths_text() // PVE::RS::Multipath::Paths::empty() };
+    return ($answer, $@);
+}
+
+# Maps and warnings of a PVE::Multipath::Node.
+sub fetch($node, $config = undef) {
+    my ($answer, $memory_err) = ask($node, $config);
+    my $res = PVE::RS::Multipath::Maps::parse_reply($answer);
+    return ($res->{maps}, [$res->{warnings}->@*, $memory_err || ()]);
+}
+
+# The maps of the local node, or of another PVE::Multipath::Node, then with the cluster's configuration.
+sub get_maps($node = undef, $config = undef) {
+    if (!defined($node)) {
+        PVE::Multipath::Daemon::assert_supported();
+        $node = PVE::Multipath::Node->live();
+    }
+
+    my ($maps, $warnings) = fetch($node, $config);
+    warn $_ for @$warnings;
+
+    return $maps;
+}
+
+# The local node: { supported, running, daemon, maps }. 'daemon' is what daemon_state() returns and is
+# absent without multipath-tools. 'maps' is empty unless multipathd is running.
+sub node_status() {
+    return { supported => 0, running => 0, maps => [] } if !PVE::Multipath::Daemon::is_supported();
+
+    my $node = PVE::Multipath::Node->live();
+    my $maps = eval { get_maps($node) };
+    my $err = $@;
+    # a daemon that has answered is running
+    my $state = defined($maps) ? 'running' : PVE::Multipath::Daemon::daemon_state($node);
+    die $err if !defined($maps) && $state eq 'running';
+
+    return {
+        supported => 1,
+        running => $state eq 'running' ? 1 : 0,
+        daemon => $state,
+        maps => $maps // [],
+    };
+}
+
+# The map of a LUN in a list of maps, undef if there is none.
+sub find($maps, $wwid) {
+    for my $map (@$maps) {
+        return $map if $map->{wwid} eq $wwid;
+    }
+    return undef;
+}
+
+sub get_map_for_wwid($wwid) {
+    return find(get_maps(), $wwid);
+}
+
+# multipathd may fail to answer while it sets up a new map, so only the last failure counts, and only as
+# a warning. Once multipathd did not answer in time, there is no further attempt.
+sub wait_for_map($wwid, $timeout = 10) {
+    PVE::Multipath::Daemon::assert_supported();
+
+    my $node = PVE::Multipath::Node->live();
+    my $deadline = monotonic() + ($timeout // 10);
+
+    while (1) {
+        my ($maps) = eval { fetch($node) };
+        my $err = $@;
+
+        my $map = $err ? undef : find($maps, $wwid);
+        return $map if defined($map);
+
+        my $left = $deadline - monotonic();
+        if ($left <= 0 || !$node->time_left()) {
+            warn "waiting for the multipath map of '$wwid': $err" if $err;
+            return undef;
+        }
+        Time::HiRes::sleep($left < 1 ? $left : 1);
+    }
+}
+
+1;

@@ -1,0 +1,158 @@
+package PVE::Multipath::Status;
+
+=head1 NAME
+
+PVE::Multipath::Status - the state of the LUNs in the whole cluster
+
+=head1 DESCRIPTION
+
+Which node should have which LUN, the matrix of LUNs and nodes from what the nodes have published,
+what has changed between two of them, and all of it as OpenMetrics text.
+
+=cut
+
+use v5.36;
+
+use Exporter qw(import);
+use JSON::PP ();
+
+use PVE::Multipath::Maps;
+use PVE::Multipath::Publish;
+use PVE::Multipath::Source;
+use PVE::Multipath::Text;
+
+use PVE::RS::Multipath::Broadcast;
+use PVE::RS::Multipath::Cluster;
+use PVE::RS::Multipath::Events;
+use PVE::RS::Multipath::Metrics;
+
+our @EXPORT_OK = qw(
+    storage_expectations cluster_storage_expectations aggregate_cluster_status cluster_status_args
+    cluster_status cluster_status_json health_events openmetrics
+);
+
+sub storage_expectations($ids = undef, $nodelist = undef) {
+    return PVE::RS::Multipath::Cluster::storage_expectations($ids // {}, $nodelist // []);
+}
+
+sub cluster_storage_expectations() {
+    require PVE::Cluster;
+    require PVE::Storage;
+
+    return storage_expectations(PVE::Storage::config()->{ids}, PVE::Cluster::get_nodelist());
+}
+
+# JSON::XS where it is installed, otherwise the core module.
+my $json_class = eval { require JSON::XS; 'JSON::XS' } // 'JSON::PP';
+
+my sub encode_broadcast($value) {
+    return undef if !defined($value);
+    return PVE::Multipath::Text::bytes("$value") if !ref($value);
+
+    # each alone: one that cannot be encoded (cyclic, too deep) must not affect the others; half of a
+    # surrogate pair is escaped
+    return eval {
+        local $SIG{__DIE__} = 'DEFAULT';
+        $json_class->new()->ascii()->allow_nonref()->allow_blessed()->convert_blessed()
+            ->allow_unknown()->encode($value);
+    } // 'null';
+}
+
+# $node_kv has the decoded broadcasts, { node => { maps => ..., time => ... } }.
+sub aggregate_cluster_status(
+    $allow_wwids = undef,
+    $aliases = undef,
+    $used_by = undef,
+    $node_kv = undef,
+    $online = undef,
+    $expected = undef,
+) {
+    $node_kv //= {};
+
+    return PVE::RS::Multipath::Cluster::aggregate({
+        'allow-wwids' => $allow_wwids // [],
+        aliases => $aliases // {},
+        'used-by' => $used_by // {},
+        kv => { map { $_ => encode_broadcast($node_kv->{$_}) } keys %$node_kv },
+        online => $online // {},
+        expected => $expected // {},
+    });
+}
+
+my sub bytes_of_values($hash) {
+    return {} if !defined($hash);
+    return $hash if !grep { !defined($_) || utf8::is_utf8($_) } values %$hash;
+    return {
+        map { $_ => PVE::Multipath::Text::bytes($hash->{$_}) }
+        grep { defined($hash->{$_}) } keys %$hash
+    };
+}
+
+my sub status_args($args) {
+    $args //= {};
+    my $continued = $args->{'kv-continued'} // {};
+    return {
+        %$args,
+        kv => bytes_of_values($args->{kv}),
+        'kv-continued' => { map { $_ => bytes_of_values($continued->{$_}) } keys %$continued },
+        'apply-kv' => bytes_of_values($args->{'apply-kv'}),
+    };
+}
+
+# The arguments of cluster_status, from the live cluster or from another PVE::Multipath::Source, whose
+# configuration is only read if it is not passed in.
+sub cluster_status_args($source = PVE::Multipath::Source->live(), $config = $source->config()) {
+    my $kv = $source->kv($PVE::Multipath::Publish::KV_KEY);
+    my $keys = PVE::RS::Multipath::Broadcast::continuation_keys(bytes_of_values($kv));
+    return {
+        kv => $kv,
+        'kv-continued' => { map { $_ => $source->kv($_) } @$keys },
+        'apply-kv' => $source->kv($PVE::Multipath::Publish::KV_APPLY_KEY),
+        members => $source->members(),
+        now => $source->now(),
+        expectations => storage_expectations($source->storage_ids(), $source->nodelist()),
+        config => $config,
+    };
+}
+
+sub cluster_status($args = undef) {
+    return PVE::RS::Multipath::Cluster::status(status_args($args));
+}
+
+sub cluster_status_json($args = undef) {
+    return PVE::RS::Multipath::Cluster::status_json(status_args($args));
+}
+
+# The changes between two results of cluster_status, a list of { wwid, node, from, to, reasons }. With a
+# hash $damping that the caller keeps between calls, and that has the time of $current in 'now', changes
+# for the worse are reported at once and changes for the better once they last.
+sub health_events($previous = undef, $current = undef, $damping = undef) {
+    my $res = PVE::RS::Multipath::Events::health_events({
+        previous => { luns => ($previous // {})->{luns} // [] },
+        current => { luns => ($current // {})->{luns} // [] },
+        defined($damping) ? (now => $damping->{now}, damping => $damping->{state}) : (),
+    });
+    $damping->{state} = $res->{damping} if defined($damping);
+    return $res->{events};
+}
+
+# The state of the cluster and of the local node as OpenMetrics text, bytes; from the live cluster, or
+# from another PVE::Multipath::Source. A recording may lack the node.
+sub openmetrics($source = PVE::Multipath::Source->live()) {
+    my $args = cluster_status_args($source);
+    my $node = eval { $source->node() };
+    warn "the series of this node itself are left out: $@" if $@;
+    my $maps;
+    if (defined($node)) {
+        ($maps) = eval { PVE::Multipath::Maps::ask($node, $args->{config}) };
+        warn "cannot get the multipath maps of this node: $@" if $@;
+    }
+
+    return PVE::RS::Multipath::Metrics::openmetrics({
+        status => status_args($args),
+        node => defined($node) ? $source->nodename() : undef,
+        maps => $maps,
+    });
+}
+
+1;
