@@ -82,10 +82,10 @@ pub(crate) fn ask(questions: &[Question], limits: Limits, library: Library<'_>) 
     let mut command = match library {
         Library::Own => Command::new(&*PROGRAM),
         Library::Of(tree) => {
-            let mut command = Command::new(tree.join("lib64/ld-linux-x86-64.so.2"));
-            command
-                .arg("--library-path")
-                .arg(tree.join("lib/x86_64-linux-gnu"));
+            // not the link in lib64, which in one of them leads out of the tree
+            let libraries = tree.join("lib/x86_64-linux-gnu");
+            let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
+            command.arg("--library-path").arg(libraries);
             command.arg(&*PROGRAM);
             command
         }
