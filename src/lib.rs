@@ -40,6 +40,7 @@ pub use types::health::{CellState, Health};
 pub use types::node_name::{NodeName, NodeSet};
 pub use types::note::{Note, NoteCode};
 pub use types::reason::Reason;
+pub use types::severity::Severity;
 pub use types::transport::Transport;
 pub use types::wwid::Wwid;
 

@@ -8,8 +8,9 @@
 )]
 
 use proptest::prelude::*;
+use pve_multipath::Severity;
 use pve_multipath::config::knobs::SectionType;
-use pve_multipath::config::{self, Change, Config, Severity, Update, Value};
+use pve_multipath::config::{self, Change, Config, Update, Value};
 
 /// Pieces that make up section configurations, good ones and bad ones.
 fn piece() -> impl Strategy<Value = Vec<u8>> {

@@ -13,7 +13,8 @@ mod complaints;
 use std::collections::BTreeSet;
 
 use complaints::{IN_SILENCE, REFUSES_IN_SILENCE, line_of};
-use pve_multipath::multipath_conf::{self, Effective, FindingCode, Severity, Values};
+use pve_multipath::Severity;
+use pve_multipath::multipath_conf::{self, Effective, FindingCode, Values};
 use pve_multipath::types::tools_version::ToolsVersion;
 use pve_multipath::wire::byte_string::ByteString;
 use serde_json::Value as Json;

@@ -33,7 +33,7 @@ pub use effective::{Effective, EffectiveLun, EffectiveValue, Origin, effective};
 pub use luns::{AllowListed, allow_list, effective_defaults, luns, managed_defaults};
 pub(crate) use parse::hexadecimal;
 pub use parse::{Parsed, ValueError, parse};
-pub use problems::{Problem, ProblemCode, Severity, problems};
+pub use problems::{Problem, ProblemCode, problems};
 pub use section::Section;
 pub use value::Value;
 pub use write::{WriteError, WriteErrorKind, Written, write};

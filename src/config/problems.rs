@@ -9,19 +9,10 @@ use super::{Block, Config, DEFAULTS_ID, Line, Section};
 use crate::config::knobs::{Effect, SectionType};
 use crate::config::settings::{InvalidSetting, Setting};
 use crate::types::alias::Alias;
+use crate::types::severity::Severity;
 use crate::types::tools_version::ToolsVersion;
 use crate::types::wwid;
 use crate::wire::byte_string::{ByteString, is_space};
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// It would harm, and is therefore left out.
-    Error,
-    /// It is of no use.
-    Warning,
-}
 
 /// What kind of problem it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

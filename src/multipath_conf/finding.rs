@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::types::severity::Severity;
 use crate::types::tools_version::ToolsVersion;
 
 /// A place in a text.
@@ -13,25 +14,6 @@ pub struct Position {
     pub line: usize,
     /// Byte in the line, from 1.
     pub column: usize,
-}
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// The text is refused.
-    Error,
-    /// The text is accepted, and its author should know.
-    Warning,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        })
-    }
 }
 
 /// What kind of finding it is.

@@ -33,10 +33,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use drift::{Drift, drift};
 pub use effective::{Effective, Filter, InvalidDump, Values};
-pub use finding::{Finding, FindingCode, Position, Severity};
+pub use finding::{Finding, FindingCode, Position};
 pub use text::{digest, drop_in, trimmed};
 
 use crate::Wwid;
+use crate::types::severity::Severity;
 use crate::types::tools_version::ToolsVersion;
 use lexer::Lines;
 use reader::{Note, Purpose};

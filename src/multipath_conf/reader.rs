@@ -8,12 +8,13 @@ use super::devices::Devices;
 use super::disks::Rule;
 use super::effective::{Effective, Values};
 use super::expressions::Expression;
-use super::finding::{self, FindingCode, Position, Severity};
+use super::finding::{self, FindingCode, Position};
 use super::harm;
 use super::keywords::{KEYWORDS, Keyword, Section, is_section_name};
 use super::lexer::{Line, Lines, Token, TokenKind};
 use super::polling::Polling;
 use super::values::{self, Stored};
+use crate::types::severity::Severity;
 use crate::types::tools_version::ToolsVersion;
 use crate::wire::byte_string::ByteString;
 

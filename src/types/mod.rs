@@ -5,6 +5,7 @@ pub mod health;
 pub mod node_name;
 pub mod note;
 pub mod reason;
+pub mod severity;
 pub mod tools_version;
 pub mod transport;
 pub mod wwid;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use pve_multipath::multipath_conf::{self, Effective, Finding, FindingCode, Severity, Values};
+use pve_multipath::Severity;
+use pve_multipath::multipath_conf::{self, Effective, Finding, FindingCode, Values};
 use pve_multipath::wire::byte_string::ByteString;
 
 use crate::complaints::{IN_SILENCE, REFUSES_IN_SILENCE, line_of};

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Certainty, Cluster, Content, Node};
-use crate::Wwid;
 use crate::config::settings::Settings;
-use crate::multipath_conf::render;
-use crate::multipath_conf::{self, Severity};
+use crate::multipath_conf::{self, render};
 use crate::types::tools_version::ToolsVersion;
+use crate::{Severity, Wwid};
 
 /// Stands in the header of every drop-in of ours. Without it a file is somebody else's, whatever its
 /// name.

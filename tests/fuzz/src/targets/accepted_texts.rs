@@ -3,7 +3,7 @@
 //! It has to end by itself and well, and so has `multipath -ll`, which compiles an expression that the
 //! other does not. The programs are those of `make oracle`.
 
-use pve_multipath::multipath_conf::{self, Severity};
+use pve_multipath::{Severity, multipath_conf};
 
 use crate::Target;
 

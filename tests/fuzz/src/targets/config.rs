@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pve_multipath::config::{self, Change, Config, Section, Severity, Update};
+use pve_multipath::Severity;
+use pve_multipath::config::{self, Change, Config, Section, Update};
 use pve_multipath::multipath_conf::render;
 use pve_multipath::multipath_conf::{self, VERSIONS};
 
@@ -129,7 +130,7 @@ fn check_use(config: &Config<'_>) {
         assert!(drift.is_empty(), "{version}: {drift:?}");
         let findings = multipath_conf::check(rendered.as_bytes(), &[version], &[]);
         let mut findings = findings.iter();
-        let error = findings.find(|finding| finding.severity == multipath_conf::Severity::Error);
+        let error = findings.find(|finding| finding.severity == Severity::Error);
         assert!(error.is_none(), "{version}: {error:?}\n{rendered}");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use pve_multipath::Severity;
 use pve_multipath::multipath_conf::{
-    self, Effective, Finding, FindingCode, MAX_LEN, MAX_LINE, Severity, VERSIONS,
+    self, Effective, Finding, FindingCode, MAX_LEN, MAX_LINE, VERSIONS,
 };
 
 use crate::Target;
