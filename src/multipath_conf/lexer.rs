@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use super::finding::Position;
 use crate::wire::byte_string::is_space_byte;
 
-/// Bytes of a line that multipathd reads at once; the rest is a line of its own to it.
-pub(super) const CHUNK: usize = 1023;
+/// Longest line that multipathd reads as one, in bytes (libmpathutil/parser.c, MAXBUF): it reads the
+/// rest of a longer one as another line.
+pub const MAX_LINE: usize = 1023;
 
 /// The lines of a text that hold more than blanks and comments.
 #[derive(Debug, Default)]
@@ -79,8 +80,8 @@ impl<'t> Lines<'t> {
         let mut all = Self::default();
         let physical = text.split_inclusive(|&byte| byte == b'\n');
         for (index, line) in physical.enumerate() {
-            for (part, chunk) in line.chunks(CHUNK).enumerate() {
-                all.chunk(index + 1, part * CHUNK, chunk);
+            for (part, chunk) in line.chunks(MAX_LINE).enumerate() {
+                all.chunk(index + 1, part * MAX_LINE, chunk);
             }
         }
         all

@@ -34,7 +34,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use drift::{Drift, drift};
 pub use effective::{Effective, Filter, InvalidDump, Values};
 pub use finding::{Finding, FindingCode, Position};
-pub use text::{digest, drop_in, trimmed};
+pub use lexer::MAX_LINE;
+pub use text::{digest, trimmed};
 
 use crate::Wwid;
 use crate::types::severity::Severity;
@@ -44,9 +45,6 @@ use reader::{Note, Purpose};
 
 /// Greatest length of a text in bytes.
 pub const MAX_LEN: usize = 128 * 1024;
-
-/// Greatest length of a line in bytes; multipathd splits longer ones.
-pub const MAX_LINE: usize = lexer::CHUNK;
 
 /// The versions of multipath-tools that Debian 12, 13 and sid have.
 pub const VERSIONS: [ToolsVersion; 3] = [

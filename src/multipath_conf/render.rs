@@ -9,18 +9,30 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
+use super::MAX_LINE;
 use crate::Wwid;
 use crate::config::settings::{Setting, Settings};
 use crate::types::tools_version::ToolsVersion;
 
-/// Greatest length of a line in bytes: multipathd splits longer ones (libmpathutil/parser.c, MAXBUF).
-pub const MAX_LINE: usize = 1023;
+/// Marks a drop-in as managed: it is in the header of each. A file without it is not removed.
+const MANAGED: &str = "managed by Proxmox VE";
 
-/// First lines of each drop-in.
-const HEADER: &str = "\
-# This file is managed by Proxmox VE: changes to it will be lost.
-# Edit /etc/pve/multipath.cfg instead, or use 'pvemultipath'.
-";
+/// How far the header may reach, in bytes.
+const MAX_HEADER: usize = 200;
+
+/// First lines of the drop-ins that come from multipath.cfg.
+fn header() -> String {
+    format!(
+        "# This file is {MANAGED}: changes to it will be lost.\n\
+        # Edit /etc/pve/multipath.cfg instead, or use 'pvemultipath'.\n\n"
+    )
+}
+
+/// Whether a file has the header of a managed drop-in.
+pub fn is_managed(file: &[u8]) -> bool {
+    let header = file.get(..MAX_HEADER).unwrap_or(file);
+    memchr::memmem::find(header, MANAGED.as_bytes()).is_some()
+}
 
 /// Why something is not rendered.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -43,7 +55,7 @@ pub enum RenderError {
 ///
 /// Knobs that `version` of multipath-tools ignores are left out; without one, none.
 pub fn defaults(settings: &Settings, version: Option<ToolsVersion>) -> Result<String, RenderError> {
-    let mut text = format!("{HEADER}\ndefaults {{\n");
+    let mut text = format!("{}defaults {{\n", header());
     push_settings(&mut text, "\t", settings, version)?;
     text.push_str("}\n");
     Ok(text)
@@ -80,7 +92,16 @@ pub fn aliases(
     version: Option<ToolsVersion>,
 ) -> Result<Option<String>, RenderError> {
     let block = multipaths(luns, version)?;
-    Ok(block.map(|block| format!("{HEADER}\n{block}")))
+    Ok(block.map(|block| header() + &block))
+}
+
+/// Text of `pve-overrides.conf`: a header, and the administrator's text to the letter; nothing if there
+/// is none.
+pub fn overrides(text: &[u8]) -> Option<Vec<u8>> {
+    let header =
+        format!("# This file is {MANAGED}: edit /etc/pve/multipath-overrides.conf instead.\n");
+    let text = super::trimmed(text);
+    (!text.is_empty()).then(|| [header.as_bytes(), &text].concat())
 }
 
 fn push_settings(
@@ -151,11 +172,12 @@ mod tests {
             ],
         );
         let expected = format!(
-            "{HEADER}\ndefaults {{\n\tfind_multipaths strict\n\tpath_selector \"service-time 0\"\n\
-            \tpolling_interval 10\n}}\n"
+            "{}defaults {{\n\tfind_multipaths strict\n\tpath_selector \"service-time 0\"\n\
+            \tpolling_interval 10\n}}\n",
+            header()
         );
+        assert!(is_managed(expected.as_bytes()));
         assert_eq!(defaults(&settings, None), Ok(expected));
-        assert!(HEADER.contains("managed by Proxmox VE"));
     }
 
     #[test]
@@ -182,6 +204,12 @@ mod tests {
             Ok(Some(expected.replace("\t\trr_weight uniform\n", "")))
         );
         assert_eq!(multipaths(&BTreeMap::new(), None), Ok(None));
+    }
+
+    #[test]
+    fn overrides_are_managed() {
+        assert_eq!(overrides(b"\n"), None);
+        assert!(overrides(b"a").is_some_and(|text| is_managed(&text)));
     }
 
     #[test]

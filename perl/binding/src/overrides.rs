@@ -7,7 +7,9 @@ pub mod pve_rs_multipath_overrides {
     use anyhow::Error;
     use pve_multipath::Wwid;
     use pve_multipath::config::Value;
-    use pve_multipath::multipath_conf::{self, Drift, Effective, Finding, VERSIONS};
+    use pve_multipath::multipath_conf::{
+        self, Drift, Effective, Finding, VERSIONS, render as drop_ins,
+    };
     use pve_multipath::types::tools_version::ToolsVersion;
     use pve_multipath::wire::byte_string::ByteString;
     use serde::Serialize;
@@ -63,7 +65,7 @@ pub mod pve_rs_multipath_overrides {
     /// The drop-in with the text, if there is any.
     #[export]
     pub fn drop_in(text: &[u8]) -> Option<Bytes<'static>> {
-        multipath_conf::drop_in(text).map(Bytes::from)
+        drop_ins::overrides(text).map(Bytes::from)
     }
 
     /// SHA-1 of the text.

@@ -10,13 +10,6 @@ use crate::multipath_conf::{self, render};
 use crate::types::tools_version::ToolsVersion;
 use crate::{Severity, Wwid};
 
-/// Stands in the header of every drop-in of ours. Without it a file is somebody else's, whatever its
-/// name.
-const OURS: &[u8] = b"managed by Proxmox VE";
-
-/// Where the header ends, in bytes.
-const HEADER_END: usize = 200;
-
 /// A file of ours in `/etc/multipath/conf.d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum DropIn {
@@ -122,7 +115,7 @@ impl Wanted<'_> {
                 .map(|text| text.map(String::into_bytes))
                 .map_err(refused),
             DropIn::Overrides => {
-                let text = multipath_conf::drop_in(self.overrides);
+                let text = render::overrides(self.overrides);
                 // what is there was checked before
                 match (&text, node.drop_in(file)) {
                     (Some(new), Content::Text(old)) if new == old => Ok(text),
@@ -199,7 +192,7 @@ pub(super) fn steps(
         let (action, reason) = match (&text, old) {
             (Ok(Some(new)), Content::Text(old)) if new == old => return None,
             (Ok(None), Content::Absent) => return None,
-            (Ok(None), Content::Text(old)) if !is_ours(old) => {
+            (Ok(None), Content::Text(old)) if !render::is_managed(old) => {
                 (DropInAction::Keep, DropInReason::NotOurs)
             }
             (Ok(new), _) if wanted.waits(file, new.as_deref(), node) => {
@@ -234,11 +227,6 @@ pub(super) fn steps(
         })
     };
     DropIn::ALL.into_iter().filter_map(&mut step).collect()
-}
-
-fn is_ours(text: &[u8]) -> bool {
-    let header = text.get(..HEADER_END).unwrap_or(text);
-    header.windows(OURS.len()).any(|window| window == OURS)
 }
 
 /// Whether all lines of the one text are in the other, in the same order.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pve_multipath::Severity;
 use pve_multipath::multipath_conf::{
-    self, Effective, Finding, FindingCode, MAX_LEN, MAX_LINE, VERSIONS,
+    self, Effective, Finding, FindingCode, MAX_LEN, MAX_LINE, VERSIONS, render,
 };
 
 use crate::Target;
@@ -69,11 +69,8 @@ fn run(text: &[u8]) -> bool {
 
     let trimmed = multipath_conf::trimmed(text);
     assert_eq!(multipath_conf::trimmed(&trimmed), trimmed);
-    assert_eq!(
-        multipath_conf::drop_in(&trimmed),
-        multipath_conf::drop_in(text)
-    );
-    if let Some(drop_in) = multipath_conf::drop_in(text) {
+    assert_eq!(render::overrides(&trimmed), render::overrides(text));
+    if let Some(drop_in) = render::overrides(text) {
         for version in VERSIONS {
             assert_eq!(
                 multipath_conf::effective(&[&drop_in], version),
