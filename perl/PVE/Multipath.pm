@@ -52,28 +52,40 @@ BEGIN {
         if $library ne $VERSION;
 }
 
-# A name with an asterisk is a package variable; both names are the same variable.
-use PVE::Multipath::Daemon qw(
-    is_supported assert_supported daemon_state is_running list_etc_multipath_wwids add_wwid
-    remove_wwid reconfigure *COMMAND_TIMEOUT
-);
-use PVE::Multipath::Maps qw(
-    parse_maps_json get_maps get_map_for_wwid wait_for_map node_status
-);
-use PVE::Multipath::Paths qw(accept_paths);
-use PVE::Multipath::Publish qw(
-    summarize_maps_for_broadcast broadcast_health broadcast_apply_status refresh_apply_status complain
-    *KV_KEY *KV_APPLY_KEY *KV_STALE_SECONDS *COMPLAINT_INTERVAL
-);
-use PVE::Multipath::Status qw(
-    storage_expectations cluster_storage_expectations aggregate_cluster_status cluster_status_args
-    cluster_status cluster_status_json health_events openmetrics
-);
+use PVE::Multipath::Daemon;
+use PVE::Multipath::Maps;
+use PVE::Multipath::Paths;
+use PVE::Multipath::Publish;
+use PVE::Multipath::Status;
 
 use constant {
     HEALTH_OPTIMAL => 'optimal',
     HEALTH_DEGRADED => 'degraded',
     HEALTH_FAILED => 'failed',
 };
+
+# Functions and package variables, by the module that has them. They are no copies: callers may set the
+# variables under these names.
+my $names = {
+    Daemon => [qw(
+        is_supported assert_supported daemon_state is_running list_etc_multipath_wwids add_wwid
+        remove_wwid reconfigure COMMAND_TIMEOUT
+    )],
+    Maps => [qw(parse_maps_json get_maps get_map_for_wwid wait_for_map node_status)],
+    Paths => [qw(accept_paths)],
+    Publish => [qw(
+        summarize_maps_for_broadcast broadcast_health broadcast_apply_status refresh_apply_status
+        complain KV_KEY KV_APPLY_KEY KV_STALE_SECONDS COMPLAINT_INTERVAL
+    )],
+    Status => [qw(
+        storage_expectations cluster_storage_expectations aggregate_cluster_status
+        cluster_status_args cluster_status cluster_status_json health_events openmetrics
+    )],
+};
+
+for my $module (keys %$names) {
+    no strict 'refs';
+    *{$_} = *{"PVE::Multipath::${module}::$_"} for $names->{$module}->@*;
+}
 
 1;

@@ -40,6 +40,10 @@ is(PVE::Multipath::assert_supported(), 1, 'which can be asserted');
 {
     local $PVE::Multipath::Node::MULTIPATH = stub();
     is(PVE::Multipath::is_supported(), 1, 'and is remembered');
+    local $PVE::Multipath::State::current = PVE::Multipath::State->new();
+    is(PVE::Multipath::is_supported(), 0, 'but not by another process');
+    is(eval { PVE::Multipath::State::current()->{suported} = 1 }, undef, 'a misspelt name of the state');
+    like($@, qr/disallowed/, 'is an error');
 }
 
 my sub with_daemon($text, $code) {

@@ -90,6 +90,11 @@ $now += 10;
 nothing_sent('the same after 10 s is not');
 $now += 49;
 nothing_sent('nor after 59 s');
+{
+    local $PVE::Multipath::State::current = PVE::Multipath::State->new();
+    ($sent) = broadcast();
+    is(scalar(@$sent), 1, 'another process does not know what was sent');
+}
 $now += 1;
 ($sent) = broadcast();
 is(scalar(@$sent), 1, 'but after 60 s');

@@ -385,10 +385,9 @@ my sub sync($seconds = 10) {
     is_deeply([sync()], [[['multipath-apply', undef]], []], 'it stays empty');
     is_deeply($node->wwids(), [], 'so everything of ours is gone');
 
-    # multipath-tools is missing; that it is there was remembered
-    no warnings 'redefine';
-    local *PVE::Multipath::Daemon::is_supported = sub() { return 0 };
-    local *PVE::Multipath::is_supported = \&PVE::Multipath::Daemon::is_supported;
+    # multipath-tools is missing; that it was there is remembered
+    local PVE::Multipath::State::current()->{supported} = 0;
+    local $PVE::Multipath::Node::MULTIPATH = stub();
     is_deeply([sync()], [[], []], 'no multipath-tools, nothing configured: fine');
     $node->set('pve/multipath.cfg', $two_luns);
     ($sent, $warnings) = sync();

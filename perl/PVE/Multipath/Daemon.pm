@@ -13,30 +13,23 @@ something. L<PVE::Multipath::Maps> asks multipathd for its maps.
 
 use v5.36;
 
-use Exporter qw(import);
-
 use PVE::Multipath::Command;
 use PVE::Multipath::Node;
+use PVE::Multipath::State;
 use PVE::Multipath::Text;
 
 use PVE::RS::Multipath::Allowlist;
 use PVE::RS::Multipath::Maps;
 
-our @EXPORT_OK = qw(
-    is_supported assert_supported daemon_state is_running list_etc_multipath_wwids add_wwid
-    remove_wwid reconfigure *COMMAND_TIMEOUT
-);
-
 # Time-out of commands that change something, in seconds.
 our $COMMAND_TIMEOUT = 15;
 
 # Only a positive answer is remembered: the package may be installed while a daemon runs.
-my $supported;
-
 sub is_supported() {
-    return 1 if $supported;
-    $supported = 1 if -x $PVE::Multipath::Node::MULTIPATH && -x $PVE::Multipath::Node::MULTIPATHD;
-    return $supported ? 1 : 0;
+    my $state = PVE::Multipath::State::current();
+    $state->{supported} ||=
+        -x $PVE::Multipath::Node::MULTIPATH && -x $PVE::Multipath::Node::MULTIPATHD;
+    return $state->{supported} ? 1 : 0;
 }
 
 sub assert_supported() {

@@ -68,6 +68,7 @@ use PVE::Multipath::Config;
 use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::Multipath::Source;
+use PVE::Multipath::State;
 use PVE::Multipath::Text;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Plan;
@@ -90,12 +91,10 @@ my sub given($cfg, $overrides) {
     return { config => $cfg, overrides => $overrides // '', certainty => {} };
 }
 
-# What this process has read of the cluster's files, and for how long they have been the same.
-my $readings = {};
-
 # The configuration that the cluster has now, with how certain it is that this is all of it.
 my sub read_cluster() {
     my $source = PVE::Multipath::Source->files();
+    my $readings = PVE::Multipath::State::current()->{readings};
     my $cluster = { config => $source->config_text(), overrides => $source->overrides_text() };
     for my $file (qw(config overrides)) {
         my $read =
@@ -179,26 +178,23 @@ my sub basis($cluster, $present) {
     return join('', map { defined($_) ? length($_) . ":$_" : '-' } @texts);
 }
 
-# What the last plan followed from that had nothing to do, and that plan: a daemon asks again and
-# again.
-my ($idle_basis, $idle_plan) = ('');
-
 my sub is_idle($plan) {
     return !$plan->{changes} && !$plan->{unconfirmed} && !$plan->{errors}->@* && !$plan->{wwids}->@*;
 }
 
-# The plan, and what it is based on.
+# The plan, and what it is based on. A daemon asks again and again, mostly with nothing to do.
 my sub look($cluster, $node) {
     my $present = present($node);
     my $basis = basis($cluster, $present);
-    return ($idle_plan, $present) if defined($basis) && $basis eq $idle_basis;
+    my $idle = PVE::Multipath::State::current()->{idle};
+    return ($idle->{plan}, $present) if defined($basis) && $basis eq $idle->{basis};
 
     my $plan = make_plan($cluster, $present);
     while (my $questions = $plan->{questions}) {
         $answers->{$_}->($node, $present) for @$questions;
         $plan = make_plan($cluster, $present);
     }
-    ($idle_basis, $idle_plan) = ($basis, $plan) if defined($basis) && is_idle($plan);
+    $idle->@{qw(basis plan)} = ($basis, $plan) if defined($basis) && is_idle($plan);
     return ($plan, $present);
 }
 
@@ -437,17 +433,11 @@ sub drift($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
 
 # --- for daemons ---
 
-# The error that was told last; '' if the last pass went well.
-my $told = '';
-
-# The configuration that was applied by the last pass that changed something, until it is known
-# whether it holds.
-my $unproven;
-
 my sub tell($error) {
+    my $state = PVE::Multipath::State::current();
     warn "cannot apply the multipath configuration: $error"
-        if defined($error) && $error ne $told;
-    $told = $error // '';
+        if defined($error) && $error ne $state->{'apply-error'};
+    $state->{'apply-error'} = $error // '';
     PVE::Multipath::refresh_apply_status($error);
     return;
 }
@@ -459,10 +449,10 @@ my sub quietly($code) {
 
 # The daemon has had the time between two passes to read what was changed.
 my sub prove($config, $overrides) {
-    return if !defined($unproven);
-    my $same = $unproven eq "$config\0$overrides";
-    $unproven = undef;
-    return if !$same || !PVE::Multipath::is_running();
+    my $state = PVE::Multipath::State::current();
+    my $applied = $state->{unverified} // return;
+    $state->{unverified} = undef;
+    return if $applied ne "$config\0$overrides" || !PVE::Multipath::is_running();
 
     my $cfg =
         quietly(sub() { PVE::Multipath::Config->parse_config('multipath.cfg', $config) });
@@ -501,7 +491,8 @@ my sub daemon_pass() {
 
     my $read = sub() { return $cluster = read_cluster() };
     my $res = pass($read, timeout => 0, limit => $TIME_LIMIT);
-    $unproven = "$cluster->{config}\0$cluster->{overrides}" if $res->{changed} && $res->{complete};
+    PVE::Multipath::State::current()->{unverified} = "$cluster->{config}\0$cluster->{overrides}"
+        if $res->{changed} && $res->{complete};
     return $res->{complete};
 }
 

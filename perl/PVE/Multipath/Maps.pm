@@ -13,7 +13,6 @@ L<PVE::Multipath::Node> work on the local node without one.
 
 use v5.36;
 
-use Exporter qw(import);
 use Time::HiRes ();
 
 use PVE::Multipath::Clock qw(monotonic);
@@ -24,8 +23,6 @@ use PVE::Multipath::Text;
 
 use PVE::RS::Multipath::Maps;
 use PVE::RS::Multipath::Paths;
-
-our @EXPORT_OK = qw(parse_maps_json get_maps get_map_for_wwid wait_for_map node_status);
 
 sub parse_maps_json($json) {
     my $res = PVE::RS::Multipath::Maps::parse_maps_json(PVE::Multipath::Text::bytes($json // ''));

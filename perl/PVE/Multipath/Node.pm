@@ -28,6 +28,7 @@ use List::Util qw(max);
 use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Command;
 use PVE::Multipath::File;
+use PVE::Multipath::State;
 
 our $MULTIPATH = '/sbin/multipath';
 our $MULTIPATHD = '/sbin/multipathd';
@@ -112,13 +113,11 @@ my sub recorded($self, $program, @arguments) {
     };
 }
 
-# Until when this process does not ask again, and which program that is about.
-my $silent = { until => 0, program => '' };
-
 # The seconds that are left for questions to multipathd.
 sub time_left($self) {
     return $QUERY_TIMEOUT if $self->is_replay();
-    return 0 if $silent->{program} eq $MULTIPATHD && monotonic() < $silent->{until};
+    my $silence = PVE::Multipath::State::current()->{silence};
+    return 0 if $silence->{program} eq $MULTIPATHD && monotonic() < $silence->{until};
     return max(0, $QUERY_TIMEOUT - $self->{waited});
 }
 
@@ -132,7 +131,9 @@ sub query($self, $command) {
     my $start = monotonic();
     my $reply = PVE::Multipath::Command::run([$MULTIPATHD, @$command], timeout => $timeout);
     $self->{waited} += monotonic() - $start;
-    $silent = { until => monotonic() + $SILENCE, program => $MULTIPATHD } if $reply->{'timed-out'};
+    PVE::Multipath::State::current()->{silence} =
+        { program => $MULTIPATHD, until => monotonic() + $SILENCE }
+        if $reply->{'timed-out'};
     return $reply;
 }
 
@@ -236,19 +237,19 @@ sub open_counts($self) {
     return PVE::Multipath::Command::run([$DMSETUP, 'info', @columns]);
 }
 
-# The installed version may change while a daemon runs, and with it the program.
-my ($version_of, $version) = ('');
-
+# The installed version may change while a daemon runs, and with it the program file.
 my sub installed_version() {
+    my $known = PVE::Multipath::State::current()->{'tools-version'};
     my $program = join(' ', (stat($MULTIPATH))[0, 1, 7, 9, 10], $DPKG_QUERY);
-    return $version if $version_of eq $program;
+    return $known->{version} if $known->{program} eq $program;
 
     my $format = '${db:Status-Status} ${Version}';
     my $reply = eval {
         PVE::Multipath::Command::run([$DPKG_QUERY, '-W', '-f', $format, 'multipath-tools']);
     };
     return undef if !defined($reply) || ($reply->{'exit-code'} // -1) != 0;
-    ($version_of, $version) = ($program, $reply->{stdout} =~ m/\Ainstalled (\S+)\z/ ? $1 : undef);
+    my $version = $reply->{stdout} =~ m/\Ainstalled (\S+)\z/ ? $1 : undef;
+    $known->@{qw(program version)} = ($program, $version);
     return $version;
 }
 

@@ -12,27 +12,22 @@ The numbers that are not configured are learned from the maps and remembered in 
 
 use v5.36;
 
-use Exporter qw(import);
-
 use PVE::Multipath::Maps;
 use PVE::Multipath::Node;
+use PVE::Multipath::State;
 use PVE::Multipath::Text;
 
 use PVE::RS::Multipath::Allowlist;
 use PVE::RS::Multipath::Paths;
 
-our @EXPORT_OK = qw(accept_paths);
-
-# What this process knows of numbers of paths that have not settled yet.
-my $learning;
-
 # Remembers how many paths the LUNs have, as far as the numbers have settled.
 sub learn($node, $maps, $config, $now) {
+    my $state = PVE::Multipath::State::current();
     my $observe = sub($memory) {
         return PVE::RS::Multipath::Paths::observe({
             maps => $maps,
             memory => $memory // PVE::RS::Multipath::Paths::empty(),
-            learning => $learning,
+            learning => $state->{learning},
             config => $config,
             now => $now,
         });
@@ -43,7 +38,7 @@ sub learn($node, $maps, $config, $now) {
     $node->change_paths(sub($memory) { $observe->($memory)->{memory} })
         if defined($observed->{memory});
 
-    $learning = $observed->{learning};
+    $state->{learning} = $observed->{learning};
     return;
 }
 

@@ -12,22 +12,16 @@ The health of its multipath maps, and whether it could apply the configuration.
 
 use v5.36;
 
-use Exporter qw(import);
-
 use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Daemon;
 use PVE::Multipath::Maps;
 use PVE::Multipath::Node;
 use PVE::Multipath::Paths;
 use PVE::Multipath::Source;
+use PVE::Multipath::State;
 use PVE::Multipath::Text;
 
 use PVE::RS::Multipath::Broadcast;
-
-our @EXPORT_OK = qw(
-    summarize_maps_for_broadcast broadcast_health broadcast_apply_status refresh_apply_status complain
-    *KV_KEY *KV_APPLY_KEY *KV_STALE_SECONDS *COMPLAINT_INTERVAL
-);
 
 our $KV_KEY = 'multipath';
 our $KV_APPLY_KEY = 'multipath-apply';
@@ -40,20 +34,14 @@ sub summarize_maps_for_broadcast($maps = undef) {
     return PVE::RS::Multipath::Broadcast::summarize($maps // []);
 }
 
-# The last value that this process sent under each key, when, and to which pmxcfs. After clearing the
-# key there is a time but no text.
-my $last_sent = { $KV_KEY => {}, $KV_APPLY_KEY => {} };
-
-# When each complaint was last logged. A daemon would repeat one every 10 seconds.
-my $complaints = {};
-
-# A warning that is not repeated for $COMPLAINT_INTERVAL.
+# A warning that is not repeated for $COMPLAINT_INTERVAL: a daemon would repeat it every 10 seconds.
 sub complain($text) {
+    my $complaints = PVE::Multipath::State::current()->{complaints};
     my $now = monotonic();
     my $last = $complaints->{$text};
     return if defined($last) && $now - $last < $COMPLAINT_INTERVAL;
 
-    $complaints = {} if scalar(keys %$complaints) >= 100;
+    %$complaints = () if scalar(keys %$complaints) >= 100;
     $complaints->{$text} = $now;
     warn $text;
     return;
@@ -78,7 +66,8 @@ my sub publish_changes($what, $key, $code) {
     my $now = time();
     # pmxcfs keeps the values in memory: after its restart they have to be sent again
     my $store = PVE::Multipath::Source::pmxcfs_start() // 0;
-    my $last = $last_sent->{$key};
+    my $last_sent = PVE::Multipath::State::current()->{'last-sent'};
+    my $last = $last_sent->{$key} // {};
     my ($text, $time) = ($last->{store} // 0) == $store ? $last->@{qw(text time)} : ();
 
     my $values = eval { $code->({ now => $now, 'last-text' => $text, 'last-time' => $time }) };
@@ -138,7 +127,7 @@ sub refresh_apply_status($error) {
 
 # Publishes it in any case.
 sub broadcast_apply_status($error = undef) {
-    $last_sent->{$KV_APPLY_KEY} = {};
+    delete PVE::Multipath::State::current()->{'last-sent'}->{$KV_APPLY_KEY};
     refresh_apply_status($error);
 
     return;

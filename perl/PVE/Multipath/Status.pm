@@ -13,7 +13,6 @@ what has changed between two of them, and all of it as OpenMetrics text.
 
 use v5.36;
 
-use Exporter qw(import);
 use JSON::PP ();
 
 use PVE::Multipath::Maps;
@@ -25,11 +24,6 @@ use PVE::RS::Multipath::Broadcast;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Events;
 use PVE::RS::Multipath::Metrics;
-
-our @EXPORT_OK = qw(
-    storage_expectations cluster_storage_expectations aggregate_cluster_status cluster_status_args
-    cluster_status cluster_status_json health_events openmetrics
-);
 
 sub storage_expectations($ids = undef, $nodelist = undef) {
     return PVE::RS::Multipath::Cluster::storage_expectations($ids // {}, $nodelist // []);
