@@ -35,7 +35,7 @@ my $dir = copy_tree('three-nodes');
 unlink("$dir/now");
 fails(sub { status_of($dir) }, qr!no time: '\Q$dir\E/now' is missing!, 'no time');
 spew("$dir/now", "yesterday\n");
-fails(sub { status_of($dir) }, qr!'\Q$dir\E/now' is no time!, 'a time that is none');
+fails(sub { status_of($dir) }, qr!'\Q$dir\E/now' is not a time!, 'a time that is none');
 spew("$dir/now", "1795252500\n");
 
 my sub maps_of($dir, $node = undef) {
@@ -47,7 +47,7 @@ unlink("$dir/nodename");
 fails(sub { maps_of($dir) }, qr!'\Q$dir\E/nodename' is missing!, 'no name of the local node');
 is(scalar(maps_of($dir, 'pve2')->@*), 5, 'unless a node is named');
 fails(sub { maps_of($dir, 'pve7') }, qr!no recording of node 'pve7'!, 'a node that is not there');
-fails(sub { maps_of($dir, $_) }, qr!no node name!, "a node called '$_'")
+fails(sub { maps_of($dir, $_) }, qr!is not a node name!, "a node called '$_'")
     for '../pve1', '', '.', 'a/b', '-x', "pve1\n";
 
 for my $ext (qw(rc out)) {
@@ -95,6 +95,19 @@ spew("$dir/kv/multipath/.hidden", 'junk');
 is(scalar(status_of($dir)->{luns}->@*), 5, 'hidden files are ignored');
 remove_tree("$dir/kv");
 is_deeply(status_of($dir)->{luns}, [], 'no broadcasts');
+
+# --- a live and a recorded cluster and node can do the same ---
+require PVE::Multipath::Node::Live;
+require PVE::Multipath::Source::Live;
+for my $kind (qw(Live Recorded)) {
+    can_ok("PVE::Multipath::Source::$kind", qw(
+        refresh now nodename kv members nodelist storage_ids cluster_file lock_config write_config
+        tools_version node node_to_plan
+    ));
+    can_ok("PVE::Multipath::Node::$kind", qw(
+        query time_left open_counts tools_version unexpected
+    ));
+}
 
 # --- a folder to try a configuration in ---
 {
@@ -151,9 +164,9 @@ for my $name (
 
     unlink("$dir/kv/multipath");
     spew("$dir/members.json", '{"pve1":');
-    fails(sub { status_of($dir) }, qr!members\.json' is no JSON!, 'members that are no JSON');
+    fails(sub { status_of($dir) }, qr!members\.json' is not JSON!, 'members that are no JSON');
     spew("$dir/members.json", '[]');
-    fails(sub { status_of($dir) }, qr!members\.json' is no JSON object!, 'members that are a list');
+    fails(sub { status_of($dir) }, qr!members\.json' is not a JSON object!, 'members that are a list');
 }
 
 done_testing();

@@ -369,7 +369,7 @@ for my $args (['add', '3600a'], ['set', '3600a', '--alias', 'x'], ['remove', '36
     is($res->{code}, 3, 'no folder: 3');
     $res = wwid('/nonexistent', 'add', '3600a');
     is($res->{code}, 3, 'none at all: 3');
-    like($res->{err}, qr!'/nonexistent' is no folder!, 'which is said');
+    like($res->{err}, qr!'/nonexistent' is not a folder!, 'which is said');
 }
 SKIP: {
     skip 'no /dev/full', 1 if !-c '/dev/full';

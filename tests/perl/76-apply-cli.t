@@ -250,6 +250,7 @@ my sub run(@args) {
     $node->set_disk('sda', 2048);
     $node->set_disk('sdb', 2048);
     $node->set_disk('sdc', 4096, '3600w');
+    $node->set('run/reconfigure', '');
     my $umask = umask(0);
     my $res = run('record', $dir, '--output-format', 'json');
     umask($umask);
@@ -258,6 +259,8 @@ my sub run(@args) {
     my $plan = run('plan')->{out};
     like($plan, qr/sda 1048576, sdb 1048576, sdc 2097152/, 'its block devices matter');
     is(run('plan', '--replay', $dir)->{out}, $plan, 'and are recorded');
+    my @marker = glob("$dir/nodes/*/run/pve-multipath/reconfigure");
+    is(scalar(@marker), 1, 'as is a pending reconfigure');
     is_deeply(from_json(slurp("$dir/members.json")), { pve1 => { online => 1, id => 1 } }, 'its members');
     is(slurp("$dir/kv/multipath-apply/pve1"), 'multipath-apply of pve1', 'and what they have sent');
 }

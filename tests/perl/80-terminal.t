@@ -110,7 +110,7 @@ for my $format (qw(text json json-pretty yaml)) {
 like(cli(['status', '--replay', $dir])->{out}, qr/failed: .*\\x\{1b\}\]0;owned/s, 'but readable');
 
 my $res = cli(['maps', '--replay', "/tmp/\e[2J"]);
-like($res->{err}, qr/\Aerror: '\/tmp\/\\x\{1b\}\[2J' is no folder/, 'errors as well');
+like($res->{err}, qr/\Aerror: '\/tmp\/\\x\{1b\}\[2J' is not a folder/, 'errors as well');
 
 # letters beyond ASCII where the terminal has them, escaped where not
 $dir = copy_tree('three-nodes');

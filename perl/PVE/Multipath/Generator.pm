@@ -73,8 +73,6 @@ use PVE::Multipath::Text;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Plan;
 
-our $RUN_DIR = '/run/pve-multipath';
-
 # A pass that adds a thousand LUNs takes a while.
 our $LOCK_TIMEOUT = 60;
 
@@ -107,8 +105,8 @@ my sub read_cluster() {
 # --- what the node has ---
 
 # Something was changed since multipathd has read its configuration. It reads it at boot anyway.
-my sub reconfigure_marker() {
-    return "$RUN_DIR/reconfigure";
+my sub reconfigure_marker($node) {
+    return "$node->{'run-dir'}/reconfigure";
 }
 
 my sub drop_in_path($node, $file) {
@@ -130,7 +128,7 @@ my sub present($node) {
         record => content($node->{'record-file'}),
         devices => { mapped => $node->mapped() },
         'tools-version' => $node->tools_version(),
-        'reconfigure-due' => !$node->is_replay() && -e reconfigure_marker() ? 1 : 0,
+        'reconfigure-due' => -e reconfigure_marker($node) ? 1 : 0,
     };
 }
 
@@ -332,7 +330,7 @@ my sub add_maps($wwids, %options) {
 # Gives whether anything was changed, and whether something is left to the next pass.
 my sub carry_out($cluster, $plan, $present, $node, %options) {
     my $errors = $plan->{errors};
-    my $marker = reconfigure_marker();
+    my $marker = reconfigure_marker($node);
     my $due = $present->{'reconfigure-due'};
 
     # before anything is changed: whoever comes after a kill knows nothing else of it
@@ -371,15 +369,15 @@ my sub pass($read, %options) {
     my ($changed, $late) = (0, 0);
     if ($plan->{changes}) {
         PVE::Multipath::assert_supported();
-        PVE::Multipath::File::make_directory($RUN_DIR);
+        PVE::Multipath::File::make_directory($node->{'run-dir'});
         my $alone = 0;
-        PVE::Multipath::File::locked("$RUN_DIR/lock", sub() {
+        PVE::Multipath::File::locked("$node->{'run-dir'}/lock", sub() {
             $alone = 1;
             # somebody may have done it in the meantime, or want something else by now
             my $cluster = $read->();
             ($plan, $present) = look($cluster, $node);
             PVE::Multipath::File::remove_unfinished(
-                reconfigure_marker(),
+                reconfigure_marker($node),
                 $node->{'record-file'},
                 map { drop_in_path($node, $_) } PVE::RS::Multipath::Plan::drop_ins()->@*,
             );

@@ -37,9 +37,9 @@ sub known_config() {
     return eval { PVE::Multipath::Source->files()->quiet_config() };
 }
 
-# The arguments of the core for the maps of a PVE::Multipath::Node, and the error if the file with the
-# remembered numbers of paths cannot be read. A reply may fail because a map vanished while multipathd
-# was printing it, so the core can ask for one retry.
+# The arguments of the core for the maps of a PVE::Multipath::Node, with the cluster's configuration if it
+# is known; and the error if the file with the remembered numbers of paths cannot be read. A reply may
+# fail because a map vanished while multipathd was printing it, so the core can ask for one retry.
 sub ask($node, $config) {
     my $ask = sub {
         my $reply = $node->query(['show', 'maps', 'json']);
@@ -49,19 +49,18 @@ sub ask($node, $config) {
 
     my $answer = $ask->();
 
-    # a recording gives the same again
-    if (PVE::RS::Multipath::Maps::may_try_again($answer->{reply}) && !$node->is_replay()) {
+    if (PVE::RS::Multipath::Maps::may_try_again($answer->{reply}) && $node->time_left() >= 0.5) {
         Time::HiRes::sleep(0.1);
-        $answer = $ask->() if $node->time_left() >= 0.5;
+        $answer = $ask->();
     }
 
-    $answer->{config} = $node->is_replay() ? $config : $config // known_config();
+    $answer->{config} = $config;
     $answer->{memory} = eval { $node->paths_text() // PVE::RS::Multipath::Paths::empty() };
     return ($answer, $@);
 }
 
 # Maps and warnings of a PVE::Multipath::Node.
-sub fetch($node, $config = undef) {
+sub fetch($node, $config) {
     my ($answer, $memory_err) = ask($node, $config);
     my $res = PVE::RS::Multipath::Maps::parse_reply($answer);
     return ($res->{maps}, [$res->{warnings}->@*, $memory_err || ()]);
@@ -72,6 +71,7 @@ sub get_maps($node = undef, $config = undef) {
     if (!defined($node)) {
         PVE::Multipath::Daemon::assert_supported();
         $node = PVE::Multipath::Node->live();
+        $config //= known_config();
     }
 
     my ($maps, $warnings) = fetch($node, $config);
@@ -86,7 +86,7 @@ sub node_status() {
     return { supported => 0, running => 0, maps => [] } if !PVE::Multipath::Daemon::is_supported();
 
     my $node = PVE::Multipath::Node->live();
-    my $maps = eval { get_maps($node) };
+    my $maps = eval { get_maps($node, known_config()) };
     my $err = $@;
     # a daemon that has answered is running
     my $state = defined($maps) ? 'running' : PVE::Multipath::Daemon::daemon_state($node);
@@ -121,7 +121,7 @@ sub wait_for_map($wwid, $timeout = 10) {
     my $deadline = monotonic() + ($timeout // 10);
 
     while (1) {
-        my ($maps) = eval { fetch($node) };
+        my ($maps) = eval { fetch($node, known_config()) };
         my $err = $@;
 
         my $map = $err ? undef : find($maps, $wwid);

@@ -49,11 +49,11 @@ sub accept_paths($wwid, $node = undef, $config = undef) {
     $wwid = PVE::Multipath::Text::bytes($wwid // '');
     PVE::RS::Multipath::Allowlist::assert_wwid($wwid);
 
+    $config //= PVE::Multipath::Maps::known_config() if !defined($node);
     my $maps = PVE::Multipath::Maps::get_maps($node, $config);
     my $map = PVE::Multipath::Maps::find($maps, $wwid) // return undef;
 
     $node //= PVE::Multipath::Node->live();
-    $config //= PVE::Multipath::Maps::known_config() if !$node->is_replay();
     $node->change_paths(sub($memory) {
         return PVE::RS::Multipath::Paths::accept({
             memory => $memory // PVE::RS::Multipath::Paths::empty(),

@@ -104,7 +104,7 @@ sub enter($self) {
     $PVE::Multipath::Node::DROP_IN_DIR = "$dir/etc/multipath/conf.d";
     $PVE::Multipath::Node::RECORD_FILE = "$dir/var/lib/pve-multipath/managed-wwids.json";
     $PVE::Multipath::Node::PATHS_FILE = "$dir/var/lib/pve-multipath/paths.json";
-    $PVE::Multipath::Generator::RUN_DIR = "$dir/run";
+    $PVE::Multipath::Node::RUN_DIR = "$dir/run";
     $PVE::Multipath::Source::PMXCFS = "$dir/pve";
     return $self;
 }

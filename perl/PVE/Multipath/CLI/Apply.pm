@@ -111,7 +111,7 @@ my sub error_lines($plan) {
 }
 
 sub plan($source, $opts) {
-    my $node = $source->node_to_plan($source->is_replay() ? $opts->{node} : undef);
+    my $node = $source->node_to_plan($opts->{node});
     my $plan =
         PVE::Multipath::Generator::plan($source->config_text(), $source->overrides_text(), $node);
     my %diffs = map { $_->{file} => PVE::Multipath::Generator::diff($_, $node) }
@@ -148,7 +148,7 @@ my sub drift_lines($source) {
 sub apply($source, $opts) {
     return plan($source, $opts) if $opts->{'dry-run'};
     die "nothing can be applied to a folder with recordings, use --dry-run\n"
-        if $source->is_replay();
+        if defined($opts->{replay});
 
     my $is_text = $opts->{'output-format'} eq 'text';
     my $changed = PVE::Multipath::Generator::apply(

@@ -35,17 +35,17 @@ my sub contents($file) {
 }
 
 # The LUNs that a blacklist should not hit. A live node may not know them.
-my sub allow_list($source) {
+my sub allow_list($source, $opts) {
     return undef if !defined($source);
     my $cfg = eval { $source->config() };
     return PVE::Multipath::Config::wwid_list($cfg) if defined($cfg);
-    die $@ if $source->is_replay();
+    die $@ if defined($opts->{replay});
     warn "the allow-list is not looked at: $@";
     return undef;
 }
 
-my sub findings($source, $raw, $version) {
-    my $wwids = allow_list($source);
+my sub findings($source, $opts, $raw) {
+    my ($wwids, $version) = (allow_list($source, $opts), $opts->{'multipath-tools'});
     my $findings = eval { PVE::Multipath::Config::overrides_findings($raw, $version, $wwids) }
         // die "--multipath-tools: $@";
     for my $finding (@$findings) {
@@ -108,7 +108,7 @@ my sub finding_lines($name, $findings, $raw) {
 
 sub run($source, $opts, $file) {
     my $raw = contents($file);
-    my $findings = findings($source, $raw, $opts->{'multipath-tools'});
+    my $findings = findings($source, $opts, $raw);
 
     if ($opts->{'output-format'} eq 'text') {
         my $name = $file eq '-' ? '<stdin>' : text(characters($file));

@@ -10,7 +10,7 @@ sub run($source, $opts) {
     die "metrics are OpenMetrics text, there is no other format\n"
         if $opts->{'output-format'} ne 'text';
 
-    PVE::Cluster::cfs_update(1) if !$source->is_replay();
+    $source->refresh();
     print STDOUT PVE::Multipath::openmetrics($source);
     return 0;
 }

@@ -10,6 +10,7 @@ use PVE::Multipath;
 use PVE::Multipath::CLI::Output qw(text characters print_lines print_data);
 use PVE::Multipath::File;
 use PVE::Multipath::Node;
+use PVE::Multipath::Node::Recorded;
 use PVE::Multipath::Source;
 use PVE::RS::Multipath::Maps;
 use PVE::RS::Multipath::Plan;
@@ -75,12 +76,13 @@ my sub record_node($base) {
     my $version = $node->tools_version();
     spew("$base/multipath-tools-version", "$version\n") if defined($version);
 
-    my %to = PVE::Multipath::Node::layout($base);
+    my %to = PVE::Multipath::Node::Recorded::layout($base);
     my $copy = sub($from, $to) {
         my $text = PVE::Multipath::File::read($from);
         spew($to, $text) if defined($text);
     };
     $copy->($node->{$_}, $to{$_}) for qw(wwids-file record-file paths-file);
+    $copy->("$node->{'run-dir'}/reconfigure", "$to{'run-dir'}/reconfigure");
     for my $file (PVE::RS::Multipath::Plan::drop_ins()->@*) {
         $copy->("$node->{'drop-in-dir'}/$file", "$to{'drop-in-dir'}/$file");
     }
@@ -89,7 +91,7 @@ my sub record_node($base) {
 
 # What a single part cannot tell must not keep the others from being recorded.
 sub run($source, $opts, $dir) {
-    die "recording a recording makes no sense: leave out --replay\n" if $source->is_replay();
+    die "recording a recording makes no sense: leave out --replay\n" if defined($opts->{replay});
     die "'$dir' is not empty: name a folder that does not exist yet\n"
         if (PVE::Multipath::File::names($dir) // [])->@*;
 

@@ -292,7 +292,7 @@ my sub decode_json_text($bytes) {
 }
 
 my sub status_args($source) {
-    PVE::Cluster::cfs_update(1) if !$source->is_replay();
+    $source->refresh();
     return PVE::Multipath::cluster_status_args($source);
 }
 
