@@ -12,6 +12,7 @@ use PVE::Multipath::ClusterConfig;
 use PVE::Multipath::Config;
 use PVE::Multipath::Schema;
 use PVE::Multipath::Source;
+use PVE::Multipath::Text;
 use PVE::RESTHandler;
 
 use base qw(PVE::RESTHandler);
@@ -70,20 +71,6 @@ my sub text_bytes($characters) {
     raise_param_exc({ text => "it has $length bytes, at most $MAX_TEXT_LENGTH are possible" })
         if $length > $MAX_TEXT_LENGTH;
     return $bytes;
-}
-
-my sub characters($bytes) {
-    my $characters = $bytes;
-    return utf8::decode($characters) ? $characters : $bytes;
-}
-
-# Findings or problems as the API has them.
-my sub texts_as_characters($found) {
-    for my $entry (@$found) {
-        $entry->{$_} = characters($entry->{$_})
-            for grep { defined($entry->{$_}) } qw(section property message instead text);
-    }
-    return $found;
 }
 
 # The ID of the section that a request means. In the file it is bytes. A parameter is characters, or
@@ -171,7 +158,7 @@ __PACKAGE__->register_method({
             wwids => PVE::Multipath::Config::wwid_list($cfg),
             aliases => PVE::Multipath::Config::aliases($cfg),
             'wwid-options' => PVE::Multipath::Config::wwid_opts($cfg),
-            problems => texts_as_characters(PVE::Multipath::Config::problems($cfg)),
+            problems => PVE::Multipath::Text::decode_texts(PVE::Multipath::Config::problems($cfg)),
             digest => $cfg->{digest},
         };
     },
@@ -370,7 +357,7 @@ __PACKAGE__->register_method({
     code => sub($param) {
         my $bytes = PVE::Multipath::ClusterConfig::read_overrides();
         return {
-            text => characters($bytes),
+            text => PVE::Multipath::Text::characters($bytes),
             digest => PVE::Multipath::Config::overrides_digest($bytes),
         };
     },
@@ -407,7 +394,7 @@ __PACKAGE__->register_method({
                 );
                 my $warnings = eval { PVE::Multipath::ClusterConfig::write_overrides($new) };
                 if (my $err = $@) {
-                    raise_param_exc({ text => characters($err =~ s/\n\z//r) })
+                    raise_param_exc({ text => PVE::Multipath::Text::characters($err =~ s/\n\z//r) })
                         if !ref($err) && $err =~ m/\Amultipath overrides: /;
                     die $err;
                 }
@@ -415,7 +402,7 @@ __PACKAGE__->register_method({
             },
             'changing the overrides failed',
         );
-        return { warnings => [map { characters($_) } @$warnings] };
+        return { warnings => [map { PVE::Multipath::Text::characters($_) } @$warnings] };
     },
 });
 
@@ -451,7 +438,7 @@ __PACKAGE__->register_method({
             raise_param_exc({ version => $err =~ s/\n\z//r }) if $err =~ m/ is no version of /;
             die $err;
         }
-        return texts_as_characters($findings);
+        return PVE::Multipath::Text::decode_texts($findings);
     },
 });
 

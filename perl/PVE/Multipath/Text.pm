@@ -24,11 +24,22 @@ sub bytes($text) {
     return $bytes;
 }
 
-# For what the library takes as text.
+# The characters of bytes in UTF-8. What is not UTF-8 stays as it is, a character for each byte, and so
+# do characters.
 sub characters($text) {
-    my $characters = bytes($text);
-    utf8::decode($characters) if defined($characters);
-    return $characters;
+    my $decoded = $text // return undef;
+    return $text if !utf8::downgrade($decoded, 1) || !utf8::decode($decoded);
+    # perl decodes more than there are characters
+    return $decoded =~ m/[^\x{0}-\x{d7ff}\x{e000}-\x{10ffff}]/ ? $text : $decoded;
+}
+
+# The texts of findings and problems as characters.
+sub decode_texts($found) {
+    for my $entry (@$found) {
+        $entry->{$_} = characters($entry->{$_})
+            for grep { defined($entry->{$_}) } qw(section property message instead text);
+    }
+    return $found;
 }
 
 # --- safe for a terminal ---

@@ -48,11 +48,7 @@ my sub findings($source, $opts, $raw) {
     my ($wwids, $version) = (allow_list($source, $opts), $opts->{'multipath-tools'});
     my $findings = eval { PVE::Multipath::Config::overrides_findings($raw, $version, $wwids) }
         // die "--multipath-tools: $@";
-    for my $finding (@$findings) {
-        $finding->{$_} = characters($finding->{$_})
-            for grep { defined($finding->{$_}) } qw(message instead text);
-    }
-    return $findings;
+    return PVE::Multipath::Text::decode_texts($findings);
 }
 
 # --- a line with its place ---

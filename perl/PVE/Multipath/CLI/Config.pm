@@ -44,12 +44,7 @@ my sub all_problems($source, $cfg, $version) {
         my $severity = $_;
         grep { $_->{severity} eq $severity } @found;
     } qw(error warning);
-
-    for my $problem (@sorted) {
-        $problem->{$_} = characters($problem->{$_})
-            for grep { defined($problem->{$_}) } qw(section property message);
-    }
-    return \@sorted;
+    return PVE::Multipath::Text::decode_texts(\@sorted);
 }
 
 my sub problem_lines($problems) {

@@ -21,17 +21,8 @@ our @EXPORT_OK = qw(
 my $NO_TERMINAL_WIDTH = 100;
 my $LEAST_WIDTH = 40;
 
-sub text($value) {
-    return PVE::Multipath::Text::safe($value);
-}
-
-# Files and arguments come as bytes. What is no UTF-8 stays as it is, a character for each byte.
-sub characters($text) {
-    my $decoded = $text;
-    return $text if !utf8::downgrade($decoded, 1) || !utf8::decode($decoded);
-    # perl decodes more than there are characters
-    return $decoded =~ m/[^\x{0}-\x{d7ff}\x{e000}-\x{10ffff}]/ ? $text : $decoded;
-}
+*text = \&PVE::Multipath::Text::safe;
+*characters = \&PVE::Multipath::Text::characters;
 
 # --- the terminal ---
 
