@@ -250,19 +250,58 @@ for (
     unchanged('defaults: defaults', '', 'after that');
 }
 
-# --- somebody is quicker ---
+# --- another program adds the same WWIDs during the pass ---
 {
     my $node = node();
-    my $add = \&PVE::Multipath::list_etc_multipath_wwids;
-    no warnings 'redefine';
-    local *PVE::Multipath::list_etc_multipath_wwids = sub($of) {
-        $node->set('etc/multipath/wwids', "/3600a/\n") if !-e $node->path('etc/multipath/wwids');
-        return $add->($of);
+    my $wwids = $node->path('etc/multipath/wwids');
+    my $progress = sub($what) {
+        return if $what !~ m/^adding 3600a/;
+        $node->set('etc/multipath/wwids', "/3600a/\n");
     };
-    changed("wwid: 3600a\n", '', 'an administrator adds the same at the same time');
+    is(regenerate("wwid: 3600a\n", '', progress => $progress)->{error}, '', 'an administrator is faster');
     is((grep { m/-a/ } $node->calls()->@*), 0, 'it is not added twice');
     changed('', '', 'dropped again');
     is_deeply($node->wwids(), ['3600a'], "the administrator's entry stays");
+}
+{
+    my $node = node();
+    my $three = "wwid: 3600a\n\nwwid: 3600b\n\nwwid: 3600c\n\n";
+    my $progress = sub($what) {
+        open(my $fh, '>>', $node->path('etc/multipath/wwids'));
+        print {$fh} "/3600b/\n" if $what =~ m/^adding 3600a/;
+        # the file has as many bytes as before, and another entry
+        $node->set('etc/multipath/wwids', "/3600b/\n/3600c/\n") if $what =~ m/^adding 3600c/;
+    };
+    is(regenerate($three, '', progress => $progress)->{error}, '', 'one of those that were marked together');
+    my @added = map { m/-a (\S+)/ ? $1 : () } $node->calls()->@*;
+    is_deeply(\@added, ['3600a'], 'is seen as well');
+    like($node->text($record_file), qr/"3600a": "added"/, 'ours is recorded');
+    unlike($node->text($record_file), qr/3600[bc]|adding/, 'no other is');
+}
+
+# --- many LUNs ---
+{
+    my ($reads, $writes) = (0, 0);
+    my ($read, $replace) = (\&PVE::Multipath::File::read, \&PVE::Multipath::File::replace);
+    no warnings 'redefine';
+    local *PVE::Multipath::File::read = sub($path) { $reads++ if $path =~ m/wwids\z/; return $read->($path) };
+    local *PVE::Multipath::File::replace = sub($path, @args) {
+        $writes++ if $path =~ m/managed-wwids/;
+        return $replace->($path, @args);
+    };
+    my %used;
+    for my $count (10, 130) {
+        my $node = node('etc/multipath/wwids' => "/3600hand/\n");
+        ($reads, $writes) = (0, 0);
+        my $config = join('', map { sprintf("wwid: 3600%03x\n\n", $_) } 1 .. $count);
+        is(regenerate($config)->{error}, '', "$count LUNs");
+        is(scalar($node->wwids()->@*), $count + 1, 'all are added');
+        my @ours = $node->text($record_file) =~ m/"added"/g;
+        is(scalar(@ours), $count, 'and recorded');
+        $used{$count} = [$reads, $writes];
+    }
+    is($used{130}->[0], $used{10}->[0], 'the file is read as often for many as for few');
+    is_deeply([map { $used{$_}->[1] } 10, 130], [2, 4], 'the record is written once for 50, and in the end');
 }
 
 # --- two passes at once ---

@@ -70,6 +70,7 @@ use PVE::Multipath::Node;
 use PVE::Multipath::Source;
 use PVE::Multipath::State;
 use PVE::Multipath::Text;
+use PVE::Multipath::WwidsFile;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Plan;
 
@@ -78,6 +79,10 @@ our $LOCK_TIMEOUT = 60;
 
 # A daemon has other things to do, so it adds many WWIDs in several passes.
 our $TIME_LIMIT = 5;
+
+# How many WWIDs are marked in the record at once. If a pass is killed, an entry that an administrator
+# then adds by hand for one of these is taken for ours, so they are not many.
+our $RECORD_AT_ONCE = 50;
 
 # How long a person waits for files that somebody keeps changing, in seconds.
 our $SETTLE_TIMEOUT = 30;
@@ -240,19 +245,16 @@ my sub apply_drop_ins($plan, $node, $errors) {
     });
 }
 
-my sub is_listed($node, $wwid) {
-    return grep { $_ eq $wwid } PVE::Multipath::list_etc_multipath_wwids($node)->@*;
-}
-
-# The record is written before an entry is added, so that one of ours is known as such even if this
-# process does not get any further. Gives how many were changed, and whether some were left to the next
+# The record is written before an entry is added, so that it is known as ours even if this process is
+# killed right after. One write marks several entries: the record of a thousand would otherwise be
+# written a thousand times. Returns how many WWIDs were changed, and whether some were left to the next
 # pass.
 my sub apply_wwids($plan, $present, $node, $errors, %options) {
     my $record = $present->{record} ? $present->{record}->{text} : undef;
     my %noted;
     my $note = sub(%changes) {
         %noted = (%noted, %changes);
-        # multipath leaves that to the kernel, so a power failure may undo what the record tells of. With
+        # multipath leaves that to the kernel, so a power failure may undo what the record says. With
         # the record, the file's new size would get to the disk, and zeros instead of its last entries.
         PVE::Multipath::File::sync($node->{'wwids-file'}) if -e $node->{'wwids-file'};
         return if $plan->{'record-unreadable'} || !%noted;
@@ -275,21 +277,32 @@ my sub apply_wwids($plan, $present, $node, $errors, %options) {
     my $late = 0;
     my $in_time = sub() { !($late ||= defined($deadline) && monotonic() >= $deadline) };
 
-    my $done = each_step($errors, $wwids{add}, sub($wwid) {
-        $tell->("adding $wwid");
-        $note->($wwid => 'adding');
-        if (is_listed($node, $wwid)) {
-            # somebody was quicker, so it is theirs
-            $noted{$wwid} = undef;
-            return;
+    my $wwids_file = PVE::Multipath::WwidsFile->new($node->{'wwids-file'});
+    my $done = 0;
+    while ($wwids{add}->@* && $in_time->()) {
+        my @batch = splice($wwids{add}->@*, 0, $RECORD_AT_ONCE);
+        if (!attempt($errors, sub() { $note->(map { $_ => 'adding' } @batch) })) {
+            delete @noted{@batch};
+            last;
         }
-        my $added = eval { PVE::Multipath::add_wwid($wwid); 1 };
-        my $err = $@;
-        $noted{$wwid} = is_listed($node, $wwid) ? 'added' : undef;
-        die $err if !$added;
-        die "'multipath -a $wwid' succeeded, but the node's allow-list does not have it\n"
-            if !defined($noted{$wwid});
-    }, $in_time);
+
+        my %left = map { $_ => undef } @batch;
+        $done += each_step($errors, \@batch, sub($wwid) {
+            delete $left{$wwid};
+            $tell->("adding $wwid");
+            # another program added it first, so the record does not claim it
+            return $note->($wwid => undef) if $wwids_file->lists($wwid);
+
+            my $added = eval { PVE::Multipath::add_wwid($wwid); 1 };
+            my $err = $@;
+            $wwids_file->expect_appended($wwid);
+            $noted{$wwid} = $wwids_file->lists($wwid) ? 'added' : undef;
+            die $err if !$added;
+            die "'multipath -a $wwid' succeeded, but '$node->{'wwids-file'}' does not have it\n"
+                if !defined($noted{$wwid});
+        }, $in_time);
+        %noted = (%noted, %left);
+    }
     $done += each_step($errors, $wwids{remove}, sub($wwid) {
         $tell->("removing $wwid");
         PVE::Multipath::remove_wwid($wwid);
