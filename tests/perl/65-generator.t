@@ -332,7 +332,7 @@ for (
     waitpid($pid, 0);
 
     my $res = regenerate('', '', timeout => 0.1);
-    like($res->{error}, qr/somebody else has it/, 'multipath goes on after the pass was killed: the next one waits');
+    like($res->{error}, qr/another process has held the lock/, 'multipath goes on after the pass was killed: the next one waits');
     $node->set('go', '');
     changed('', '', 'until it has ended');
     is_deeply($node->wwids(), [], 'what it has added is known as ours, and removed');

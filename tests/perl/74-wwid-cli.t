@@ -470,7 +470,7 @@ for my $round (1 .. 3) {
     local $PVE::Multipath::File::LOCK_TIMEOUT = 0.2;
     my $source = PVE::Multipath::Source->replay($dir);
     is(eval { $source->change_config(sub($cfg) { die "too early\n" }); 1 }, undef, 'a lock in use');
-    like($@, qr/\Acannot lock '.*' - somebody else has it for more than 0\.2 seconds\n\z/, 'said');
+    like($@, qr/\Acannot lock '.*' - another process has held the lock for 0\.2 seconds\n\z/, 'said');
     ok(-e "$dir/.multipath.cfg.lock", 'and stays');
     close($fh);
     my ($cfg) = $source->change_config(sub($cfg) {
@@ -495,7 +495,7 @@ for my $round (1 .. 3) {
     local $PVE::Multipath::File::LOCK_TIMEOUT = 0.2;
     my $source = PVE::Multipath::Source->replay($dir);
     is(eval { $source->change_config(sub($cfg) { die "too early\n" }); 1 }, undef, 'waits');
-    like($@, qr/somebody else has it/, 'for the present one');
+    like($@, qr/another process has held the lock/, 'for the present one');
     cmp_ok($calls, '>', 1, 'asked again');
     $before_lock = undef;
 }

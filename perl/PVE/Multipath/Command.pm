@@ -8,10 +8,47 @@ PVE::Multipath::Command - run a program with a time-out, without a shell
 
     my $reply = PVE::Multipath::Command::run(['/sbin/multipathd', 'show', 'daemon'], timeout => 5);
 
-gives a hash with C<stdout> and C<stderr> (bytes, never mixed: complaints about configuration files
-come on stderr beside a correct answer), C<exit-code> (undef if a signal ended the program, or we
-did) and C<timed-out>. A program that cannot be started looks as it would to a shell: exit code 127
-and the reason on stderr. Dies only if the machine gives no pipe or no process.
+returns a hash with C<stdout> and C<stderr> (bytes, kept apart: multipathd prints complaints about
+configuration files on stderr beside a correct answer), C<exit-code> (undef if a signal ended the
+program, or the time-out did) and C<timed-out>. A program that cannot be started gives exit code 127 and
+the reason on stderr, as in a shell. Dies only if there is no pipe or no process to be had.
+
+PVE::Tools::run_command does not serve here, because it
+
+=over
+
+=item *
+
+measures the time-out with C<alarm>, so that an alarm of its caller does not go off while it runs
+
+=item *
+
+kills only the program itself at the time-out, not its children, and waits for every process that has
+inherited the pipes
+
+=item *
+
+passes on lines, without their carriage returns and backspaces: the library reads the bytes of
+multipathd's reply, since names of arrays may contain such
+
+=item *
+
+takes any amount of output
+
+=item *
+
+reports time-outs and signals only in the text of an error, and any program as failed where the caller
+ignores SIGCHLD
+
+=item *
+
+keeps the caller's environment, PATH included, which is tainted in the API's daemons
+
+=item *
+
+is not there on a machine without Proxmox VE, where C<pvemultipath> works on recordings
+
+=back
 
 =cut
 

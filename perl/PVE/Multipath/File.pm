@@ -1,8 +1,46 @@
 package PVE::Multipath::File;
 
-# Whole files. What is absent is undef, what cannot be read is an error: an unreadable file must
-# never be taken for an empty one. What is replaced is so at once or not at all. Files that are made
-# here have the mode 0644, folders 0755 and lock files 0600, whatever the umask is.
+=head1 NAME
+
+PVE::Multipath::File - whole files: read, replace, lock
+
+=head1 DESCRIPTION
+
+An absent file is undef, and one that cannot be read is an error: an unreadable file must never be taken
+for an empty one. A file is replaced as a whole or not at all. Files that are created here have the mode
+0644, folders 0755 and lock files 0600, whatever the umask is.
+
+The functions of PVE::Tools do not serve here:
+
+=over
+
+=item *
+
+C<file_set_contents> does not sync, neither the file nor its directory. After a power failure the record
+of our WWIDs could be empty although entries were added because of it, or a drop-in be back.
+
+=item *
+
+It applies the umask to the mode, and each process leaves a temporary file of another name behind when
+it is killed. Here the name is fixed, so the next pass removes it, and does not end in F<.conf>.
+
+=item *
+
+C<file_get_contents> does not tell an absent file from an unreadable one, and reads at most 1 MiB.
+
+=item *
+
+C<lock_file> cannot try a lock without waiting, prints to stderr each time it has to wait, and creates a
+lock file that every user can lock. The lock ends with the process: a C<multipath -a> that is still at
+work after its pass was killed would overlap with the next pass. It also uses C<alarm>.
+
+=item *
+
+They need Proxmox VE, and C<pvemultipath> works on recordings without.
+
+=back
+
+=cut
 
 use v5.36;
 
@@ -13,7 +51,7 @@ use Time::HiRes ();
 
 use PVE::Multipath::Clock qw(monotonic);
 
-# How long to wait for somebody else's change, in seconds.
+# How long to wait for a lock that another process has, in seconds.
 our $LOCK_TIMEOUT = 10;
 
 my $FILE_MODE = 0644;
@@ -42,7 +80,7 @@ sub names($path) {
     return [sort grep { $_ ne '.' && $_ ne '..' } readdir($dh)];
 }
 
-# What others have written to a file, or a directory's entries, gets to the disk.
+# Gets a file that another program has written, or the entries of a directory, to the disk.
 sub sync($path) {
     open(my $fh, '<', $path) or die "cannot open '$path' - $!\n";
     $fh->sync() or die "cannot sync '$path' - $!\n";
@@ -62,15 +100,15 @@ my sub write_new($path, $bytes, $attributes) {
 
     my $fail = sub() { die "cannot write '$path' - $!\n" };
     my ($mode, $uid, $gid) = $attributes->@{qw(mode uid gid)};
-    # the group may be the one that lets somebody read it; only root can keep the owner
+    # a group may have been set to give access; only root can keep the owner
     chown($uid, $gid, $fh) or chown(-1, $gid, $fh) if defined($uid);
     chmod($mode, $fh) or $fail->();
     (print {$fh} $bytes) && $fh->flush() && $fh->sync() && close($fh) or $fail->();
     return;
 }
 
-# Owner, group and mode of a file that somebody else has made, but what others than its owner could
-# change by it. Those of a link's target say nothing: it belongs to whoever has put it there.
+# Owner, group and mode of a file, without write access for others than its owner. Those of a link's
+# target do not count.
 my sub attributes_of($path) {
     my @stat = lstat($path);
     die "cannot read '$path' - $!\n" if !@stat && $! != ENOENT;
@@ -78,15 +116,15 @@ my sub attributes_of($path) {
     return { mode => $stat[2] & $FILE_MODE, uid => $stat[4], gid => $stat[5] };
 }
 
-# What a killed process leaves beside a file that it was about to replace. No program that reads
-# whole folders takes it for the file.
+# The name of the new file until it replaces the old one; a killed process leaves it behind. multipathd
+# does not read it: it does not end in .conf.
 my sub unfinished($path) {
     return "$path.tmp";
 }
 
-# Readers see what was there before or what is there now, also after a power failure. A link becomes
-# a file. Callers have a lock: nobody else replaces the file at the same time. A file that is not ours
-# alone keeps its owner, its group, and a mode that allows less: option 'keep'.
+# Readers see the old or the new content, also after a power failure. A link becomes a file. Callers hold
+# a lock, so that no other process replaces the file at the same time. With the option 'keep', the file
+# keeps its owner, its group, and a mode that allows less.
 sub replace($path, $bytes, %options) {
     my $attributes = $options{keep} ? attributes_of($path) : { mode => $FILE_MODE };
 
@@ -105,7 +143,7 @@ sub replace($path, $bytes, %options) {
     return;
 }
 
-# Nothing happens if there is none.
+# An absent file is not an error.
 sub remove($path) {
     if (!unlink($path)) {
         return if $! == ENOENT;
@@ -115,7 +153,7 @@ sub remove($path) {
     return;
 }
 
-# What killed processes left, if they did.
+# Removes what killed processes have left of replacing these files.
 sub remove_unfinished(@paths) {
     unlink(grep { lstat } map { unfinished($_) } @paths);
     return;
@@ -133,19 +171,19 @@ sub make_directory($path) {
     return;
 }
 
-# Calls the code while nobody else does so with the same lock file, which is gone afterwards. Waits
-# for others so many seconds; with 0, it leaves the matter to them. Programs that the code runs have the
-# lock as well: one that is still at work after a kill keeps it until it has ended.
+# Calls the code under a lock, whose file is removed afterwards. Waits for other processes up to $timeout
+# seconds; with 0 it returns at once without calling the code if another one has the lock. Programs that
+# the code runs inherit the lock: one that is still at work after this process was killed keeps it.
 sub locked($path, $code, $timeout = $LOCK_TIMEOUT) {
     my $deadline = monotonic() + $timeout;
 
     my $fh;
     while (1) {
-        # whoever can open it can keep the lock
+        # a process that can open the file can hold the lock
         sysopen($fh, $path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)
             or die "cannot lock '$path' - $!\n";
         if (flock($fh, LOCK_EX | LOCK_NB)) {
-            # whoever had it may have removed the file since it was opened
+            # its last holder may have removed the file since it was opened
             my @ours = stat($fh);
             my @present = lstat($path);
             next if !@present || "@ours[0, 1]" ne "@present[0, 1]";
@@ -154,7 +192,7 @@ sub locked($path, $code, $timeout = $LOCK_TIMEOUT) {
         }
         die "cannot lock '$path' - $!\n" if $! != EWOULDBLOCK && $! != EINTR;
         return if !$timeout;
-        die "cannot lock '$path' - somebody else has it for more than $timeout seconds\n"
+        die "cannot lock '$path' - another process has held the lock for $timeout seconds\n"
             if monotonic() >= $deadline;
         Time::HiRes::sleep(0.02);
     }
