@@ -213,6 +213,15 @@ is_deeply(
     'the problems, with what was not understood',
 );
 like($problem_list->[-2]->{message}, qr/invalid character/, 'each with a text');
+{
+    local $PVE::Multipath::Node::DPKG_QUERY = stub('printf "installed 0.15.0-1"');
+    spew("$dir/multipath.cfg", "wwid: 3600a\n\trr-weight uniform\n\n");
+    is_deeply(
+        [map { $_->{code} } call('GET', '')->{problems}->@*], ['ignored-knob'],
+        'a knob that the installed multipath-tools ignores',
+    );
+    spew("$dir/multipath.cfg", $bad);
+}
 
 my @gone = grep { $_->{code} =~ m/wwid/ } @$problem_list;
 for my $section (map { $_->{section} } @gone) {

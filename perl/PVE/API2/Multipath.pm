@@ -145,7 +145,7 @@ __PACKAGE__->register_method({
             problems => {
                 type => 'array',
                 description => 'What is dangerous in the configuration, has no effect, or was not'
-                    . ' understood.',
+                    . ' understood; for the version of multipath-tools of the node that answers.',
                 items => PVE::Multipath::Schema::problem(),
             },
             digest => $digest,
@@ -158,7 +158,9 @@ __PACKAGE__->register_method({
             wwids => PVE::Multipath::Config::wwid_list($cfg),
             aliases => PVE::Multipath::Config::aliases($cfg),
             'wwid-options' => PVE::Multipath::Config::wwid_opts($cfg),
-            problems => PVE::Multipath::Text::decode_texts(PVE::Multipath::Config::problems($cfg)),
+            problems => PVE::Multipath::Text::decode_texts(
+                PVE::Multipath::Source->files()->problems($cfg),
+            ),
             digest => $cfg->{digest},
         };
     },

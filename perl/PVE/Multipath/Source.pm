@@ -56,6 +56,10 @@ reads F<multipath.cfg>, calls the code with it, which returns the changed one or
 all under a lock. Returns the new configuration, and whether it was written: one that says the same as
 before leaves the file alone.
 
+=item problems($cfg)
+
+the problems of a configuration, for the installed version of multipath-tools where that is known
+
 =item tools_version()
 
 the version of multipath-tools that is installed on this node; undef if that is not known, or in a
@@ -130,6 +134,13 @@ sub config($self) {
 
 sub quiet_config($self) {
     return PVE::Multipath::Config::parse_quietly($CONFIG, $self->config_text());
+}
+
+sub problems($self, $cfg) {
+    return eval { PVE::Multipath::Config::problems($cfg, $self->tools_version()) } // do {
+        warn "the installed multipath-tools: $@";
+        PVE::Multipath::Config::problems($cfg);
+    };
 }
 
 # The texts decide whether there is anything to write: a change may set what is set already.

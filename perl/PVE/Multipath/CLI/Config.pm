@@ -23,26 +23,14 @@ my $origins = { default => 'default', cluster => 'cluster', lun => 'LUN' };
 
 # --- what is wrong ---
 
-# Without a version that was asked for, the installed one counts, where it is known.
-my sub core_problems($source, $cfg, $version) {
-    if (defined($version)) {
-        my $problems = eval { PVE::Multipath::Config::problems($cfg, $version) };
-        die "--multipath-tools: $@" if $@;
-        return @$problems;
-    }
-    my $installed = $source->tools_version();
-    my $problems = eval { PVE::Multipath::Config::problems($cfg, $installed) } // do {
-        warn "the installed multipath-tools: $@";
-        PVE::Multipath::Config::problems($cfg);
-    };
-    return @$problems;
-}
-
-my sub all_problems($source, $cfg, $version) {
-    my @found = core_problems($source, $cfg, $version);
+# Errors first. By default for the installed version of multipath-tools.
+my sub sorted_problems($source, $cfg, $version = undef) {
+    my $found = defined($version)
+        ? eval { PVE::Multipath::Config::problems($cfg, $version) } // die "--multipath-tools: $@"
+        : $source->problems($cfg);
     my @sorted = map {
         my $severity = $_;
-        grep { $_->{severity} eq $severity } @found;
+        grep { $_->{severity} eq $severity } @$found;
     } qw(error warning);
     return PVE::Multipath::Text::decode_texts(\@sorted);
 }
@@ -70,7 +58,7 @@ my sub problem_lines($problems) {
 
 sub problems($source, $opts) {
     my $cfg = $source->quiet_config();
-    my $problems = all_problems($source, $cfg, $opts->{'multipath-tools'});
+    my $problems = sorted_problems($source, $cfg, $opts->{'multipath-tools'});
 
     if ($opts->{'output-format'} eq 'text') {
         print_lines(problem_lines($problems));
@@ -197,7 +185,7 @@ sub config($source, $opts) {
     }
 
     if ($opts->{'output-format'} eq 'text') {
-        my $problems = all_problems($source, $cfg, undef);
+        my $problems = sorted_problems($source, $cfg);
         print_lines(config_lines($effective, $problems, $wwid));
     } else {
         print_data({ %$effective, digest => $cfg->{digest} }, $opts->{'output-format'});

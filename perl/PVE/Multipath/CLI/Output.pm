@@ -21,8 +21,13 @@ our @EXPORT_OK = qw(
 my $NO_TERMINAL_WIDTH = 100;
 my $LEAST_WIDTH = 40;
 
-*text = \&PVE::Multipath::Text::safe;
-*characters = \&PVE::Multipath::Text::characters;
+sub text($value) {
+    return PVE::Multipath::Text::safe($value);
+}
+
+sub characters($text) {
+    return PVE::Multipath::Text::characters($text);
+}
 
 # --- the terminal ---
 
