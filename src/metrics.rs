@@ -26,7 +26,7 @@ pub fn severity(state: CellState) -> i8 {
 
 /// The text: the cluster's status, and the maps of a node, or none if its multipathd cannot be
 /// asked.
-pub fn openmetrics(status: &Status, node: Option<(&NodeName, Option<&[Map<'_>]>)>) -> String {
+pub fn openmetrics(status: &Status, node: Option<(&NodeName, Option<&[Map]>)>) -> String {
     let mut text = Text(String::new());
     text.cluster(status);
     if let Some((node, maps)) = node {
@@ -181,7 +181,7 @@ impl Text {
         }
     }
 
-    fn maps(&mut self, node: &NodeName, maps: &[Map<'_>]) {
+    fn maps(&mut self, node: &NodeName, maps: &[Map]) {
         let node = node.as_str();
         self.family(
             "map_info",
@@ -193,17 +193,17 @@ impl Text {
             let mut labels = vec![
                 ("node", node),
                 ("wwid", map.wwid.as_str()),
-                ("name", map.name.as_ref()),
-                ("device", map.sysfs.as_ref()),
+                ("name", map.name.as_str()),
+                ("device", map.sysfs.as_str()),
             ];
             labels.extend(map.vendor.as_deref().map(|vendor| ("vendor", vendor)));
             labels.extend(map.product.as_deref().map(|product| ("product", product)));
             self.sample("map_info", &labels, 1);
         }
         let state = format!("Health of a map of this node: {STATES}.");
-        type Value<'v> = &'v dyn Fn(&Map<'_>) -> Option<u64>;
+        type Value<'v> = &'v dyn Fn(&Map) -> Option<u64>;
         let number = |number: Option<u32>| number.map(u64::from);
-        let health = |map: &Map<'_>| u64::try_from(severity(map.health.into())).ok();
+        let health = |map: &Map| u64::try_from(severity(map.health.into())).ok();
         let gauges: [(&str, &str, &str, Value<'_>); 6] = [
             ("map_state", "", &state, &health),
             ("map_paths", "", "Paths of a map.", &|map| {
@@ -279,7 +279,7 @@ impl Text {
                 let labels = [
                     ("node", node),
                     ("wwid", wwid),
-                    ("device", path.dev.as_ref()),
+                    ("device", path.dev.as_str()),
                 ];
                 self.sample("path_active", &labels, u8::from(path.is_active()));
             }

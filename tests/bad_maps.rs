@@ -156,19 +156,19 @@ fn a_single_odd_map_does_not_take_the_others_along() {
         ),
         (
             r#"{"uuid": "b", "path_groups": [{"paths": [], "pri": 99999999999}]}"#,
-            r#"map 1 ("b"): pri "99999999999" is no number from -2147483648 to 2147483647, left out"#,
+            r#"map 1 ("b"): pri "99999999999" is not a number from -2147483648 to 2147483647, left out"#,
         ),
         (
             r#"{"uuid": "b", "path_groups": [], "path_faults": -1}"#,
-            r#"map 1 ("b"): path_faults "-1" is no number from 0 to 4294967295, left out"#,
+            r#"map 1 ("b"): path_faults "-1" is not a number from 0 to 4294967295, left out"#,
         ),
         (
             r#"{"uuid": "b", "path_groups": [], "map_loads": 1e999}"#,
-            "map 1: number out of range at line 3 column 52, left out",
+            "map 1: number out of range at line 3 column 51, left out",
         ),
         (
             r#"{"uuid": "b", "path_groups": [], "vend": ["x"]}"#,
-            r#"map 1 ("b"): vend is no text, left out"#,
+            r#"map 1 ("b"): vend is not a text, left out"#,
         ),
     ];
     for (map, message) in cases {

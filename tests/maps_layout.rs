@@ -10,7 +10,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use pve_multipath::node::maps::{self, Map, Parsed};
+use pve_multipath::node::maps::{self, Map, MapList};
 use serde_json::json;
 
 /// What multipathd has: the texts that it pastes, as bytes.
@@ -192,7 +192,7 @@ fn wanted(lun: &Lun) -> serde_json::Value {
     })
 }
 
-fn found(map: &Map<'_>) -> serde_json::Value {
+fn found(map: &Map) -> serde_json::Value {
     json!({
         "wwid": map.wwid,
         "name": map.name,
@@ -214,7 +214,7 @@ fn found(map: &Map<'_>) -> serde_json::Value {
     })
 }
 
-fn parse(text: &[u8]) -> Parsed<'_> {
+fn parse(text: &[u8]) -> MapList {
     let show = || String::from_utf8_lossy(text).into_owned();
     maps::parse(text).unwrap_or_else(|err| panic!("{err}\n{}", show()))
 }
@@ -353,7 +353,7 @@ proptest! {
         let parsed = parse(&reply);
         let maps: Vec<_> = parsed.maps.iter().map(found).collect();
         let wanted: Vec<_> = luns.iter().map(wanted).collect();
-        prop_assert_eq!(&parsed.odd, &[]);
+        prop_assert_eq!(&parsed.skipped, &[]);
         prop_assert_eq!(maps, wanted, "{}", String::from_utf8_lossy(&reply));
 
         // Lines whose text JSON would escape are listed, and only these.
@@ -451,7 +451,7 @@ fn check_others(good: &[Lun], odd: usize, reply: &[u8]) {
     };
     let wanted: Vec<_> = good.iter().map(|lun| facts(&wanted(lun))).collect();
     let maps: Vec<_> = parsed.maps.iter().map(|map| facts(&found(map))).collect();
-    if parsed.odd.is_empty() {
+    if parsed.skipped.is_empty() {
         assert_eq!(maps, wanted, "{}", show());
     } else {
         let others: Vec<_> = wanted
@@ -459,8 +459,8 @@ fn check_others(good: &[Lun], odd: usize, reply: &[u8]) {
             .filter(|(other, _)| other != wwid)
             .collect();
         assert_eq!(maps, others, "{}", show());
-        assert_eq!(parsed.odd.len(), 1, "{:?}\n{}", parsed.odd, show());
-        assert_eq!(parsed.odd[0].number, odd + 1, "{}", show());
+        assert_eq!(parsed.skipped.len(), 1, "{:?}\n{}", parsed.skipped, show());
+        assert_eq!(parsed.skipped[0].number, odd + 1, "{}", show());
     }
 }
 
@@ -498,7 +498,7 @@ fn a_text_is_what_stands_between_the_quotes() {
                 let maps: Vec<_> = parsed.maps.iter().map(found).collect();
                 let wanted: Vec<_> = luns.iter().map(wanted).collect();
                 assert_eq!(maps, wanted, "{field}: {text}");
-                assert_eq!(parsed.odd, [], "{field}: {text}");
+                assert_eq!(parsed.skipped, [], "{field}: {text}");
             }
         }
     }
@@ -535,7 +535,7 @@ fn line_feeds_invent_no_path_and_no_map() {
             luns[lun].groups[0].paths[0].target = text.clone().into_bytes();
             let reply = print(&luns);
             check_others(&good, lun, &reply);
-            assert_eq!(!parse(&reply).odd.is_empty(), lost, "{text}");
+            assert_eq!(!parse(&reply).skipped.is_empty(), lost, "{text}");
         }
         // Also where there is no other map to compare with.
         let mut luns = ordinary();
@@ -608,7 +608,7 @@ fn the_version_of_the_format() {
     );
     let (more, reply) = (parse(more.as_bytes()), parse(reply.as_bytes()));
     assert_eq!(more.maps, reply.maps);
-    assert_eq!(more.odd, []);
+    assert_eq!(more.skipped, []);
 }
 
 /// What looks like the end of a map, a million times, in a line and as lines.
@@ -621,7 +621,7 @@ fn long_texts_take_no_longer() {
         let parsed = parse(&reply);
         let line_feeds = piece.contains('\n');
         assert_eq!(parsed.maps.len(), if line_feeds { 2 } else { 3 });
-        assert_eq!(parsed.odd.len(), if line_feeds { 1 } else { 0 });
+        assert_eq!(parsed.skipped.len(), if line_feeds { 1 } else { 0 });
     }
 }
 
@@ -649,7 +649,7 @@ fn a_map_that_lacks_a_field() {
             let before = reply.lines().take(number);
             let odd = 1 + before.filter(|line| *line == "   },{").count();
             let parsed = parse(text.as_bytes());
-            let numbers: Vec<_> = parsed.odd.iter().map(|odd| odd.number).collect();
+            let numbers: Vec<_> = parsed.skipped.iter().map(|odd| odd.number).collect();
             assert_eq!(numbers, [odd], "{line}");
             assert_eq!(parsed.maps.len(), 2, "{line}");
             checked += 1;
@@ -670,7 +670,7 @@ fn lines_without_indentation() {
     let maps: Vec<_> = maps
         .map(|map| {
             (
-                &*map.name,
+                map.name.as_str(),
                 map.wwid.as_str(),
                 map.paths_total,
                 map.path_groups.len(),
@@ -679,7 +679,7 @@ fn lines_without_indentation() {
         .collect();
     assert_eq!(maps, [("a\"b", "3600a", 2, 2), ("b", "3600b", 0, 0)]);
     assert_eq!(parsed.repaired_lines, [3]);
-    assert_eq!(parsed.odd, []);
+    assert_eq!(parsed.skipped, []);
     // Lists without an end, and lists in lists.
     for odd in [
         "\"path_groups\": [{\n\"paths\": [{\n".repeat(10_000),
@@ -690,6 +690,6 @@ fn lines_without_indentation() {
         let parsed = parse(text.as_bytes());
         let maps: Vec<_> = parsed.maps.iter().map(|map| map.wwid.as_str()).collect();
         assert_eq!(maps, ["3600b"]);
-        assert_eq!(parsed.odd.len(), 1, "{:?}", parsed.odd);
+        assert_eq!(parsed.skipped.len(), 1, "{:?}", parsed.skipped);
     }
 }

@@ -17,7 +17,7 @@ use pve_multipath::Health;
 use pve_multipath::cluster::report::{ApplyStatus, Broadcast};
 use pve_multipath::cluster::status::{AggregateArgs, StatusArgs, aggregate, status};
 use pve_multipath::config::sections;
-use pve_multipath::node::maps::{self, BlockDevices, Reply};
+use pve_multipath::node::maps::{self, Reply, SysfsFacts};
 use pve_multipath::node::wwids_file;
 
 /// A real reply with two maps, and a real report of a peer: good texts to spoil.
@@ -88,7 +88,7 @@ proptest! {
 
     #[test]
     fn maps(text in texts(), exit_code in prop::option::of(-1..3i32)) {
-        let block = BlockDevices::default();
+        let block = SysfsFacts::default();
         if let Ok(parsed) = maps::parse(&text) {
             for map in &parsed.maps {
                 prop_assert_eq!(map.paths_total, map.paths().count());
@@ -102,7 +102,7 @@ proptest! {
         if let Err(error) = maps::parse_reply(&reply, Some(&block)) {
             prop_assert!(!error.to_string().is_empty());
         }
-        maps::devices(&reply);
+        maps::wanted_devices(&reply);
         maps::daemon_state(&reply);
     }
 

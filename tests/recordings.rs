@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pve_multipath::node::maps::{self, BlockDevices, DaemonState, Devices, Map, Reply};
+use pve_multipath::node::maps::{self, DaemonState, Map, Reply, SysfsFacts, WantedDevices};
 use pve_multipath::{Health, Transport};
 
 /// States in which the kernel and the daemon said different things of a path, since the recording
@@ -111,7 +111,7 @@ fn each_reply_parses_or_names_the_daemons_words() {
             ),
             _ => {
                 let parsed = parsed.unwrap_or_else(|error| panic!("{state}: {error}"));
-                assert_eq!(parsed.odd, [], "{state}");
+                assert_eq!(parsed.skipped, [], "{state}");
             }
         }
         let daemon = maps::daemon_state(&Recording::read(&state, "show-daemon").reply());
@@ -236,7 +236,7 @@ fn health_is_what_the_kernel_says() {
     assert!(checked > 400, "only {checked} maps were compared");
 }
 
-fn path_states(map: &Map<'_>) -> BTreeMap<String, bool> {
+fn path_states(map: &Map) -> BTreeMap<String, bool> {
     map.paths()
         .map(|p| (p.dev_number.as_ref().unwrap().to_string(), p.is_active()))
         .collect()
@@ -393,8 +393,8 @@ fn replies_that_are_no_json_are_repaired() {
 }
 
 /// sysfs as it was recorded: links of paths, sizes and holders of maps.
-fn block_devices(state: &str) -> BlockDevices {
-    let mut block = BlockDevices::default();
+fn block_devices(state: &str) -> SysfsFacts {
+    let mut block = SysfsFacts::default();
     let read = |name| fs::read_to_string(fixtures().join(state).join(name)).unwrap();
     for line in read("sys-block-sd.txt").lines() {
         let (path, rest) = line.split_once(" -> ").unwrap();
@@ -478,11 +478,11 @@ fn sysfs_tells_transport_size_and_use() {
         );
     }
     let recording = Recording::read("0.11.1/fc/f01-fc-healthy", "show-maps-json");
-    let devices = maps::devices(&recording.reply());
+    let devices = maps::wanted_devices(&recording.reply());
     let names = |list: &[pve_multipath::types::reason::Device]| -> Vec<String> {
         list.iter().map(|dev| dev.as_str().to_owned()).collect()
     };
-    let Devices { paths, maps, .. } = &devices;
+    let WantedDevices { paths, maps, .. } = &devices;
     assert_eq!(
         (names(paths), names(maps)),
         (vec!["sda".into(), "sdb".into()], vec!["dm-0".into()])

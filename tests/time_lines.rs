@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use pve_multipath::cluster::events::{Cells, Damping, StatusLuns, health_events};
 use pve_multipath::cluster::report::{self, Action, LastSent, Summary, summarize};
 use pve_multipath::cluster::status::{StatusArgs, status};
-use pve_multipath::node::maps::{self, BlockDevices, Reply};
+use pve_multipath::node::maps::{self, Reply, SysfsFacts};
 use pve_multipath::node::paths::{self, Configured, Learning, Memory};
 use pve_multipath::{Wwid, config};
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ impl Walk {
     }
 
     /// The node looks at its maps: multipathd's reply and what sysfs says.
-    fn look(&mut self, reply: &[u8], block: &BlockDevices, now: i64) {
+    fn look(&mut self, reply: &[u8], block: &SysfsFacts, now: i64) {
         let reply = Reply {
             exit_code: Some(0),
             stdout: reply,
@@ -81,7 +81,7 @@ impl Walk {
 
         // From what it remembers as the file has it, as a process that has just started.
         let memory = Memory::parse(self.memory.to_json().as_bytes()).unwrap();
-        maps::expect_paths(&mut maps, Some(&configured), Some(&memory));
+        paths::expect_paths(&mut maps, Some(&configured), Some(&memory));
         let present = maps
             .iter()
             .map(|map| (map.wwid.clone(), u32::try_from(map.paths_active).unwrap()));
@@ -178,8 +178,8 @@ impl Walk {
 }
 
 /// The reply and sysfs of `maps`: `sda sdb!, 100` are two paths, one failed, and 100 GiB.
-fn reply(maps: &Value) -> (Vec<u8>, BlockDevices) {
-    let mut block = BlockDevices::default();
+fn reply(maps: &Value) -> (Vec<u8>, SysfsFacts) {
+    let mut block = SysfsFacts::default();
     let maps: Vec<_> =
         (0..)
             .zip(maps.as_object().unwrap())
@@ -220,9 +220,9 @@ fn time_lines() {
             let seen = match step["recording"].as_str() {
                 Some(name) => {
                     let path = fixtures("multipathd").join(name).join("show-maps-json.out");
-                    (fs::read(path).unwrap(), BlockDevices::default())
+                    (fs::read(path).unwrap(), SysfsFacts::default())
                 }
-                None if step["maps"].is_null() => (Vec::new(), BlockDevices::default()),
+                None if step["maps"].is_null() => (Vec::new(), SysfsFacts::default()),
                 None => reply(&step["maps"]),
             };
             let mut now = at;

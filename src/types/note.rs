@@ -1,7 +1,5 @@
 //! What is worth knowing of a map whose state is not worse for it.
 
-use std::borrow::Cow;
-
 use serde::{Serialize, Serializer};
 
 /// The kind of a [`Note`]; peers get no more than this.
@@ -63,12 +61,12 @@ impl Serialize for NoteCode {
 /// A note on a map, as `{ code, ...facts }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Note<'a> {
+pub struct Note {
     /// What the note says.
     pub code: NoteCode,
     /// What all active paths run through: a WWPN, a WWNN, a PCI or an IP address, an IQN.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub through: Option<Cow<'a, str>>,
+    pub through: Option<String>,
     /// The configured number of paths.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub configured: Option<u32>,
@@ -77,7 +75,7 @@ pub struct Note<'a> {
     pub count: Option<u32>,
 }
 
-impl<'a> Note<'a> {
+impl Note {
     /// A note of which nothing but the code is known.
     pub(crate) fn bare(code: NoteCode) -> Self {
         Self {
@@ -88,9 +86,9 @@ impl<'a> Note<'a> {
         }
     }
 
-    pub(crate) fn through(code: NoteCode, through: Cow<'a, str>) -> Self {
+    pub(crate) fn through(code: NoteCode, through: &str) -> Self {
         Self {
-            through: Some(through),
+            through: Some(through.to_owned()),
             ..Self::bare(code)
         }
     }

@@ -3,43 +3,39 @@ pub mod pve_rs_multipath_maps {
     //! The maps of one node.
 
     use anyhow::Error;
-    use pve_multipath::node::maps::{self, DaemonState, Devices, Map, Parsed};
+    use pve_multipath::node::maps::{self, DaemonState, Map, WantedDevices};
     use serde::Serialize;
 
     use crate::types::{NodeMaps, Reply};
 
-    /// Maps, and what a person should be told beside them.
+    /// Maps, and warnings for an administrator.
     #[derive(Serialize)]
-    pub struct Maps<'a> {
-        maps: Vec<Map<'a>>,
+    pub struct Maps {
+        maps: Vec<Map>,
         warnings: Vec<String>,
     }
 
-    impl<'a> From<Parsed<'a>> for Maps<'a> {
-        fn from(parsed: Parsed<'a>) -> Self {
+    impl Maps {
+        fn new(maps: Vec<Map>, warnings: Vec<String>) -> Self {
             // With a line feed, so that perl's `warn` does not add where it was called.
-            let warnings = parsed
-                .warnings()
-                .into_iter()
-                .map(|text| text + "\n")
-                .collect();
-            Self {
-                maps: parsed.maps,
-                warnings,
-            }
+            let warnings = warnings.into_iter().map(|text| text + "\n").collect();
+            Self { maps, warnings }
         }
     }
 
     /// Parses the text of `multipathd show maps json`.
     #[export]
-    pub fn parse_maps_json(json: &[u8]) -> Result<Maps<'_>, Error> {
-        Ok(maps::parse(json)?.into())
+    pub fn parse_maps_json(json: &[u8]) -> Result<Maps, Error> {
+        let list = maps::parse(json)?;
+        let warnings = list.warnings();
+        Ok(Maps::new(list.maps, warnings))
     }
 
     /// Reads the outcome of `multipathd show maps json`, completed by what else is known.
     #[export]
-    pub fn parse_reply(args: NodeMaps<'_>) -> Result<Maps<'_>, Error> {
-        Ok(args.read()?.into())
+    pub fn parse_reply(args: NodeMaps<'_>) -> Result<Maps, Error> {
+        let read = args.read()?;
+        Ok(Maps::new(read.maps, read.warnings))
     }
 
     /// Whether that outcome is an error and asking again may help.
@@ -49,13 +45,13 @@ pub mod pve_rs_multipath_maps {
         error.is_some_and(|error| error.is_transient()).into()
     }
 
-    /// The block devices of which sysfs should be asked.
+    /// The block devices to look up in sysfs.
     #[export]
-    pub fn devices(reply: Reply) -> Devices {
-        maps::devices(&reply.into())
+    pub fn devices(reply: Reply) -> WantedDevices {
+        maps::wanted_devices(&reply.into())
     }
 
-    /// What the outcome of `multipathd show daemon` tells of the daemon.
+    /// The state of the daemon, from the outcome of `multipathd show daemon`.
     #[export]
     pub fn daemon_state(reply: Reply) -> DaemonState {
         maps::daemon_state(&reply.into())

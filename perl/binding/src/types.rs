@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use pve_multipath::config::{Config, Value};
-use pve_multipath::node::maps::{self, BlockDevices, Parsed, ReplyError};
+use pve_multipath::node::maps::{SysfsFacts, ReplyError};
+use pve_multipath::node::paths;
 use pve_multipath::types::tools_version::{InvalidToolsVersion, ToolsVersion};
 use pve_multipath::wire::scalar::Scalar;
 use serde::{Deserialize, Serialize, Serializer};
@@ -71,7 +72,7 @@ pub struct NodeMaps<'a> {
     #[serde(borrow)]
     reply: Reply<'a>,
     #[serde(default)]
-    block: Option<BlockDevices>,
+    block: Option<SysfsFacts>,
     #[serde(borrow, default)]
     memory: Option<&'a [u8]>,
     #[serde(borrow, default)]
@@ -80,9 +81,9 @@ pub struct NodeMaps<'a> {
 
 impl<'a> NodeMaps<'a> {
     /// The maps.
-    pub fn read(self) -> Result<Parsed<'a>, ReplyError> {
+    pub fn read(self) -> Result<paths::NodeMaps, ReplyError> {
         let reply = self.reply.into();
-        maps::node_maps(
+        paths::node_maps(
             &reply,
             self.block.as_ref(),
             self.memory,

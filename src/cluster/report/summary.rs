@@ -81,8 +81,8 @@ pub struct Summary {
     pub notes: Vec<NoteCode>,
 }
 
-impl From<&Map<'_>> for Summary {
-    fn from(map: &Map<'_>) -> Self {
+impl From<&Map> for Summary {
+    fn from(map: &Map) -> Self {
         Self {
             state: map.health,
             paths_active: u32::try_from(map.paths_active).unwrap_or(u32::MAX),
@@ -90,7 +90,7 @@ impl From<&Map<'_>> for Summary {
             paths_expected: map.paths_expected,
             transport: map.transport,
             size: map.size,
-            name: Some(map.name.clone().into_owned()),
+            name: Some(map.name.clone()),
             write_protected: map.write_protected,
             reasons: map.reasons.clone(),
             notes: map.notes.iter().map(|note| note.code).collect(),

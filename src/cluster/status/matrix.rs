@@ -131,7 +131,7 @@ pub struct Cell {
     pub reasons: Box<[Reason]>,
     /// What is worth knowing beside the state.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub notes: Box<[Note<'static>]>,
+    pub notes: Box<[Note]>,
 }
 
 impl Cell {

@@ -1,4 +1,4 @@
-//! Which maps are in use, as device-mapper counts.
+//! Which maps are in use, by device-mapper's open counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,34 +6,39 @@ use thiserror::Error;
 
 use crate::Wwid;
 
-/// A line that dmsetup does not print when asked for counts and UUIDs.
+/// A line that does not have the form `COUNT:UUID`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("'dmsetup info' has answered {0:?}")]
-pub struct OddAnswer(String);
+#[error("'dmsetup info' answered {0:?}")]
+pub struct UnexpectedLine(String);
 
 /// The LUNs whose maps are in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InUse {
-    /// Somebody has the map open: a holder above it, a mount, or a virtual machine.
+    /// The map is open: by a device above it, a mount, or a virtual machine.
     pub open: BTreeSet<Wwid>,
-    /// The same, but for partitions of it that nobody has open. multipathd removes these, and then a map
-    /// that is not among these.
+    /// The same, not counting partitions that are not open themselves. multipathd removes such
+    /// partitions, and then the map, if it wants to remove a map that is not in this set.
     pub held: BTreeSet<Wwid>,
 }
 
-/// Which maps are in use.
+/// Reads which maps are in use from the output of
+/// `dmsetup info --columns --noheadings --separator : --options open,uuid`.
 ///
-/// Takes the answer of `dmsetup info --columns --noheadings --separator : --options open,uuid`, which has a line
-/// for each device, also for those that are no multipath map.
-pub fn in_use(text: &[u8]) -> Result<InUse, OddAnswer> {
+/// It has a line for each device-mapper device; those that are not multipath maps or their partitions
+/// are ignored.
+///
+/// # Errors
+///
+/// A line has another form.
+pub fn in_use(text: &[u8]) -> Result<InUse, UnexpectedLine> {
     let mut used = InUse::default();
     let mut counts: BTreeMap<Wwid, u64> = BTreeMap::new();
     let mut partitions: BTreeMap<Wwid, u64> = BTreeMap::new();
     let text = String::from_utf8_lossy(text);
     for line in text.lines().filter(|line| *line != "No devices found") {
-        let odd = || OddAnswer(line.to_owned());
-        let (count, uuid) = line.split_once(':').ok_or_else(odd)?;
-        let count: u64 = count.trim().parse().map_err(|_| odd())?;
+        let unexpected = || UnexpectedLine(line.to_owned());
+        let (count, uuid) = line.split_once(':').ok_or_else(unexpected)?;
+        let count: u64 = count.trim().parse().map_err(|_| unexpected())?;
         let Some((owner, wwid)) = uuid.trim_end().split_once("mpath-") else {
             continue;
         };
@@ -57,7 +62,8 @@ pub fn in_use(text: &[u8]) -> Result<InUse, OddAnswer> {
     Ok(used)
 }
 
-/// Whether kpartx puts this before the UUID of the device that has the partition: `part1-`.
+/// Whether this is kpartx's prefix for a partition, `part1-`, which precedes the UUID of the device that
+/// the partition is on.
 fn is_partition(prefix: &str) -> bool {
     let number = prefix
         .strip_prefix("part")
@@ -81,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn only_open_multipath_maps() {
+    fn open_multipath_maps_only() {
         let text =
             b"1:mpath-3600a\n0:mpath-3600b\n2:LVM-x\n1:\n12:mpath-3600c\n1:LVM-mpath-3600d\n";
         assert_eq!(used(text), of(&["3600a", "3600c"], &["3600a", "3600c"]));
@@ -98,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_hold_a_map_only_if_they_are_open() {
+    fn only_open_partitions_hold_a_map() {
         let text = b"2:mpath-3600a\n0:part1-mpath-3600a\n0:part2-mpath-3600a\n\
             1:part1-mpath-3600b\n1:mpath-3600b\n\
             2:mpath-3600c\n0:part1-mpath-3600c\n";

@@ -1,47 +1,53 @@
-//! The maps of one node: what `multipathd show maps json` answers.
+//! The maps of one node, as `multipathd show maps json` prints them.
 //!
-//! [`parse`] reads the text, [`parse_reply`] the whole outcome of the command with the daemon's
-//! error replies. The format is that of multipath-tools 0.9 to 0.15: its `major_version` has been
-//! 0 in every release, and fields that a version does not know are absent.
+//! [`parse`] reads that text, [`parse_reply`] the outcome of the whole command, including the
+//! daemon's error replies. The format is that of multipath-tools 0.9 to 0.15: its `major_version`
+//! has been 0 in every release, and a version leaves out the fields that it does not know.
+//!
+//! Each module uses only those below it: `reply`, `parse`, `json` and `layout` (the two ways to read
+//! the text), `fields` (from printed fields to a [`Map`]), `notes`, `sysfs`, `error`, `state`.
+//! `in_use` stands alone.
 
-mod device_state;
-mod expected;
+mod error;
+mod fields;
 mod in_use;
 mod json;
 mod layout;
+mod notes;
+mod parse;
 mod reply;
-mod single_points;
+mod state;
 mod sysfs;
-
-use std::borrow::Cow;
 
 use serde::Serialize;
 
 use crate::types::reason::{Device, MAX_DEVICES};
-use crate::{Health, Note, Reason, Transport, Wwid};
+use crate::{Health, Note, NoteCode, Reason, Transport, Wwid};
 
-pub use expected::{expect_paths, node_maps};
-pub use in_use::{InUse, OddAnswer, in_use};
-pub use json::{MAX_TEXT_LEN, OddMap, ParseError, ParseErrorKind, Parsed, Problem, parse};
-pub use reply::{DaemonState, Reply, ReplyError, daemon_state, devices, parse_reply};
-pub use sysfs::{BlockDevices, Devices};
+pub use error::{MapError, ParseError, SkippedMap};
+pub use in_use::{InUse, UnexpectedLine, in_use};
+pub use parse::{MAX_TEXT_LEN, MapList, parse};
+pub use reply::{DaemonState, Reply, ReplyError, daemon_state, parse_reply, wanted_devices};
+pub use state::{CheckerState, DeviceState, GroupState, MapState, MarginalState, PathState};
+pub use sysfs::{SysfsFacts, WantedDevices};
 
 /// One assembled multipath device on a node.
 ///
-/// Serialized with the names and in the form that Perl's callers know; what has no value is left
-/// out. Texts are as multipathd printed them, its markers for "no value" aside.
+/// Serialized under the names that the Perl interface documents. A field without a value is left
+/// out. Texts are as multipathd printed them, except that its markers for "no value" (`[undef]`,
+/// `##`, ...) count as none.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Map<'a> {
+pub struct Map {
     /// Identifier of the LUN.
     pub wwid: Wwid,
     /// Name below `/dev/mapper`, local to the node: an alias, `mpatha`, or the WWID.
-    pub name: Cow<'a, str>,
+    pub name: String,
     /// Kernel name of the map, `dm-N`, or `undef`.
-    pub sysfs: Cow<'a, str>,
-    /// State of the device-mapper device: `active`, `suspend` or `undef`.
-    pub dm_state: Cow<'a, str>,
-    /// Number of paths over all groups.
+    pub sysfs: String,
+    /// State of the device-mapper device.
+    pub dm_state: MapState,
+    /// Number of paths in all groups.
     pub paths_total: usize,
     /// Number of paths that device-mapper has in state `active`.
     pub paths_active: usize,
@@ -50,109 +56,110 @@ pub struct Map<'a> {
     /// Why the map is not optimal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
-    /// What is worth knowing beside the state.
+    /// Observations that do not change the health.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<Note<'a>>,
-    /// Number of paths that there should be, as far as it is known; see [`Map::expect`].
+    pub notes: Vec<Note>,
+    /// Number of paths that there should be, where it is known; see [`Map::expect`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paths_expected: Option<u32>,
     /// The map's paths, by group.
-    pub path_groups: Vec<PathGroup<'a>>,
-    /// Transport, if all paths that have one agree.
+    pub path_groups: Vec<PathGroup>,
+    /// The transport, if all paths with a known one agree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
     /// Vendor that the array reports (SCSI INQUIRY), trimmed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub vendor: Option<Cow<'a, str>>,
+    pub vendor: Option<String>,
     /// Product that the array reports, trimmed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub product: Option<Cow<'a, str>>,
+    pub product: Option<String>,
     /// Firmware revision that the array reports, trimmed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub revision: Option<Cow<'a, str>>,
-    /// What happens to I/O while no path is left: `on`, `off`, `12 chk` (that many checks),
-    /// `22 sec` (retries are running, that many seconds left).
+    pub revision: Option<String>,
+    /// What happens to I/O while no path is left: `on`, `off`, `12 chk` (for that many checks),
+    /// `22 sec` (retries are running, with that many seconds left).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub queueing: Option<Cow<'a, str>>,
-    /// When a preferred path group is used again: `immediate`, `manual`, `followover`, seconds.
+    pub queueing: Option<String>,
+    /// When a preferred path group is used again: `immediate`, `manual`, `followover`, or a number of
+    /// seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failback: Option<Cow<'a, str>>,
+    pub failback: Option<String>,
     /// Features of the device-mapper table, such as `1 queue_if_no_path`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub features: Option<Cow<'a, str>>,
+    pub features: Option<String>,
     /// Hardware handler of the device-mapper table, such as `1 alua`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hardware_handler: Option<Cow<'a, str>>,
+    pub hardware_handler: Option<String>,
     /// Whether the device is read-only (1) or not (0).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub write_protected: Option<u8>,
-    /// Path failures since multipathd knows the map.
+    /// Path failures since multipathd started to monitor the map.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_faults: Option<u32>,
-    /// Switches of the path group since multipathd knows the map.
+    /// Switches to another path group since multipathd started to monitor the map.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_switches: Option<u32>,
-    /// Loads of the map's table since multipathd knows it.
+    /// Loads of the map's table since multipathd started to monitor it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub map_loads: Option<u32>,
-    /// Seconds that I/O was queued for lack of a path.
+    /// Seconds during which I/O was queued because no path was left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_seconds: Option<u32>,
-    /// How often queueing ended by its time-out.
+    /// How often queueing ended because it took too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_timeouts: Option<u32>,
     /// Size in bytes, from sysfs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// Link below `/dev/disk/by-id`, where the block devices were looked at.
+    /// Link below `/dev/disk/by-id`, if the map was completed from sysfs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Whether something holds the map open on this node (1) or not (0), from sysfs.
+    /// Whether something on this node holds the map open (1) or not (0), from sysfs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used: Option<u8>,
 }
 
-/// A group of paths that are used together.
+/// Paths that are used together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct PathGroup<'a> {
+pub struct PathGroup {
     /// Number of the group, from 1.
     pub group: u32,
-    /// `active` (in use), `enabled` (ready to be), `disabled` or `undef`.
-    pub dm_state: Cow<'a, str>,
+    /// State of the group.
+    pub dm_state: GroupState,
     /// Priority of the group, -1 if no usable path has one.
     pub priority: i32,
     /// Path selector, such as `service-time 0`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub selector: Option<Cow<'a, str>>,
-    /// `marginal` where the group holds paths that are used last.
+    pub selector: Option<String>,
+    /// Whether the group holds marginal paths.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub marginal_state: Option<Cow<'a, str>>,
+    pub marginal_state: Option<MarginalState>,
     /// The group's paths.
-    pub paths: Vec<Path<'a>>,
+    pub paths: Vec<Path>,
 }
 
 /// One block device below a map.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Path<'a> {
+pub struct Path {
     /// Kernel name, such as `sdb`, local to the node.
-    pub dev: Cow<'a, str>,
+    pub dev: String,
     /// Device number, such as `8:16`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dev_number: Option<Cow<'a, str>>,
-    /// State that device-mapper has of the path: `active` or `failed`.
+    pub dev_number: Option<String>,
+    /// Whether device-mapper uses the path. The health goes by this state alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dm_state: Option<Cow<'a, str>>,
-    /// State of the block device: `running`, `offline`.
+    pub dm_state: Option<PathState>,
+    /// State of the block device.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dev_state: Option<Cow<'a, str>>,
-    /// What the path checker found last: `ready`, `ghost`, `faulty`, ...; it lags.
+    pub dev_state: Option<DeviceState>,
+    /// The last result of the path checker.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub check_state: Option<Cow<'a, str>>,
-    /// Name of the path checker.
+    pub check_state: Option<CheckerState>,
+    /// Name of the path checker, such as `tur`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub checker: Option<Cow<'a, str>>,
+    pub checker: Option<String>,
     /// Priority; -1 if there is none. A failed path keeps its last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
@@ -161,42 +168,51 @@ pub struct Path<'a> {
     pub transport: Option<Transport>,
     /// Fibre Channel: node name of the HBA.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_wwnn: Option<Cow<'a, str>>,
+    pub host_wwnn: Option<String>,
     /// Fibre Channel: port name of the HBA.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_wwpn: Option<Cow<'a, str>>,
+    pub host_wwpn: Option<String>,
     /// Fibre Channel: node name of the target; iSCSI: its IQN.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_wwnn: Option<Cow<'a, str>>,
+    pub target_wwnn: Option<String>,
     /// Fibre Channel: port name of the target.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_wwpn: Option<Cow<'a, str>>,
+    pub target_wwpn: Option<String>,
     /// PCI address of the HBA; iSCSI: the initiator's IP address.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_adapter: Option<Cow<'a, str>>,
-    /// Number of the LUN, `0x` and 16 hex digits.
+    pub host_adapter: Option<String>,
+    /// Number of the LUN: `0x` and 16 hex digits.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lun: Option<Cow<'a, str>>,
-    /// `marginal` where the path fails now and then.
+    pub lun: Option<String>,
+    /// Whether the path fails now and then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub marginal_state: Option<Cow<'a, str>>,
+    pub marginal_state: Option<MarginalState>,
 }
 
-impl Path<'_> {
+/// How many paths a map should have, and where the number comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpectedPaths {
+    /// The administrator set `expected-paths` in `multipath.cfg`.
+    Configured(u32),
+    /// The node remembers the number, see [`paths`](crate::node::paths).
+    Remembered(u32),
+}
+
+impl Path {
     /// Whether device-mapper uses the path.
     pub fn is_active(&self) -> bool {
-        self.dm_state.as_deref() == Some("active")
+        self.dm_state == Some(PathState::Active)
     }
 }
 
-impl<'a> Map<'a> {
+impl Map {
     /// All paths of the map, in the order of its groups.
-    pub fn paths(&self) -> impl Iterator<Item = &Path<'a>> {
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.path_groups.iter().flat_map(|group| &group.paths)
     }
 
     /// The paths that device-mapper uses.
-    fn active(&self) -> impl Iterator<Item = &Path<'a>> {
+    fn active(&self) -> impl Iterator<Item = &Path> {
         self.paths().filter(|path| path.is_active())
     }
 
@@ -204,10 +220,10 @@ impl<'a> Map<'a> {
     /// reasons, the notes, and the transport.
     fn derive(&mut self) {
         self.paths_total = self.paths().count();
-        self.paths_active = self.paths().filter(|path| path.is_active()).count();
+        self.paths_active = self.active().count();
         self.health = Health::from_paths(self.paths_active, self.paths_total);
         self.reasons = self.health_reasons();
-        self.notes = self.device_state_notes();
+        self.notes = self.state_notes();
         self.notes.extend(self.single_points_of_failure());
         self.transport = self.common_transport();
     }
@@ -225,7 +241,7 @@ impl<'a> Map<'a> {
                 Reason::PathFailed {
                     count: count(self.paths_total.saturating_sub(self.paths_active)),
                     devs: failed
-                        .filter_map(|p| Device::new(&p.dev))
+                        .filter_map(|path| Device::new(&path.dev))
                         .take(MAX_DEVICES)
                         .collect(),
                 }
@@ -238,5 +254,26 @@ impl<'a> Map<'a> {
         let mut known = self.paths().filter_map(|path| path.transport);
         let first = known.next()?;
         known.all(|transport| transport == first).then_some(first)
+    }
+
+    /// Sets how many paths there should be. With fewer, redundancy is lost although no path failed,
+    /// so an optimal map becomes degraded. More than the administrator configured are only noted.
+    ///
+    /// To be called once, on a map as it was parsed.
+    pub fn expect(&mut self, expected: ExpectedPaths) {
+        let (ExpectedPaths::Configured(number) | ExpectedPaths::Remembered(number)) = expected;
+        let present = u32::try_from(self.paths_total).unwrap_or(u32::MAX);
+        self.paths_expected = Some(number);
+        if present < number {
+            self.health = self.health.max(Health::Degraded);
+            self.reasons.push(Reason::PathGone {
+                present,
+                expected: number,
+            });
+        }
+        if present > number && expected == ExpectedPaths::Configured(number) {
+            let code = NoteCode::MorePathsThanConfigured;
+            self.notes.push(Note::configured(code, number));
+        }
     }
 }

@@ -1,25 +1,25 @@
-//! What the command `multipathd show ...` gave: its text, or one of the daemon's error replies.
+//! The outcome of a `multipathd show ...` command: its text, or one of the daemon's error replies.
 
 use serde::Serialize;
 use thiserror::Error;
 
-use super::json::plain_reply;
-use super::sysfs::{BlockDevices, Devices};
-use super::{ParseError, Parsed, parse};
+use super::parse::plain_reply;
+use super::sysfs::{SysfsFacts, WantedDevices};
+use super::{MapList, ParseError, parse};
 
 /// Outcome of a run of `multipathd`.
 ///
-/// stdout and stderr are apart: complaints about configuration files come on stderr while the
-/// reply is right.
+/// stdout and stderr are kept apart: complaints about configuration files come on stderr beside a
+/// good reply.
 #[derive(Clone, Debug, Default)]
 pub struct Reply<'a> {
-    /// Exit code; none if a signal ended the client.
+    /// Exit code; none if a signal killed the client.
     pub exit_code: Option<i32>,
-    /// What it printed on stdout.
+    /// Its stdout.
     pub stdout: &'a [u8],
-    /// What it printed on stderr.
+    /// Its stderr.
     pub stderr: &'a [u8],
-    /// Whether the caller ended the client because it took too long.
+    /// Whether the caller stopped the client because it took too long.
     pub timed_out: bool,
 }
 
@@ -27,17 +27,17 @@ pub struct Reply<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// The client did not end in the time that the caller gave it.
+    /// The client took longer than the caller allowed.
     #[error("multipathd did not answer in time")]
     TimedOut,
-    /// A signal ended the client. multipath-tools 0.11 and later die with SIGFPE on
-    /// `polling_interval 0`, the client included.
+    /// A signal killed the client. With `polling_interval 0`, multipath-tools 0.11 and later die of
+    /// SIGFPE, the client included.
     #[error(
         "multipathd's client was killed by a signal{}; an invalid polling_interval in /etc/multipath.conf or \
          /etc/multipath/conf.d is known to do that", detail(.stderr)
     )]
     Killed {
-        /// What it had printed on stderr.
+        /// The last line that it printed on stderr.
         stderr: String,
     },
     /// The daemon answered with one of its error replies, such as `timeout` or `fail`.
@@ -47,7 +47,7 @@ pub enum ReplyError {
         reply: String,
         /// Exit code of the client.
         exit_code: i32,
-        /// What it printed on stderr.
+        /// The last line that it printed on stderr.
         stderr: String,
     },
     /// The client got no reply.
@@ -58,17 +58,17 @@ pub enum ReplyError {
     NoAnswer {
         /// Exit code of the client.
         exit_code: i32,
-        /// What it printed on stderr.
+        /// The last line that it printed on stderr.
         stderr: String,
     },
-    /// The text is no list of maps.
+    /// The text does not give maps.
     #[error(transparent)]
     Parse(#[from] ParseError),
 }
 
 impl ReplyError {
-    /// Whether asking again at once may help: the daemon was busy, or a map vanished while it
-    /// went through them, which fails the whole reply.
+    /// Whether asking again at once may help: the daemon was busy, or a map vanished while it put the
+    /// reply together, which fails the reply as a whole.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Refused { reply, .. } => !reply.starts_with("permission"),
@@ -94,7 +94,7 @@ fn detail(stderr: &str) -> String {
     }
 }
 
-/// The last line of stderr, which is the one that tells why; without control characters.
+/// The last line of stderr, which tells why, without control characters.
 fn last_line(stderr: &[u8]) -> String {
     let line = stderr
         .trim_ascii_end()
@@ -109,7 +109,7 @@ fn last_line(stderr: &[u8]) -> String {
 }
 
 impl<'a> Reply<'a> {
-    /// The text of a reply that was given: exit code 0, and something on stdout.
+    /// The text of a successful reply: exit code 0, and something on stdout.
     fn text(&self) -> Result<&'a [u8], ReplyError> {
         if self.timed_out {
             return Err(ReplyError::TimedOut);
@@ -133,36 +133,35 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// Reads the outcome of `multipathd show maps json`, and what sysfs says of the devices if given.
-pub fn parse_reply<'a>(
-    reply: &Reply<'a>,
-    block: Option<&BlockDevices>,
-) -> Result<Parsed<'a>, ReplyError> {
-    let mut parsed = parse(reply.text()?)?;
-    if let Some(block) = block {
-        for map in &mut parsed.maps {
-            block.complete(map);
-        }
+/// Reads the outcome of `multipathd show maps json`, and completes the maps from sysfs if that is given.
+///
+/// # Errors
+///
+/// The command failed, or its text gives no maps, see [`parse`].
+pub fn parse_reply(reply: &Reply<'_>, sysfs: Option<&SysfsFacts>) -> Result<MapList, ReplyError> {
+    let mut list = parse(reply.text()?)?;
+    if let Some(sysfs) = sysfs {
+        sysfs.complete(&mut list.maps);
     }
-    Ok(parsed)
+    Ok(list)
 }
 
-/// Names the block devices that sysfs should be asked for; none where there is no list of maps.
-pub fn devices(reply: &Reply<'_>) -> Devices {
-    parse_reply(reply, None)
-        .map(|parsed| Devices::of(&parsed.maps))
+/// Names the block devices to look up in sysfs; none if the reply gives no maps.
+pub fn wanted_devices(reply: &Reply<'_>) -> WantedDevices {
+    let list = parse_reply(reply, None);
+    list.map(|list| WantedDevices::of(&list.maps))
         .unwrap_or_default()
 }
 
-/// What `multipathd show daemon` tells of the daemon.
+/// State of the daemon, from `multipathd show daemon`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DaemonState {
-    /// It has answered: `pid 1189 idle`.
+    /// It answered: `pid 1189 idle`.
     Running,
     /// The client could not connect to it.
     Stopped,
-    /// It did not answer in time, or with something else. It may hang, or be busy.
+    /// It did not answer in time, or answered something else. It may hang, or be busy.
     NoAnswer,
 }
 
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn error_replies_are_named() {
+    fn error_replies_are_quoted() {
         let cases = [
             (
                 reply(1, "timeout\n", ""),
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_and_a_time_out() {
+    fn a_signal_and_a_timeout() {
         let killed = Reply {
             stderr: b"x\n",
             ..Reply::default()

@@ -9,6 +9,7 @@
 
 mod learning;
 mod memory;
+mod node_maps;
 
 use std::collections::BTreeMap;
 
@@ -17,22 +18,15 @@ use thiserror::Error;
 
 use crate::Wwid;
 use crate::config::{self, Config};
+use crate::node::maps::ExpectedPaths;
 use crate::wire::scalar::Scalar;
 
 pub use learning::{Learning, MAX_GAP_SECONDS, SETTLE_SECONDS};
 pub use memory::{Memory, MemoryError};
+pub use node_maps::{NodeMaps, expect_paths, node_maps};
 
 /// Most paths of one map that are believed; multipathd has no more either.
 pub(crate) const MAX_PATHS: u32 = 65_535;
-
-/// How many paths a map should have, and who says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// The administrator.
-    Configured(u32),
-    /// What the node remembers.
-    Remembered(u32),
-}
 
 /// What the cluster's configuration says of numbers of paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,12 +69,12 @@ pub fn expected(
     wwid: &Wwid,
     configured: Option<&Configured>,
     memory: Option<&Memory>,
-) -> Option<Expected> {
+) -> Option<ExpectedPaths> {
     let configured = configured.and_then(|configured| configured.paths(wwid));
     let remembered = || memory.and_then(|memory| memory.paths(wwid));
     configured
-        .map(Expected::Configured)
-        .or_else(|| remembered().map(Expected::Remembered))
+        .map(ExpectedPaths::Configured)
+        .or_else(|| remembered().map(ExpectedPaths::Remembered))
 }
 
 /// The part of a map that is learned from, as Perl's callers hand it back: numbers may have become
@@ -142,7 +136,7 @@ pub fn accept(
     if present == 0 {
         return Err(AcceptError::NoPaths(wwid.clone()));
     }
-    if let Some(Expected::Configured(configured)) = expected(wwid, configured, None) {
+    if let Some(ExpectedPaths::Configured(configured)) = expected(wwid, configured, None) {
         return Err(AcceptError::Configured {
             wwid: wwid.clone(),
             configured,
@@ -177,12 +171,12 @@ mod tests {
         memory.remember(&b, 4);
         let says = |wwid, configured| expected(wwid, configured, Some(&memory));
 
-        assert_eq!(says(&a, Some(&own)), Some(Expected::Configured(8)));
-        assert_eq!(says(&b, Some(&own)), Some(Expected::Remembered(4)));
+        assert_eq!(says(&a, Some(&own)), Some(ExpectedPaths::Configured(8)));
+        assert_eq!(says(&b, Some(&own)), Some(ExpectedPaths::Remembered(4)));
         assert_eq!(says(&c, Some(&own)), None);
-        assert_eq!(says(&a, Some(&all)), Some(Expected::Configured(8)));
-        assert_eq!(says(&b, Some(&all)), Some(Expected::Configured(2)));
-        assert_eq!(says(&a, None), Some(Expected::Remembered(4)));
+        assert_eq!(says(&a, Some(&all)), Some(ExpectedPaths::Configured(8)));
+        assert_eq!(says(&b, Some(&all)), Some(ExpectedPaths::Configured(2)));
+        assert_eq!(says(&a, None), Some(ExpectedPaths::Remembered(4)));
         assert_eq!(expected(&a, None, None), None);
     }
 

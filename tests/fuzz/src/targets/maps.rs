@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use pve_multipath::Health;
-use pve_multipath::node::maps::{self, BlockDevices, Map, Reply};
+use pve_multipath::node::maps::{self, SysfsFacts, Map, Reply};
 use pve_multipath::node::wwids_file;
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ fn run(text: &[u8]) -> bool {
     wwids_file::parse_wwids(text);
     let parsed = maps::parse(text);
     assert_eq!(parsed, maps::parse(text));
-    let block = BlockDevices::default();
+    let block = SysfsFacts::default();
     for exit_code in [Some(0), Some(1), None] {
         let reply = Reply {
             exit_code,
@@ -37,7 +37,7 @@ fn run(text: &[u8]) -> bool {
         if let Err(error) = maps::parse_reply(&reply, Some(&block)) {
             assert!(!error.to_string().is_empty());
         }
-        maps::devices(&reply);
+        maps::wanted_devices(&reply);
         maps::daemon_state(&reply);
     }
     pasted(text);
@@ -54,7 +54,7 @@ fn run(text: &[u8]) -> bool {
     true
 }
 
-fn check(maps: &[Map<'_>]) {
+fn check(maps: &[Map]) {
     for map in maps {
         assert_eq!(map.paths_total, map.paths().count());
         assert!(map.paths_active <= map.paths_total);
@@ -170,7 +170,7 @@ fn facts(text: &[u8]) -> Vec<BTreeMap<String, String>> {
     }
 
     let parsed = maps::parse(text).unwrap_or_else(|err| panic!("{err}"));
-    assert_eq!(parsed.odd, []);
+    assert_eq!(parsed.skipped, []);
     let maps = parsed.maps.iter().map(|map| {
         let mut facts = BTreeMap::new();
         walk(
