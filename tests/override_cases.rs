@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use complaints::{IN_SILENCE, REFUSES_IN_SILENCE, line_of};
 use pve_multipath::Severity;
-use pve_multipath::multipath_conf::{self, Effective, FindingCode, Values};
+use pve_multipath::multipath_conf::{self, Attributes, ConfValues, FindingCode};
 use pve_multipath::types::tools_version::ToolsVersion;
 use pve_multipath::wire::byte_string::ByteString;
 use serde_json::Value as Json;
@@ -72,7 +72,10 @@ fn cases() -> Vec<Case> {
 
 /// Lines that multipath would print otherwise than without the files, removed ones and new ones.
 /// Lines without a value are left out.
-fn changed_lines(base: &Effective, effective: &Effective) -> (BTreeSet<String>, BTreeSet<String>) {
+fn changed_lines(
+    base: &ConfValues,
+    effective: &ConfValues,
+) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut removed, mut added) = (BTreeSet::new(), BTreeSet::new());
     for (keyword, value) in &effective.defaults {
         match base.defaults.get(keyword) {
@@ -83,7 +86,7 @@ fn changed_lines(base: &Effective, effective: &Effective) -> (BTreeSet<String>, 
             }
         }
     }
-    let mut entry = |indent: &str, values: &Values| {
+    let mut entry = |indent: &str, values: &Attributes| {
         for (keyword, value) in values {
             added.insert(format!("{indent}{keyword} {value}"));
         }
@@ -92,7 +95,7 @@ fn changed_lines(base: &Effective, effective: &Effective) -> (BTreeSet<String>, 
     let filters = [&effective.blacklist, &effective.blacklist_exceptions];
     for (keyword, values) in filters.iter().flat_map(|filter| &filter.entries) {
         for value in values {
-            entry("\t", &Values::from([(keyword.clone(), value.clone())]));
+            entry("\t", &Attributes::from([(keyword.clone(), value.clone())]));
         }
     }
     let devices = filters.iter().flat_map(|filter| &filter.devices);
@@ -136,7 +139,7 @@ fn effective_values_are_the_real_ones() {
             if recorded["rc"] != 0 {
                 continue;
             }
-            let base = Effective::from_dump(&fixture(&format!("defaults-{version}.txt"))).unwrap();
+            let base = ConfValues::from_dump(&fixture(&format!("defaults-{version}.txt"))).unwrap();
             let texts: Vec<&[u8]> = case.files.iter().map(|(_, text)| &text[..]).collect();
             // how much that is, the machine says
             if texts

@@ -2,15 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::effective::Values;
 use crate::types::tools_version::ToolsVersion;
 
-/// Whether this version has an entry for the same devices as this one, and joins both.
-pub(super) fn is_built_in(entry: &Values, version: ToolsVersion) -> bool {
-    let value = |name| entry.get(name).map(String::as_str);
-    let (Some(vendor), Some(product), None) =
-        (value("vendor"), value("product"), value("revision"))
-    else {
+/// Whether this version has an entry for the same devices, and joins both, by vendor, product and
+/// revision.
+pub(super) fn is_built_in(key: [Option<&str>; 3], version: ToolsVersion) -> bool {
+    let [Some(vendor), Some(product), None] = key else {
         return false;
     };
     let compare = |row: &Row| (row.0, row.1).cmp(&(vendor, product));
@@ -215,7 +212,8 @@ const BUILT_IN: &[Row] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::multipath_conf::{Effective, VERSIONS};
+    use crate::multipath_conf::keywords::DEVICE_KEY;
+    use crate::multipath_conf::{Attributes, ConfValues, VERSIONS};
 
     /// The entries of a recorded dump, and no others.
     #[test]
@@ -225,18 +223,18 @@ mod tests {
             let dump = std::fs::read(format!("{folder}/defaults-{version}.txt"));
             let devices = dump
                 .ok()
-                .and_then(|dump| Effective::from_dump(&dump).ok())
+                .and_then(|dump| ConfValues::from_dump(&dump).ok())
                 .map(|dump| dump.devices)
                 .unwrap_or_default();
-            let known = devices.iter().filter(|entry| is_built_in(entry, version));
+            let key =
+                |entry| DEVICE_KEY.map(|name| Attributes::get(entry, name).map(String::as_str));
+            let known = devices
+                .iter()
+                .filter(|entry| is_built_in(key(entry), version));
             assert_eq!(known.count(), devices.len(), "{version}");
-            let entry = |(vendor, product, _): &Row| {
-                let entry = [("vendor", *vendor), ("product", *product)];
-                let entry = entry.map(|(name, value)| (name.to_owned(), value.to_owned()));
-                Values::from(entry)
-            };
-            let entries = BUILT_IN.iter().map(entry);
-            let here = entries.filter(|entry| is_built_in(entry, version));
+            let here = BUILT_IN.iter().filter(|(vendor, product, _)| {
+                is_built_in([Some(vendor), Some(product), None], version)
+            });
             assert_eq!(here.count(), devices.len(), "{version}");
             assert!(devices.len() > 100);
         }

@@ -3,10 +3,10 @@
 //!
 //! It compares each entry with all behind it, and starts over whenever it has joined two.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::finding::{FindingCode, Position};
-use super::reader::Note;
+use super::finding::{Finding, FindingCode, Position, Remark};
 
 /// Entries that multipathd has of its own, which it compares with the others each time.
 const BUILT_IN: usize = 150;
@@ -15,24 +15,24 @@ const BUILT_IN: usize = 150;
 const MOST_COMPARISONS: usize = 50_000_000;
 
 /// What an entry is for: vendor, product and revision.
-pub(super) type Key = [Option<String>; 3];
+pub(super) type Key<'t> = [Option<Cow<'t, str>>; 3];
 
 /// The entries so far.
 #[derive(Debug, Default)]
-pub(super) struct Devices {
+pub(super) struct Devices<'t> {
     /// How many there are for the same devices.
     counts: Vec<usize>,
     /// Place of each kind in `counts`.
-    kinds: HashMap<Key, usize>,
+    kinds: HashMap<Key<'t>, usize>,
     /// The kind of each entry.
     entries: Vec<usize>,
     /// The first entry that repeats another.
     first_repeated: Option<Position>,
 }
 
-impl Devices {
+impl<'t> Devices<'t> {
     /// Takes note of an entry; whether there is one for the same devices above.
-    pub(super) fn add(&mut self, key: Key, at: Position) -> bool {
+    pub(super) fn add(&mut self, key: Key<'t>, at: Position) -> bool {
         let new = self.counts.len();
         let kind = *self.kinds.entry(key).or_insert(new);
         self.entries.push(kind);
@@ -50,7 +50,7 @@ impl Devices {
     }
 
     /// What is to be said of all of them.
-    pub(super) fn check(&self) -> Option<Note> {
+    pub(super) fn check(&self) -> Option<Finding> {
         let at = self.first_repeated?;
         if self.comparisons() <= MOST_COMPARISONS {
             return None;
@@ -61,8 +61,9 @@ impl Devices {
             "{repeated} of the {all} entries of 'devices' repeat others: to join them would keep \
              multipathd busy for seconds whenever it reads its configuration"
         );
-        let note = Note::error(FindingCode::TooManyEntries, at, message);
-        Some(note.instead("keep one entry for the same vendor, product and revision"))
+        let remark = Remark::error(FindingCode::TooManyEntries, message)
+            .instead("keep one entry for the same vendor, product and revision");
+        Some(remark.at(at))
     }
 
     /// How often multipathd compares two entries.
@@ -97,7 +98,7 @@ mod tests {
         let mut devices = Devices::default();
         for name in names {
             let at = Position { line: 1, column: 1 };
-            devices.add([Some(name.to_string()), None, None], at);
+            devices.add([Some(name.to_string().into()), None, None], at);
         }
         devices.comparisons()
     }

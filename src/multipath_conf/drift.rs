@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::effective::{Effective, Values};
-use super::keywords::{Keyword, Section};
-use super::values::{self, Stored};
+use super::conf_values::{ConfValues, effective};
+use super::keywords::{ConfSection, Keyword};
+use super::values::{self, Attributes, Stored};
 use crate::Wwid;
 use crate::config::settings::{Setting, Settings};
 use crate::types::tools_version::ToolsVersion;
@@ -33,19 +33,19 @@ pub fn drift(
     defaults: &Settings,
     luns: &BTreeMap<Wwid, Settings>,
     overrides: &[u8],
-    found: &Effective,
+    found: &ConfValues,
     version: ToolsVersion,
 ) -> Vec<Drift> {
     let mut drifts = Vec::new();
-    let overridden = super::effective(&[overrides], version).defaults;
+    let overridden = effective(&[overrides], version).defaults;
     for setting in defaults.iter() {
         let keyword = setting.knob().keyword;
         if !keyword.is_some_and(|keyword| overridden.contains_key(keyword)) {
             let found = Some(&found.defaults);
-            drifts.extend(of(None, setting, Section::Defaults, found, version));
+            drifts.extend(of(None, setting, ConfSection::Defaults, found, version));
         }
     }
-    let entries: BTreeMap<&str, &Values> = found
+    let entries: BTreeMap<&str, &Attributes> = found
         .multipaths
         .iter()
         .filter_map(|entry| Some((entry.get("wwid")?.as_str(), entry)))
@@ -53,7 +53,13 @@ pub fn drift(
     for (wwid, settings) in luns {
         let entry = entries.get(wwid.as_str()).copied();
         for setting in settings.iter() {
-            drifts.extend(of(Some(wwid), setting, Section::Multipath, entry, version));
+            drifts.extend(of(
+                Some(wwid),
+                setting,
+                ConfSection::Multipath,
+                entry,
+                version,
+            ));
         }
     }
     drifts
@@ -62,8 +68,8 @@ pub fn drift(
 fn of(
     wwid: Option<&Wwid>,
     setting: &Setting,
-    section: Section,
-    found: Option<&Values>,
+    section: ConfSection,
+    found: Option<&Attributes>,
     version: ToolsVersion,
 ) -> Option<Drift> {
     let knob = setting.knob();
@@ -71,15 +77,12 @@ fn of(
     if knob.is_ignored_by(version) {
         return None;
     }
-    let read = values::read(
-        keyword.name,
-        keyword.kind_in(version),
-        &setting.to_text(),
-        version,
-    );
+    let value = setting.to_text();
+    let read = values::read(keyword.name, keyword.syntax_in(version)?, &value);
     let Stored::Value(wanted) = read.stored else {
         return None;
     };
+    let wanted = wanted.into_owned();
     let found = found.and_then(|values| values.get(keyword.name)).cloned();
     (found.as_ref() != Some(&wanted)).then(|| Drift {
         wwid: wwid.cloned(),
@@ -100,7 +103,7 @@ mod tests {
         let text = b"defaults: defaults\n\tno-path-retry 18\n\nwwid: 3600a\n\talias one\n";
         let config = parse("multipath.cfg", text).config;
         let drifts = |overrides: &[u8], dump: &[u8]| {
-            let found = Effective::from_dump(dump).unwrap_or_default();
+            let found = ConfValues::from_dump(dump).unwrap_or_default();
             let version = ToolsVersion::new(0, 11, 1);
             let knob = effective_defaults(&config).remove("no-path-retry");
             let defaults = knob.into_iter().collect();

@@ -2,22 +2,22 @@
 //!
 //! The limits are in `regex`, those of a whole text here. docs/expressions.md says how they were found.
 
-use super::finding::{FindingCode, Position, quoted};
-use super::keywords::Section;
-use super::reader::Note;
+use std::borrow::Cow;
+
+use super::finding::{Finding, FindingCode, Position, Remark, quoted};
 use super::regex::{self, Burden, Stack, TooHeavy};
 
 /// A value with expressions in it.
 #[derive(Debug)]
-pub(super) struct Expression {
-    usage: Usage,
-    value: String,
-    position: Position,
+pub(super) struct Expression<'t> {
+    pub usage: Usage,
+    pub value: Cow<'t, str>,
+    pub position: Position,
 }
 
 /// What becomes of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Usage {
+pub(super) enum Usage {
     /// It is compiled once, by the main thread.
     Once,
     /// That too, and tried on the names of libraries.
@@ -28,30 +28,7 @@ enum Usage {
     Arguments,
 }
 
-impl Expression {
-    /// The value of a keyword, if it is an expression.
-    pub(super) fn of(
-        section: Section,
-        keyword: &str,
-        value: &str,
-        position: Position,
-    ) -> Option<Self> {
-        let usage = match (section, keyword) {
-            (Section::Blacklist | Section::Exceptions, _)
-            | (Section::BlacklistDevice | Section::ExceptionsDevice, _)
-            | (Section::Device, "product_blacklist") => Usage::Once,
-            (Section::Device, "vendor" | "product" | "revision") => Usage::EachPath,
-            (_, "enable_foreign") => Usage::Foreign,
-            (_, "prio_args") => Usage::Arguments,
-            _ => return None,
-        };
-        Some(Self {
-            usage,
-            value: value.to_owned(),
-            position,
-        })
-    }
-
+impl Expression<'_> {
     /// What it takes, or the expression in it that is too heavy, and why.
     fn burden(&self) -> Result<Burden, (String, TooHeavy)> {
         let stack = match self.usage {
@@ -119,45 +96,46 @@ impl Sum {
 }
 
 /// Finds expressions that are too heavy, and where they are so together.
-pub(super) fn check(expressions: &[Expression]) -> Vec<Note> {
-    let mut notes = Vec::new();
+pub(super) fn check(expressions: &[Expression<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
     let mut sum = Sum::default();
     for expression in expressions {
         let at = expression.position;
-        let refused = |message, instead| {
-            Note::error(FindingCode::HeavyExpression, at, message).instead(instead)
+        let refused = |message: String, instead: &str| {
+            let remark = Remark::error(FindingCode::HeavyExpression, message);
+            remark.instead(instead).at(at)
         };
-        if notes.len() >= MOST_REFUSED {
+        if findings.len() >= MOST_REFUSED {
             let message = "expressions from here on are not looked at: too many are too heavy";
-            notes.push(refused(message.to_owned(), "mend those above first"));
+            findings.push(refused(message.to_owned(), "mend those above first"));
             break;
         }
         match expression.burden() {
             Ok(burden) => {
                 sum.add(expression.usage, burden);
-                notes.extend(of_foreign(expression));
+                findings.extend(of_foreign(expression));
             }
             Err((part, reason)) => {
                 let part = quoted(&part);
                 let message = format!("{part} can crash multipathd or take it long: {reason}");
-                notes.push(refused(message, reason.instead()));
+                findings.push(refused(message, reason.instead()));
             }
         }
         if sum.is_too_much() {
             let message = "the expressions up to this one are too heavy together: \
                 multipathd would take long, or too much memory";
-            notes.push(refused(
+            findings.push(refused(
                 message.to_owned(),
                 "remove some, or write them with fewer repetitions",
             ));
             break;
         }
     }
-    notes
+    findings
 }
 
 /// `multipath -t` does not compile this one; the others log why they go on without the libraries.
-fn of_foreign(expression: &Expression) -> Option<Note> {
+fn of_foreign(expression: &Expression<'_>) -> Option<Finding> {
     if expression.usage != Usage::Foreign {
         return None;
     }
@@ -167,35 +145,33 @@ fn of_foreign(expression: &Expression) -> Option<Note> {
         "'enable_foreign' {value} is no extended regular expression ({reason}), \
         and counts like NONE: devices with the kernel's own multipath are not shown"
     );
-    let note = Note::warning(FindingCode::ReadAsOther, expression.position, message);
-    Some(note.instead("write NONE or nvme"))
+    let remark = Remark::warning(FindingCode::ReadAsOther, message);
+    Some(remark.instead("write NONE or nvme").at(expression.position))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(section: Section, keyword: &str, values: impl Iterator<Item = String>) -> usize {
-        let at = Position { line: 1, column: 1 };
-        let values: Vec<String> = values.collect();
-        let expressions = values
-            .iter()
-            .filter_map(|value| Expression::of(section, keyword, value, at));
-        let expressions: Vec<_> = expressions.collect();
-        assert_eq!(expressions.len(), values.len());
-        check(&expressions).len()
+    fn refused(usage: Usage, values: impl Iterator<Item = String>) -> usize {
+        let expressions = values.map(|value| Expression {
+            usage,
+            value: value.into(),
+            position: Position { line: 1, column: 1 },
+        });
+        check(&expressions.collect::<Vec<_>>()).len()
     }
 
     #[test]
     fn large_texts_are_accepted() {
         let wwids = (0..4_000).map(|number| format!("36001405aabbccddeeff00112233{number:04}"));
-        assert_eq!(refused(Section::Blacklist, "wwid", wwids), 0);
+        assert_eq!(refused(Usage::Once, wwids), 0);
         let patterns = (0..800).map(|_| "^3600[0-9a-f]{28}$".to_owned());
-        assert_eq!(refused(Section::Blacklist, "wwid", patterns), 0);
+        assert_eq!(refused(Usage::Once, patterns), 0);
         let names = (0..1_000).map(|number| format!("^(sd|nvme)[a-z0-9]+{number}$"));
-        assert_eq!(refused(Section::Exceptions, "devnode", names), 0);
+        assert_eq!(refused(Usage::Once, names), 0);
         let products = (0..1_500).map(|number| format!("^(DISK|LUN)-{number}.*"));
-        assert_eq!(refused(Section::Device, "product", products), 0);
+        assert_eq!(refused(Usage::EachPath, products), 0);
     }
 
     #[test]
@@ -204,15 +180,15 @@ mod tests {
             let words: Vec<String> = (0..count).map(|number| format!("{number:03x}")).collect();
             std::iter::once(format!("^({})$", words.join("|")))
         };
-        assert_eq!(refused(Section::Blacklist, "devnode", list(240)), 0);
-        assert_eq!(refused(Section::Device, "vendor", list(100)), 0);
+        assert_eq!(refused(Usage::Once, list(240)), 0);
+        assert_eq!(refused(Usage::EachPath, list(100)), 0);
     }
 
     #[test]
     fn sums_are_refused() {
         let steps = (0..1_000).map(|number| format!("(x?){{40}}{number}"));
-        assert_eq!(refused(Section::Device, "vendor", steps), 1);
+        assert_eq!(refused(Usage::EachPath, steps), 1);
         let states = (0..2_000).map(|number| format!("[0-9]{{100}}{number}"));
-        assert_eq!(refused(Section::Blacklist, "wwid", states), 1);
+        assert_eq!(refused(Usage::Once, states), 1);
     }
 }

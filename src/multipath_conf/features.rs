@@ -7,8 +7,8 @@
 
 use thiserror::Error;
 
-use super::effective::Values;
 use super::finding::quoted;
+use super::values::Attributes;
 
 /// Most words that the kernel takes.
 const MOST: usize = 8;
@@ -58,7 +58,7 @@ pub(super) const OPTIONS: [(&str, &str, &str); 2] = [
 ];
 
 /// Replaces features by options, as multipathd does when it joins two entries. What is set stays.
-pub(super) fn replace_by_options(values: &mut Values) {
+pub(super) fn replace_by_options(values: &mut Attributes) {
     for (feature, option, value) in OPTIONS {
         let Some(features) = values.get("features").filter(|text| has(text, feature)) else {
             continue;

@@ -113,6 +113,57 @@ pub struct Finding {
     pub versions: Vec<ToolsVersion>,
 }
 
+/// Most errors, and most warnings, that are listed of a text.
+pub(super) const MAX_LISTED: usize = 500;
+
+/// A finding without its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Remark {
+    pub severity: Severity,
+    pub code: FindingCode,
+    pub message: String,
+    pub instead: Option<String>,
+}
+
+impl Remark {
+    fn new(severity: Severity, code: FindingCode, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            code,
+            message: message.into(),
+            instead: None,
+        }
+    }
+
+    /// About something that the text is refused for.
+    pub(super) fn error(code: FindingCode, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message)
+    }
+
+    /// About something that the text is accepted with.
+    pub(super) fn warning(code: FindingCode, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message)
+    }
+
+    /// With what to write or do instead.
+    pub(super) fn instead(mut self, instead: impl Into<String>) -> Self {
+        self.instead = Some(instead.into());
+        self
+    }
+
+    /// As a finding at this place, for all versions.
+    pub(super) fn at(self, position: Position) -> Finding {
+        Finding {
+            severity: self.severity,
+            code: self.code,
+            position,
+            message: self.message,
+            instead: self.instead,
+            versions: Vec::new(),
+        }
+    }
+}
+
 /// Most characters of a text that are shown.
 const MOST_SHOWN: usize = 40;
 

@@ -1,10 +1,15 @@
 //! multipathd's keywords, with the versions that know them (libmultipath/dict.c).
 
+use super::blacklist::RuleKind;
+use super::expressions::Usage;
+use super::hazards::{self, Judge};
+use super::polling::Interval;
+use super::values::{INT_MAX, INT_MIN, Syntax, Zero};
 use crate::types::tools_version::ToolsVersion;
 
 /// A section of multipath.conf, or an entry of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Section {
+pub(super) enum ConfSection {
     /// Outside of all sections.
     Top,
     Defaults,
@@ -20,7 +25,7 @@ pub(super) enum Section {
     Multipath,
 }
 
-impl Section {
+impl ConfSection {
     /// The name that opens it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -55,8 +60,8 @@ impl Section {
         })
     }
 
-    /// Whether there may be several of it without a complaint.
-    pub(super) fn is_repeatable(self) -> bool {
+    /// Whether it is an entry, of which there may be several.
+    pub(super) fn is_entry(self) -> bool {
         matches!(
             self,
             Self::BlacklistDevice
@@ -66,7 +71,28 @@ impl Section {
                 | Self::Multipath
         )
     }
+
+    /// The keywords without any of which multipathd drops an entry.
+    pub(super) fn required(self) -> &'static [&'static str] {
+        match self {
+            Self::Device => &["vendor", "product"],
+            Self::Protocol => &["type"],
+            Self::Multipath => &["wwid"],
+            _ => &[],
+        }
+    }
+
+    /// Whether multipathd keeps an entry that has these keywords.
+    pub(super) fn is_kept(self, has: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::BlacklistDevice | Self::ExceptionsDevice => has("vendor") || has("product"),
+            _ => self.required().iter().all(|name| has(name)),
+        }
+    }
 }
+
+/// What an entry of `devices` is for: entries with the same values are joined.
+pub(super) const DEVICE_KEY: [&str; 3] = ["vendor", "product", "revision"];
 
 /// Whether multipathd takes a name for that of a section wherever it stands.
 pub(super) fn is_section_name(name: &[u8]) -> bool {
@@ -88,115 +114,77 @@ pub(super) struct Keyword {
     pub name: &'static str,
     /// The name under which multipathd prints it, if it is another one.
     pub printed: Option<&'static str>,
-    pub kind: Kind,
-    pub sections: &'static [Section],
+    pub syntax: Syntax,
+    /// How newer versions read it, from this one on.
+    changed: Option<(ToolsVersion, Syntax)>,
+    pub sections: &'static [ConfSection],
     /// The first version that knows it, if not all do.
     pub since: Option<ToolsVersion>,
-    /// The first version that ignores it.
-    pub ignored_since: Option<ToolsVersion>,
     /// Whether several of it add up.
     pub repeatable: bool,
+    pub role: Role,
+    /// Where the expressions in its value are compiled, if it has any.
+    pub expressions: Option<Usage>,
 }
 
-/// How multipathd reads a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A number in a range.
-    Int {
-        min: i64,
-        max: i64,
-        zero: Zero,
-    },
-    /// A number without a sign.
-    Unsigned,
-    /// `yes`, `no`, `1`, `0`
-    YesNo,
-    /// Any text.
-    Text,
-    /// Any text without a slash.
-    NoSlash,
-    /// A path from the root.
-    Path,
-    /// Words, of which the one at `count` says how many follow.
-    Words {
-        count: usize,
-    },
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    FindMultipaths,
-    MarginalPathgroups,
-    FlushOnLastDel,
-    GroupingPolicy,
-    Failback,
-    NoPathRetry,
-    /// `no` or a number.
-    NoOrNumber,
-    /// `off`, `0` or a number.
-    OffOrNumber {
-        max: i64,
-    },
-    DevLoss,
-    MaxFds,
-    Mode,
-    Owner,
-    ReservationKey,
-    UidAttrs,
-    VpdVendor,
-    /// An extended regular expression, perhaps after a `!`.
-    Regex,
-    /// Read and dropped without a word.
-    Silent,
-    /// Read and dropped.
-    Ignored,
+/// What matters of a value beside what multipathd makes of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Role {
+    None,
+    /// Some values are accepted silently, and do damage.
+    Judged(Judge),
+    /// It is one of the intervals that can kill multipathd together.
+    Polling(Interval),
+    /// It is an entry of a blacklist, or of its exceptions.
+    Rule(RuleKind),
 }
 
-/// What 0 is to a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Zero {
-    /// A number.
-    Number,
-    /// "Not set".
-    Unset,
-}
-
-const INT_MAX: i64 = i32::MAX as i64;
-const INT_MIN: i64 = i32::MIN as i64;
-
-const fn number(min: i64, zero: Zero) -> Kind {
-    Kind::Int {
+const fn number(min: i64, zero: Zero) -> Syntax {
+    Syntax::Int {
         min,
         max: INT_MAX,
         zero,
     }
 }
 
-use Section::{
+use ConfSection::{
     Blacklist, BlacklistDevice, Defaults, Device, Exceptions, ExceptionsDevice, Multipath,
     Overrides, Protocol,
 };
 
-const D: &[Section] = &[Defaults];
-const DM: &[Section] = &[Defaults, Multipath];
-const DVO: &[Section] = &[Defaults, Device, Overrides];
-const DVM: &[Section] = &[Defaults, Device, Multipath];
-const DVOM: &[Section] = &[Defaults, Device, Overrides, Multipath];
-const DVOP: &[Section] = &[Defaults, Device, Overrides, Protocol];
-const V: &[Section] = &[Device];
-const M: &[Section] = &[Multipath];
-const P: &[Section] = &[Protocol];
-const FILTERS: &[Section] = &[Blacklist, Exceptions];
-const FILTER_DEVICES: &[Section] = &[BlacklistDevice, ExceptionsDevice];
+const D: &[ConfSection] = &[Defaults];
+const DM: &[ConfSection] = &[Defaults, Multipath];
+const DO: &[ConfSection] = &[Defaults, Overrides];
+const DVO: &[ConfSection] = &[Defaults, Device, Overrides];
+const DVM: &[ConfSection] = &[Defaults, Device, Multipath];
+const DVOM: &[ConfSection] = &[Defaults, Device, Overrides, Multipath];
+const DVOP: &[ConfSection] = &[Defaults, Device, Overrides, Protocol];
+const V: &[ConfSection] = &[Device];
+const M: &[ConfSection] = &[Multipath];
+const P: &[ConfSection] = &[Protocol];
+const FILTERS: &[ConfSection] = &[Blacklist, Exceptions];
+const FILTER_DEVICES: &[ConfSection] = &[BlacklistDevice, ExceptionsDevice];
 
-const fn keyword(name: &'static str, sections: &'static [Section], kind: Kind) -> Keyword {
+const fn keyword(name: &'static str, sections: &'static [ConfSection], syntax: Syntax) -> Keyword {
     Keyword {
         name,
         printed: None,
-        kind,
+        syntax,
+        changed: None,
         sections,
         since: None,
-        ignored_since: None,
         repeatable: false,
+        role: Role::None,
+        expressions: None,
     }
+}
+
+/// An entry of a blacklist, or of its exceptions.
+const fn rule(name: &'static str, kind: RuleKind) -> Keyword {
+    let mut keyword = keyword(name, FILTERS, Syntax::Regex).expressions(Usage::Once);
+    keyword.repeatable = true;
+    keyword.role = Role::Rule(kind);
+    keyword
 }
 
 impl Keyword {
@@ -205,9 +193,13 @@ impl Keyword {
         self
     }
 
-    const fn ignored_since(mut self, major: u32, minor: u32, patch: u32) -> Self {
-        self.ignored_since = Some(ToolsVersion::new(major, minor, patch));
+    const fn changed(mut self, since: (u32, u32, u32), syntax: Syntax) -> Self {
+        self.changed = Some((ToolsVersion::new(since.0, since.1, since.2), syntax));
         self
+    }
+
+    const fn ignored_since(self, major: u32, minor: u32, patch: u32) -> Self {
+        self.changed((major, minor, patch), Syntax::Ignored)
     }
 
     const fn printed_as(mut self, name: &'static str) -> Self {
@@ -215,26 +207,37 @@ impl Keyword {
         self
     }
 
-    const fn repeatable(mut self) -> Self {
-        self.repeatable = true;
+    const fn judged(mut self, judge: Judge) -> Self {
+        self.role = Role::Judged(judge);
         self
     }
 
-    /// Whether this version knows it.
-    pub(super) fn is_known_to(&self, version: ToolsVersion) -> bool {
-        self.since.is_none_or(|since| version >= since)
+    const fn polling(mut self, interval: Interval) -> Self {
+        self.role = Role::Polling(interval);
+        self
     }
 
-    /// How this version reads its value.
-    pub(super) fn kind_in(&self, version: ToolsVersion) -> Kind {
-        match self.ignored_since {
-            Some(since) if version >= since => Kind::Ignored,
-            _ => self.kind,
+    const fn expressions(mut self, usage: Usage) -> Self {
+        self.expressions = Some(usage);
+        self
+    }
+
+    /// Whether all versions know it, and read it alike.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.since.is_none() && self.changed.is_none()
+    }
+
+    /// How this version reads its value, if it knows it.
+    pub(super) fn syntax_in(&self, version: ToolsVersion) -> Option<Syntax> {
+        match self.changed {
+            _ if self.since.is_some_and(|since| version < since) => None,
+            Some((since, syntax)) if version >= since => Some(syntax),
+            _ => Some(self.syntax),
         }
     }
 
     /// The keyword of this name in this section, whichever version knows it.
-    pub(super) fn find(name: &[u8], section: Section) -> Option<&'static Self> {
+    pub(super) fn find(name: &[u8], section: ConfSection) -> Option<&'static Self> {
         if name.is_empty() {
             return None; // a quote; comparing nothing with something takes the C library long
         }
@@ -248,111 +251,165 @@ impl Keyword {
 
 /// All keywords.
 pub(super) static KEYWORDS: &[Keyword] = &[
-    keyword("alias", M, Kind::NoSlash),
-    keyword("alias_prefix", DVO, Kind::NoSlash),
-    keyword("all_tg_pt", DVO, Kind::YesNo),
-    keyword("allow_usb_devices", D, Kind::YesNo),
+    keyword("alias", M, Syntax::NoSlash),
+    keyword("alias_prefix", DVO, Syntax::NoSlash).judged(hazards::alias_prefix),
+    keyword("all_tg_pt", DVO, Syntax::YesNo),
+    keyword("allow_usb_devices", D, Syntax::YesNo),
     keyword(
         "auto_resize",
         D,
-        Kind::Choice(&["never", "grow_only", "grow_shrink"]),
+        Syntax::Choice(&["never", "grow_only", "grow_shrink"]),
     )
     .since(0, 9, 7),
-    keyword("bindings_file", D, Kind::Path).ignored_since(0, 9, 7),
-    keyword("checker", DVO, Kind::Text).printed_as("path_checker"),
+    keyword("bindings_file", D, Syntax::Path).ignored_since(0, 9, 7),
+    keyword("checker", DVO, Syntax::Text)
+        .printed_as("path_checker")
+        .judged(hazards::path_checker),
     keyword("checker_timeout", D, number(0, Zero::Unset)),
-    keyword("config_dir", D, Kind::Ignored),
-    keyword("deferred_remove", DVOM, Kind::YesNo),
-    keyword("delay_wait_checks", DVOM, Kind::NoOrNumber),
-    keyword("delay_watch_checks", DVOM, Kind::NoOrNumber),
-    keyword("detect_checker", DVO, Kind::YesNo),
-    keyword("detect_pgpolicy", DVO, Kind::YesNo).since(0, 9, 6),
-    keyword("detect_pgpolicy_use_tpg", DVO, Kind::YesNo).since(0, 9, 6),
-    keyword("detect_prio", DVO, Kind::YesNo),
-    keyword("dev_loss_tmo", DVOP, Kind::DevLoss),
-    keyword("devnode", FILTERS, Kind::Regex).repeatable(),
-    keyword("disable_changed_wwids", D, Kind::Silent).ignored_since(0, 9, 6),
-    keyword("eh_deadline", DVOP, Kind::OffOrNumber { max: INT_MAX }),
-    keyword("enable_foreign", D, Kind::Text),
-    keyword("failback", DVOM, Kind::Failback),
-    keyword("fast_io_fail_tmo", DVOP, Kind::OffOrNumber { max: INT_MAX }),
-    keyword("features", DVOM, Kind::Words { count: 0 }),
-    keyword("find_multipaths", D, Kind::FindMultipaths),
+    keyword("config_dir", D, Syntax::Ignored),
+    keyword("deferred_remove", DVOM, Syntax::YesNo),
+    keyword("delay_wait_checks", DVOM, Syntax::NoOrNumber),
+    keyword("delay_watch_checks", DVOM, Syntax::NoOrNumber),
+    keyword("detect_checker", DVO, Syntax::YesNo),
+    keyword("detect_pgpolicy", DVO, Syntax::YesNo).since(0, 9, 6),
+    keyword("detect_pgpolicy_use_tpg", DVO, Syntax::YesNo).since(0, 9, 6),
+    keyword("detect_prio", DVO, Syntax::YesNo),
+    keyword("dev_loss_tmo", DVOP, Syntax::DevLoss),
+    rule("devnode", RuleKind::Devnode),
+    keyword("disable_changed_wwids", D, Syntax::Silent).ignored_since(0, 9, 6),
+    keyword("eh_deadline", DVOP, Syntax::OffOrNumber { max: INT_MAX }),
+    keyword("enable_foreign", D, Syntax::Text).expressions(Usage::Foreign),
+    keyword("failback", DVOM, Syntax::Failback),
+    keyword(
+        "fast_io_fail_tmo",
+        DVOP,
+        Syntax::OffOrNumber { max: INT_MAX },
+    ),
+    keyword("features", DVOM, FEATURES).judged(hazards::features),
+    keyword("find_multipaths", D, Syntax::FindMultipaths).judged(hazards::find_multipaths),
     keyword("find_multipaths_timeout", D, number(INT_MIN, Zero::Unset)),
-    keyword("flush_on_last_del", DVOM, Kind::FlushOnLastDel),
-    keyword("force_sync", D, Kind::YesNo),
-    keyword("getuid_callout", DVO, Kind::Ignored),
-    keyword("ghost_delay", DVOM, Kind::NoOrNumber),
-    keyword("gid", DM, Kind::Owner),
-    keyword("hardware_handler", V, Kind::Words { count: 0 }),
-    keyword("log_checker_err", D, Kind::Choice(&["once", "always"])),
-    keyword("marginal_path_double_failed_time", DVOM, Kind::NoOrNumber),
-    keyword("marginal_path_err_rate_threshold", DVOM, Kind::NoOrNumber),
-    keyword("marginal_path_err_recheck_gap_time", DVOM, Kind::NoOrNumber),
-    keyword("marginal_path_err_sample_time", DVOM, Kind::NoOrNumber),
-    keyword("marginal_pathgroups", D, Kind::MarginalPathgroups),
-    keyword("max_fds", D, Kind::MaxFds),
-    keyword("max_polling_interval", D, Kind::Unsigned),
-    keyword("max_retries", D, Kind::OffOrNumber { max: 5 }).since(0, 9, 7),
+    keyword("flush_on_last_del", DVOM, Syntax::YesNo).changed((0, 9, 9), Syntax::FlushOnLastDel),
+    keyword("force_sync", D, Syntax::YesNo),
+    keyword("getuid_callout", DVO, Syntax::Ignored),
+    keyword("ghost_delay", DVOM, Syntax::NoOrNumber),
+    keyword("gid", DM, Syntax::Owner),
+    keyword("hardware_handler", V, HARDWARE_HANDLER).judged(hazards::hardware_handler),
+    keyword("log_checker_err", D, Syntax::Choice(&["once", "always"])),
+    keyword("marginal_path_double_failed_time", DVOM, Syntax::NoOrNumber),
+    keyword("marginal_path_err_rate_threshold", DVOM, Syntax::NoOrNumber),
+    keyword(
+        "marginal_path_err_recheck_gap_time",
+        DVOM,
+        Syntax::NoOrNumber,
+    ),
+    keyword("marginal_path_err_sample_time", DVOM, Syntax::NoOrNumber),
+    // Debian 12 builds 0.9.4 without it
+    keyword(
+        "marginal_pathgroups",
+        D,
+        Syntax::MarginalPathgroups { fpin: false },
+    )
+    .changed((0, 11, 0), Syntax::MarginalPathgroups { fpin: true }),
+    keyword("max_fds", D, Syntax::MaxFds),
+    keyword("max_polling_interval", D, Syntax::Unsigned).polling(Interval::Longest),
+    keyword("max_retries", D, Syntax::OffOrNumber { max: 5 }).since(0, 9, 7),
     keyword("max_sectors_kb", DVOM, number(0, Zero::Unset)),
     keyword("missing_uev_wait_timeout", D, number(0, Zero::Number)),
-    keyword("mode", DM, Kind::Mode),
-    keyword("multipath_dir", D, Kind::Ignored),
-    keyword("no_path_retry", DVOM, Kind::NoPathRetry),
-    keyword("partition_delimiter", D, Kind::NoSlash),
-    keyword("path_checker", DVO, Kind::Text),
-    keyword("path_grouping_policy", DVOM, Kind::GroupingPolicy),
-    keyword("path_selector", DVOM, Kind::Words { count: 1 }),
-    keyword("pg_timeout", DVM, Kind::Ignored),
-    keyword("polling_interval", D, Kind::Unsigned),
-    keyword("prio", DVOM, Kind::Text),
-    keyword("prio_args", DVOM, Kind::Text),
-    keyword("prkeys_file", D, Kind::Path).ignored_since(0, 9, 7),
-    keyword("product", V, Kind::Text),
-    keyword("product", FILTER_DEVICES, Kind::Regex),
-    keyword("product_blacklist", V, Kind::Text),
-    keyword("property", FILTERS, Kind::Regex).repeatable(),
-    keyword("protocol", FILTERS, Kind::Regex).repeatable(),
-    keyword("purge_disconnected", DVOM, Kind::YesNo).since(0, 14, 0),
-    keyword("queue_without_daemon", D, Kind::YesNo),
-    keyword("reassign_maps", D, Kind::YesNo),
-    keyword("recheck_wwid", DVO, Kind::YesNo),
+    keyword("mode", DM, Syntax::Mode),
+    keyword("multipath_dir", D, Syntax::Ignored),
+    keyword("no_path_retry", DVOM, Syntax::NoPathRetry),
+    keyword("partition_delimiter", D, Syntax::NoSlash).judged(hazards::partition_delimiter),
+    keyword("path_checker", DVO, Syntax::Text).judged(hazards::path_checker),
+    keyword(
+        "path_grouping_policy",
+        DVOM,
+        Syntax::GroupingPolicy(OLDER_POLICIES),
+    )
+    .changed((0, 9, 6), Syntax::GroupingPolicy(POLICIES)),
+    keyword("path_selector", DVOM, PATH_SELECTOR).judged(hazards::path_selector),
+    keyword("pg_timeout", DVM, Syntax::Ignored),
+    keyword("polling_interval", D, Syntax::Unsigned).polling(Interval::Usual),
+    keyword("prio", DVOM, Syntax::Text).judged(hazards::prioritizer),
+    keyword("prio_args", DVOM, Syntax::Text).expressions(Usage::Arguments),
+    keyword("prkeys_file", D, Syntax::Path).ignored_since(0, 9, 7),
+    keyword("product", V, Syntax::Text).expressions(Usage::EachPath),
+    keyword("product", FILTER_DEVICES, Syntax::Regex).expressions(Usage::Once),
+    keyword("product_blacklist", V, Syntax::Text).expressions(Usage::Once),
+    rule("property", RuleKind::Property),
+    rule("protocol", RuleKind::Protocol),
+    keyword("purge_disconnected", DVOM, Syntax::YesNo).since(0, 14, 0),
+    keyword("queue_without_daemon", D, Syntax::YesNo),
+    keyword("reassign_maps", D, Syntax::YesNo),
+    keyword("recheck_wwid", DVO, Syntax::YesNo),
     keyword("remove_retries", D, number(0, Zero::Number)),
-    keyword("reservation_key", DM, Kind::ReservationKey),
-    keyword("retain_attached_hw_handler", DVO, Kind::YesNo),
+    keyword("reservation_key", DM, Syntax::ReservationKey),
+    keyword("retain_attached_hw_handler", DVO, Syntax::YesNo),
     keyword("retrigger_delay", D, number(0, Zero::Number)),
     keyword("retrigger_tries", D, number(0, Zero::Number)),
-    keyword("revision", V, Kind::Text),
+    keyword("revision", V, Syntax::Text).expressions(Usage::EachPath),
     keyword("rr_min_io", DVOM, number(0, Zero::Unset)).ignored_since(0, 15, 0),
     keyword("rr_min_io_rq", DVOM, number(0, Zero::Unset)).ignored_since(0, 15, 0),
-    keyword("rr_weight", DVOM, Kind::Choice(&["priorities", "uniform"])).ignored_since(0, 15, 0),
-    keyword("san_path_err_forget_rate", DVOM, Kind::NoOrNumber),
-    keyword("san_path_err_recovery_time", DVOM, Kind::NoOrNumber),
-    keyword("san_path_err_threshold", DVOM, Kind::NoOrNumber),
-    keyword("skip_kpartx", DVOM, Kind::YesNo),
-    keyword("strict_timing", D, Kind::YesNo),
-    keyword("type", P, Kind::Choice(PROTOCOLS)),
-    keyword("uid", DM, Kind::Owner),
-    keyword("uid_attribute", DVO, Kind::Text),
-    keyword("uid_attrs", D, Kind::UidAttrs),
-    keyword("user_friendly_names", DVOM, Kind::YesNo),
+    keyword(
+        "rr_weight",
+        DVOM,
+        Syntax::Choice(&["priorities", "uniform"]),
+    )
+    .ignored_since(0, 15, 0),
+    keyword("san_path_err_forget_rate", DVOM, Syntax::NoOrNumber),
+    keyword("san_path_err_recovery_time", DVOM, Syntax::NoOrNumber),
+    keyword("san_path_err_threshold", DVOM, Syntax::NoOrNumber),
+    keyword("skip_kpartx", DVOM, Syntax::YesNo),
+    keyword("strict_timing", D, Syntax::YesNo),
+    keyword("type", P, Syntax::Choice(PROTOCOLS)),
+    keyword("uid", DM, Syntax::Owner),
+    keyword("uid_attribute", DO, Syntax::Text).judged(hazards::uid_attribute),
+    // judged with what the entry is for
+    keyword("uid_attribute", V, Syntax::Text),
+    keyword("uid_attrs", D, Syntax::UidAttrs).judged(hazards::uid_attrs),
+    keyword("user_friendly_names", DVOM, Syntax::YesNo).judged(hazards::user_friendly_names),
     keyword("uxsock_timeout", D, number(4000, Zero::Number)),
-    keyword("vendor", V, Kind::Text),
-    keyword("vendor", FILTER_DEVICES, Kind::Regex),
+    keyword("vendor", V, Syntax::Text).expressions(Usage::EachPath),
+    keyword("vendor", FILTER_DEVICES, Syntax::Regex).expressions(Usage::Once),
     keyword(
         "verbosity",
         D,
-        Kind::Int {
+        Syntax::Int {
             min: 0,
             max: 4,
             zero: Zero::Number,
         },
     ),
-    keyword("vpd_vendor", V, Kind::VpdVendor),
-    keyword("wwid", M, Kind::Text),
-    keyword("wwid", FILTERS, Kind::Regex).repeatable(),
-    keyword("wwids_file", D, Kind::Path).ignored_since(0, 9, 7),
+    keyword("vpd_vendor", V, Syntax::VpdVendor),
+    keyword("wwid", M, Syntax::Text),
+    rule("wwid", RuleKind::Wwid),
+    keyword("wwids_file", D, Syntax::Path).ignored_since(0, 9, 7),
 ];
+
+const PATH_SELECTOR: Syntax = Syntax::Words {
+    count: 1,
+    example: "service-time 0",
+};
+const FEATURES: Syntax = Syntax::Words {
+    count: 0,
+    example: "1 retain_attached_hw_handler",
+};
+const HARDWARE_HANDLER: Syntax = Syntax::Words {
+    count: 0,
+    example: "1 alua",
+};
+
+/// In the order in which multipathd compares.
+const POLICIES: &[&str] = &[
+    "failover",
+    "multibus",
+    "group_by_serial",
+    "group_by_prio",
+    "group_by_node_name",
+    "group_by_tpg",
+];
+
+/// Without the last one.
+const OLDER_POLICIES: &[&str] = POLICIES.split_at(5).0;
 
 /// Names of transports (libmultipath/structs.c).
 const PROTOCOLS: &[&str] = &[

@@ -9,21 +9,26 @@ use crate::wire::byte_string::is_space_byte;
 /// rest of a longer one as another line.
 pub const MAX_LINE: usize = 1023;
 
-/// The lines of a text that hold more than blanks and comments.
-#[derive(Debug, Default)]
-pub(super) struct Lines<'t> {
+/// Takes a text apart, a line at a time.
+#[derive(Debug)]
+pub(super) struct Lexer<'t> {
+    rest: &'t [u8],
+    /// Number of the line in which the rest begins, from 1, and how much of it was read before.
+    number: usize,
+    offset: usize,
+    /// Those of the last line.
     tokens: Vec<Token<'t>>,
-    /// Number, tokens up to, and `not_ascii` of each line.
-    lines: Vec<(usize, usize, Option<usize>)>,
 }
 
-/// A part of a line with something in it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A line, or a part of one that multipathd reads as a line, with something in it.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Line<'l, 't> {
     /// Its number in the text, from 1.
     pub number: usize,
     /// At least one.
     pub tokens: &'l [Token<'t>],
+    /// From the first token to the last one.
+    pub raw: &'t [u8],
     /// Where something beyond ASCII is taken for a blank, in bytes from 1.
     pub not_ascii: Option<usize>,
 }
@@ -47,15 +52,20 @@ pub(super) enum TokenKind<'t> {
     Word(Cow<'t, [u8]>),
 }
 
-impl Token<'_> {
+impl<'t> Token<'t> {
     /// The token's text; a quote has none.
-    pub(super) fn text(&self) -> &[u8] {
+    pub(super) fn text(&self) -> Cow<'t, [u8]> {
         match &self.kind {
-            TokenKind::Quote => b"",
-            TokenKind::Open => b"{",
-            TokenKind::Close => b"}",
-            TokenKind::Word(word) => word,
+            TokenKind::Quote => b"".into(),
+            TokenKind::Open => b"{".into(),
+            TokenKind::Close => b"}".into(),
+            TokenKind::Word(word) => word.clone(),
         }
+    }
+
+    /// Whether it is a brace.
+    pub(super) fn is_brace(&self) -> bool {
+        matches!(self.kind, TokenKind::Open | TokenKind::Close)
     }
 
     /// Whether it begins or ends a quoted text.
@@ -64,7 +74,7 @@ impl Token<'_> {
     }
 }
 
-impl Line<'_, '_> {
+impl<'t> Line<'_, 't> {
     /// Place of a token.
     pub(super) fn position(&self, token: usize) -> Position {
         Position {
@@ -72,46 +82,51 @@ impl Line<'_, '_> {
             column: self.tokens.get(token).map_or(1, |token| token.column),
         }
     }
+
+    /// Text of a token; nothing if there is none.
+    pub(super) fn text(&self, token: usize) -> Cow<'t, [u8]> {
+        self.tokens.get(token).map_or(b"".into(), Token::text)
+    }
 }
 
-impl<'t> Lines<'t> {
-    /// Takes a text apart.
+impl<'t> Lexer<'t> {
     pub(super) fn new(text: &'t [u8]) -> Self {
-        let mut all = Self::default();
-        let physical = text.split_inclusive(|&byte| byte == b'\n');
-        for (index, line) in physical.enumerate() {
-            for (part, chunk) in line.chunks(MAX_LINE).enumerate() {
-                all.chunk(index + 1, part * MAX_LINE, chunk);
-            }
+        Self {
+            rest: text,
+            number: 1,
+            offset: 0,
+            tokens: Vec::new(),
         }
-        all
     }
 
-    /// The lines.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Line<'_, 't>> {
-        let mut start = 0;
-        self.lines.iter().map(move |&(number, end, not_ascii)| {
-            let tokens = self.tokens.get(start..end).unwrap_or_default();
-            start = end;
-            Line {
-                number,
-                tokens,
-                not_ascii,
+    /// The next line that holds more than blanks and comments.
+    pub(super) fn next_line(&mut self) -> Option<Line<'_, 't>> {
+        loop {
+            let longest = self.rest.get(..MAX_LINE).unwrap_or(self.rest);
+            let end = memchr::memchr(b'\n', longest).map_or(longest.len(), |end| end + 1);
+            let (chunk, rest) = self.rest.split_at_checked(end).filter(|_| end > 0)?;
+            let (number, offset) = (self.number, self.offset);
+            self.rest = rest;
+            (self.number, self.offset) = match chunk.ends_with(b"\n") {
+                true => (number + 1, 0),
+                false => (number, offset + end),
+            };
+            // a mark of the encoding means nothing, and nobody sees it
+            let mark = match (number, offset) {
+                (1, 0) => chunk.strip_prefix(b"\xef\xbb\xbf"),
+                _ => None,
+            };
+            let (chunk, offset) = mark.map_or((chunk, offset), |rest| (rest, 3));
+            self.tokens.clear();
+            let (raw, not_ascii) = push_tokens(seen(chunk), offset, &mut self.tokens);
+            if !self.tokens.is_empty() {
+                return Some(Line {
+                    number,
+                    tokens: &self.tokens,
+                    raw,
+                    not_ascii,
+                });
             }
-        })
-    }
-
-    fn chunk(&mut self, number: usize, offset: usize, chunk: &'t [u8]) {
-        // a mark of the encoding means nothing, and nobody sees it
-        let mark = match number {
-            1 => chunk.strip_prefix(b"\xef\xbb\xbf"),
-            _ => None,
-        };
-        let (chunk, offset) = mark.map_or((chunk, offset), |rest| (rest, offset + 3));
-        let before = self.tokens.len();
-        let not_ascii = push_tokens(seen(chunk), offset, &mut self.tokens);
-        if self.tokens.len() > before {
-            self.lines.push((number, self.tokens.len(), not_ascii));
         }
     }
 }
@@ -139,8 +154,14 @@ fn is_blank(byte: u8) -> bool {
     is_space_byte(byte) || !byte.is_ascii()
 }
 
-/// Adds the tokens of a line, and tells where something beyond ASCII is taken for a blank.
-fn push_tokens<'t>(text: &'t [u8], offset: usize, tokens: &mut Vec<Token<'t>>) -> Option<usize> {
+/// Adds the tokens of a line, and tells from where to where they are, and where something beyond ASCII
+/// is taken for a blank.
+fn push_tokens<'t>(
+    text: &'t [u8],
+    offset: usize,
+    tokens: &mut Vec<Token<'t>>,
+) -> (&'t [u8], Option<usize>) {
+    let mut span = 0..0;
     let mut not_ascii = None;
     let mut at = 0;
     let mut quoted = false;
@@ -154,8 +175,8 @@ fn push_tokens<'t>(text: &'t [u8], offset: usize, tokens: &mut Vec<Token<'t>>) -
         }
         let start = at;
         let kind = match byte(at) {
-            None => return not_ascii,
-            Some(b'!' | b'#') if !quoted => return not_ascii,
+            None => break,
+            Some(b'!' | b'#') if !quoted => break,
             Some(b'"') if !(quoted && byte(at + 1) == Some(b'"')) => {
                 quoted = !quoted;
                 at += 1;
@@ -186,11 +207,16 @@ fn push_tokens<'t>(text: &'t [u8], offset: usize, tokens: &mut Vec<Token<'t>>) -
                 TokenKind::Word(word(text.get(start..at).unwrap_or_default(), doubled))
             }
         };
+        if tokens.is_empty() {
+            span.start = start;
+        }
+        span.end = at;
         tokens.push(Token {
             kind,
             column: offset + start + 1,
         });
     }
+    (text.get(span).unwrap_or_default(), not_ascii)
 }
 
 fn word(text: &[u8], doubled: bool) -> Cow<'_, [u8]> {
@@ -215,12 +241,14 @@ mod tests {
     fn texts(text: &str) -> Vec<Vec<String>> {
         let text_of = |token: &Token<'_>| match token.is_quote() {
             true => "\"".to_owned(),
-            false => String::from_utf8_lossy(token.text()).into_owned(),
+            false => String::from_utf8_lossy(&token.text()).into_owned(),
         };
-        Lines::new(text.as_bytes())
-            .iter()
-            .map(|line| line.tokens.iter().map(text_of).collect())
-            .collect()
+        let mut lexer = Lexer::new(text.as_bytes());
+        let mut lines = Vec::new();
+        while let Some(line) = lexer.next_line() {
+            lines.push(line.tokens.iter().map(text_of).collect());
+        }
+        lines
     }
 
     #[test]
@@ -250,8 +278,8 @@ mod tests {
         assert_eq!(texts(&comment(1022)).len(), 0);
         assert_eq!(texts(&comment(1023)), [["x"]]);
         let text = comment(1023);
-        let lines = Lines::new(text.as_bytes());
-        let line = lines.iter().next().map(|line| line.position(0));
+        let mut lexer = Lexer::new(text.as_bytes());
+        let line = lexer.next_line().map(|line| line.position(0));
         assert_eq!(
             line,
             Some(Position {

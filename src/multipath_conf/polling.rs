@@ -1,112 +1,101 @@
 //! The two intervals of multipathd's checks, which together may kill it.
 
-use super::effective::Values;
-use super::finding::{FindingCode, Position};
-use super::reader::Note;
+use super::finding::{Finding, FindingCode, Position, Remark};
 use super::values::Stored;
 
-/// The two intervals, which together may kill multipathd.
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Interval {
+    /// `polling_interval`
+    Usual,
+    /// `max_polling_interval`
+    Longest,
+}
+
+/// The two intervals as they were set last, and where.
 #[derive(Debug, Default)]
 pub(super) struct Polling {
-    interval: Option<(u32, Position)>,
-    max: Option<(u32, Position)>,
-    /// Values that are wrong by themselves.
-    notes: Vec<Note>,
+    usual: Option<(u32, Position)>,
+    longest: Option<(u32, Position)>,
+}
+
+fn refused(message: &str) -> Remark {
+    Remark::error(FindingCode::PollingInterval, message)
+        .instead("write a number of seconds, such as 5")
 }
 
 impl Polling {
-    /// Takes note of a value; whether the keyword is one of the two.
-    pub(super) fn sees(&mut self, keyword: &str, stored: &Stored, at: Position) -> bool {
-        let number: Option<u32> = match stored {
-            Stored::Value(value) => value.parse().ok(),
-            _ => None,
-        };
-        match (keyword, number) {
-            ("max_polling_interval", Some(number)) => self.max = Some((number, at)),
-            ("max_polling_interval", None) => {}
+    /// Takes note of a value.
+    pub(super) fn set(
+        &mut self,
+        interval: Interval,
+        stored: &Stored<'_>,
+        at: Position,
+    ) -> Option<Remark> {
+        let number: Option<u32> = stored.value().and_then(|value| value.parse().ok());
+        match (interval, number) {
+            (Interval::Longest, Some(number)) => self.longest = Some((number, at)),
+            (Interval::Longest, None) => {}
             // the greatest number means "not set" inside of multipathd
-            ("polling_interval", Some(number)) => {
-                self.interval = Some((number.min(u32::MAX - 1), at))
-            }
-            ("polling_interval", None) => {
-                let message = "an invalid polling_interval makes multipathd spin from 0.11.1 on";
-                self.refuse(at, message);
+            (Interval::Usual, Some(number)) => self.usual = Some((number.min(u32::MAX - 1), at)),
+            (Interval::Usual, None) => {
                 // what multipathd takes instead, if nothing was set before
-                self.interval.get_or_insert((u32::MAX - 1, at));
+                self.usual.get_or_insert((u32::MAX - 1, at));
+                let message = "an invalid polling_interval makes multipathd spin from 0.11.1 on";
+                return Some(refused(message));
             }
-            _ => return false,
         }
-        true
+        None
     }
 
-    fn refuse(&mut self, at: Position, message: &str) {
-        let note = Note::error(FindingCode::PollingInterval, at, message);
-        let note = note.instead("write a number of seconds, such as 5");
-        self.notes.push(note);
+    fn longest(&self) -> Option<(u32, Position)> {
+        self.longest.filter(|(longest, _)| *longest != 0)
     }
 
-    /// The intervals that are taken, and what is wrong with them.
-    pub(super) fn end(&mut self, defaults: &mut Values) -> Vec<Note> {
-        let max = self.max.filter(|(max, _)| *max != 0);
-        let taken = match (self.interval, max) {
-            (Some((interval, at)), None) => {
-                if interval == 0 {
-                    self.refuse(
-                        at,
-                        "a polling_interval of 0 kills multipathd from 0.11.1 on",
-                    );
-                } else if spins(interval, fourfold(interval)) {
-                    self.refuse(
-                        at,
-                        "so large a polling_interval makes multipathd spin from 0.11.1 on",
-                    );
-                }
-                Some((interval, fourfold(interval)))
-            }
-            (Some((interval, at)), Some((max, max_at))) => {
-                if interval == 0 {
-                    self.refuse(
-                        at,
-                        "a polling_interval of 0 kills multipathd from 0.11.1 on",
-                    );
-                } else if interval > max {
-                    let message = format!("max_polling_interval lowers polling_interval to {max}");
-                    let code = FindingCode::ReadAsOther;
-                    let note = Note::warning(code, max_at, message);
-                    self.notes.push(note);
-                } else if spins(interval, max) {
-                    self.refuse(
-                        max_at,
-                        "so large a max_polling_interval makes multipathd spin from 0.11.1 on",
-                    );
-                }
-                Some((interval.min(max), max))
-            }
-            (None, Some((max, at))) => {
-                let interval = if max >= 4 { max / 4 } else { 1 };
-                // which interval it meets, the configuration of the cluster says
-                if max > 1 << 31 || spins(interval, max) {
-                    self.refuse(
-                        at,
-                        "so large a max_polling_interval makes multipathd spin from 0.11.1 on",
-                    );
-                }
-                Some((interval, max))
-            }
+    /// The usual and the longest interval that multipathd takes.
+    pub(super) fn taken(&self) -> Option<(u32, u32)> {
+        match (self.usual, self.longest()) {
+            (Some((usual, _)), None) => Some((usual, fourfold(usual))),
+            (Some((usual, _)), Some((longest, _))) => Some((usual.min(longest), longest)),
+            (None, Some((longest, _))) => Some(((longest / 4).max(1), longest)),
             (None, None) => None,
-        };
-        if let (Some((0, at)), None) = (self.max, max) {
-            let message = "0 means 'not set' to max_polling_interval".to_owned();
-            let code = FindingCode::ReadAsOther;
-            let note = Note::warning(code, at, message);
-            self.notes.push(note);
-            defaults.remove("max_polling_interval");
         }
-        if let Some((interval, max)) = taken {
-            defaults.insert("polling_interval".to_owned(), interval.to_string());
-            defaults.insert("max_polling_interval".to_owned(), max.to_string());
+    }
+
+    /// What is wrong with the two together.
+    pub(super) fn check(&self) -> impl Iterator<Item = Finding> {
+        let unset = self.longest.filter(|(longest, _)| *longest == 0);
+        let unset = unset.map(|(_, at)| {
+            let message = "0 means 'not set' to max_polling_interval";
+            Remark::warning(FindingCode::ReadAsOther, message).at(at)
+        });
+        unset.into_iter().chain(self.check_taken())
+    }
+
+    fn check_taken(&self) -> Option<Finding> {
+        let (usual, longest) = self.taken()?;
+        let spins = spins(usual, longest);
+        match (self.usual, self.longest()) {
+            (Some((0, at)), _) => {
+                let message = "a polling_interval of 0 kills multipathd from 0.11.1 on";
+                Some(refused(message).at(at))
+            }
+            (Some((set, _)), Some((longest, at))) if set > longest => {
+                let message = format!("max_polling_interval lowers polling_interval to {longest}");
+                Some(Remark::warning(FindingCode::ReadAsOther, message).at(at))
+            }
+            (Some((_, at)), None) if spins => {
+                let message = "so large a polling_interval makes multipathd spin from 0.11.1 on";
+                Some(refused(message).at(at))
+            }
+            // without the other one, the configuration of the cluster says which it meets
+            (set, Some((longest, at))) if spins || set.is_none() && longest > 1 << 31 => {
+                let message =
+                    "so large a max_polling_interval makes multipathd spin from 0.11.1 on";
+                Some(refused(message).at(at))
+            }
+            _ => None,
         }
-        std::mem::take(&mut self.notes)
     }
 }
 

@@ -1,161 +1,246 @@
 //! What multipathd makes of a keyword's value (libmultipath/dict.c).
 
-use super::finding::{FindingCode, quoted};
-use super::keywords::{Kind, Zero};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::finding::{FindingCode, Remark, quoted};
 use super::regex;
-use crate::types::tools_version::ToolsVersion;
+
+/// Values by keyword, as multipathd prints them, without quotes.
+pub type Attributes = BTreeMap<String, String>;
+
+/// How multipathd reads a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Syntax {
+    /// A number in a range.
+    Int {
+        min: i64,
+        max: i64,
+        zero: Zero,
+    },
+    /// A number without a sign.
+    Unsigned,
+    /// `yes`, `no`, `1`, `0`
+    YesNo,
+    /// Any text.
+    Text,
+    /// Any text without a slash.
+    NoSlash,
+    /// A path from the root.
+    Path,
+    /// Words, of which the one at `count` says how many follow.
+    Words {
+        count: usize,
+        example: &'static str,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    FindMultipaths,
+    MarginalPathgroups {
+        /// Whether `fpin` is possible.
+        fpin: bool,
+    },
+    FlushOnLastDel,
+    /// One of these words, or a text that begins with one; the first counts.
+    GroupingPolicy(&'static [&'static str]),
+    Failback,
+    NoPathRetry,
+    /// `no` or a number.
+    NoOrNumber,
+    /// `off`, `0` or a number.
+    OffOrNumber {
+        max: i64,
+    },
+    DevLoss,
+    MaxFds,
+    Mode,
+    Owner,
+    ReservationKey,
+    UidAttrs,
+    VpdVendor,
+    /// An extended regular expression, perhaps after a `!`.
+    Regex,
+    /// Read and dropped silently.
+    Silent,
+    /// Read and dropped.
+    Ignored,
+}
+
+/// What 0 is to a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zero {
+    /// A number.
+    Number,
+    /// "Not set".
+    Unset,
+}
+
+/// Least and greatest number of C's `int`.
+pub(super) const INT_MIN: i64 = i32::MIN as i64;
+pub(super) const INT_MAX: i64 = i32::MAX as i64;
 
 /// What becomes of a value.
 #[derive(Debug, PartialEq)]
-pub(super) struct Read {
-    pub stored: Stored,
-    /// What is to be said about it.
-    pub remarks: Vec<Remark>,
+pub(super) struct ReadValue<'v> {
+    pub stored: Stored<'v>,
+    pub remark: Option<Remark>,
 }
 
 /// What is stored.
 #[derive(Debug, PartialEq)]
-pub(super) enum Stored {
+pub(super) enum Stored<'v> {
     /// This value, as multipathd prints it.
-    Value(String),
+    Value(Cow<'v, str>),
     /// As if it had never been set.
     Unset,
     /// Nothing: what was set before stays.
     Nothing,
 }
 
-/// Something to say about a value.
-#[derive(Debug, PartialEq)]
-pub(super) struct Remark {
-    pub code: FindingCode,
-    pub message: String,
-    pub instead: Option<String>,
+impl Stored<'_> {
+    /// The value, if there is one.
+    pub(super) fn value(&self) -> Option<&str> {
+        match self {
+            Self::Value(value) => Some(value),
+            _ => None,
+        }
+    }
 }
 
-impl Read {
-    fn value(value: impl Into<String>) -> Self {
-        Self {
-            stored: Stored::Value(value.into()),
-            remarks: Vec::new(),
-        }
+impl<'v> ReadValue<'v> {
+    fn value(value: impl Into<Cow<'v, str>>) -> Self {
+        Self::silent(Stored::Value(value.into()))
     }
 
     fn nothing() -> Self {
+        Self::silent(Stored::Nothing)
+    }
+
+    fn unset() -> Self {
+        Self::silent(Stored::Unset)
+    }
+
+    fn silent(stored: Stored<'v>) -> Self {
         Self {
-            stored: Stored::Nothing,
-            remarks: Vec::new(),
+            stored,
+            remark: None,
         }
     }
 
-    /// With something to say.
-    fn remark(mut self, code: FindingCode, message: impl Into<String>) -> Self {
-        self.remarks.push(Remark {
-            code,
-            message: message.into(),
-            instead: None,
-        });
+    fn warn(mut self, code: FindingCode, message: impl Into<String>) -> Self {
+        self.remark = Some(Remark::warning(code, message));
         self
     }
 
     fn instead(mut self, instead: impl Into<String>) -> Self {
-        if let Some(remark) = self.remarks.last_mut() {
-            remark.instead = Some(instead.into());
-        }
+        self.remark = self.remark.map(|remark| remark.instead(instead));
         self
     }
 
     fn invalid(keyword: &str, value: &str) -> Self {
-        Self::nothing().remark(
-            FindingCode::InvalidValue,
-            format!(
-                "{} is no value of '{keyword}', and is ignored",
-                quoted(value)
-            ),
-        )
+        let message = format!(
+            "{} is no value of '{keyword}', and is ignored",
+            quoted(value)
+        );
+        Self::nothing().warn(FindingCode::InvalidValue, message)
+    }
+
+    /// Which is not what is written.
+    fn read_as(self, written: &str, meaning: &str) -> Self {
+        let message = format!("{} is read as '{meaning}'", quoted(written));
+        self.warn(FindingCode::ReadAsOther, message)
+    }
+
+    fn read_unless(self, as_written: bool, written: &str) -> Self {
+        let stored = self.stored.value().map(str::to_owned);
+        match stored.filter(|_| !as_written) {
+            Some(stored) => self.read_as(written, &stored),
+            None => self,
+        }
     }
 }
 
-/// Reads a value as this version does.
-pub(super) fn read(keyword: &str, kind: Kind, value: &str, version: ToolsVersion) -> Read {
-    let one_of = |words: &[&str]| match words.contains(&value) {
-        true => Read::value(value),
-        false => Read::invalid(keyword, value).instead(format!("known are {}", words.join(", "))),
-    };
-    match kind {
-        Kind::Int { min, max, zero } => int(keyword, value, min, max, zero),
-        Kind::Unsigned => unsigned(keyword, value),
-        Kind::YesNo => match value {
-            "yes" | "1" => Read::value("yes"),
-            "no" | "0" => Read::value("no"),
-            _ => Read::invalid(keyword, value).instead("write yes or no"),
-        },
-        Kind::Text => Read::value(value),
-        Kind::NoSlash if value.contains('/') => Read::nothing().remark(
+/// Reads the value of a keyword.
+pub(super) fn read<'v>(keyword: &str, syntax: Syntax, value: &'v str) -> ReadValue<'v> {
+    let invalid = |instead: &str| ReadValue::invalid(keyword, value).instead(instead);
+    let known = |words: &[&str]| invalid(&format!("known are {}", words.join(", ")));
+    match (syntax, value) {
+        (Syntax::Int { min, max, zero }, _) => int(keyword, value, min, max, zero),
+        (Syntax::Unsigned, _) => unsigned(keyword, value),
+        (Syntax::YesNo, "yes" | "1") => ReadValue::value("yes"),
+        (Syntax::YesNo, "no" | "0") => ReadValue::value("no"),
+        (Syntax::YesNo, _) => invalid("write yes or no"),
+        (Syntax::Text, _) => ReadValue::value(value),
+        (Syntax::NoSlash, _) if value.contains('/') => ReadValue::nothing().warn(
             FindingCode::InvalidValue,
             format!("'{keyword}' cannot contain a slash, and is ignored"),
         ),
-        Kind::NoSlash => Read::value(value),
-        Kind::Path => {
+        (Syntax::NoSlash, _) => ReadValue::value(value),
+        (Syntax::Path, _) => {
             let read = match value.starts_with('/') {
-                true => Read::value(value),
-                false => Read::nothing(),
+                true => ReadValue::value(value),
+                false => ReadValue::nothing(),
             };
-            read.remark(
-                FindingCode::Deprecated,
-                format!("'{keyword}' is ignored by newer versions; remove it"),
-            )
+            let message = format!("'{keyword}' is ignored by newer versions; remove it");
+            read.warn(FindingCode::Deprecated, message)
         }
-        Kind::Words { count } => words(keyword, value, count),
-        Kind::Choice(choice) => one_of(choice),
-        Kind::FindMultipaths => match value {
-            "off" | "no" | "0" => Read::value("off"),
-            "on" | "yes" | "1" => Read::value("on"),
-            "strict" | "greedy" | "smart" => Read::value(value),
-            _ => Read::invalid(keyword, value).instead("known are strict, greedy, smart, yes, no"),
-        },
-        Kind::MarginalPathgroups => match value {
-            "off" | "no" | "0" => Read::value("off"),
-            "on" | "yes" | "1" => Read::value("on"),
-            // Debian 12 builds without it
-            "fpin" if version >= ToolsVersion::new(0, 11, 0) => Read::value("fpin"),
-            _ => Read::invalid(keyword, value).instead("known are on, off, fpin"),
-        },
-        Kind::FlushOnLastDel => flush_on_last_del(keyword, value, version),
-        Kind::GroupingPolicy => grouping_policy(keyword, value, version),
-        Kind::Failback => match value {
-            "manual" | "immediate" | "followover" => Read::value(value),
-            _ => int(keyword, value, 0, i64::from(i32::MAX), Zero::Unset),
-        },
-        Kind::NoPathRetry => match value {
-            "fail" | "0" => Read::value("fail"),
-            "queue" => Read::value(value),
-            _ => int(keyword, value, 1, i64::from(i32::MAX), Zero::Number),
-        },
-        Kind::NoOrNumber => match value {
-            "no" | "0" => Read::value("no"),
-            _ => int(keyword, value, 1, i64::from(i32::MAX), Zero::Number),
-        },
-        Kind::OffOrNumber { max } => match value {
-            "off" | "0" => Read::value(value),
-            _ => int(keyword, value, 1, max, Zero::Number),
-        },
-        Kind::DevLoss => dev_loss(keyword, value),
-        Kind::MaxFds => max_fds(keyword, value),
-        Kind::Mode => mode(keyword, value),
-        Kind::Owner => owner(keyword, value),
-        Kind::ReservationKey => reservation_key(keyword, value),
-        Kind::UidAttrs => uid_attrs(keyword, value),
-        Kind::VpdVendor => match value {
-            "hp3par" => Read::value(value),
-            "undef" => Read {
-                stored: Stored::Unset,
-                remarks: Vec::new(),
-            },
-            _ => Read::invalid(keyword, value).instead("known is hp3par"),
-        },
-        Kind::Regex => match regex::check(value) {
-            Ok(()) => Read::value(value),
-            Err(reason) => Read::nothing().remark(
+        (Syntax::Words { count, example }, _) => words(keyword, value, count, example),
+        (Syntax::Choice(choice), _) if choice.contains(&value) => ReadValue::value(value),
+        (Syntax::Choice(choice), _) => known(choice),
+        (Syntax::FindMultipaths | Syntax::MarginalPathgroups { .. }, "off" | "no" | "0") => {
+            ReadValue::value("off")
+        }
+        (Syntax::FindMultipaths | Syntax::MarginalPathgroups { .. }, "on" | "yes" | "1") => {
+            ReadValue::value("on")
+        }
+        (Syntax::FindMultipaths, "strict" | "greedy" | "smart") => ReadValue::value(value),
+        (Syntax::FindMultipaths, _) => known(&["strict", "greedy", "smart", "yes", "no"]),
+        (Syntax::MarginalPathgroups { fpin: true }, "fpin") => ReadValue::value("fpin"),
+        (Syntax::MarginalPathgroups { .. }, _) => known(&["on", "off", "fpin"]),
+        (Syntax::FlushOnLastDel, "never" | "always" | "unused") => ReadValue::value(value),
+        (Syntax::FlushOnLastDel, "no" | "0") => deprecated_flush(value, "unused"),
+        (Syntax::FlushOnLastDel, "yes" | "1") => deprecated_flush(value, "always"),
+        (Syntax::FlushOnLastDel, _) => known(&["never", "always", "unused"]),
+        (Syntax::GroupingPolicy(policies), _) => {
+            // multipathd compares only as many characters as the word has
+            match policies.iter().find(|policy| value.starts_with(*policy)) {
+                Some(policy) if *policy == value => ReadValue::value(value),
+                Some(policy) => ReadValue::value(*policy)
+                    .read_as(value, policy)
+                    .instead(format!("write {policy}")),
+                None => known(policies),
+            }
+        }
+        (Syntax::Failback, "manual" | "immediate" | "followover") => ReadValue::value(value),
+        (Syntax::Failback, _) => {
+            let read = int(keyword, value, 0, INT_MAX, Zero::Unset);
+            match &read.remark {
+                Some(remark) if remark.code == FindingCode::ReadAsOther => {
+                    read.instead("write 'immediate' to return at once")
+                }
+                _ => read,
+            }
+        }
+        (Syntax::NoPathRetry, "fail" | "0") => ReadValue::value("fail"),
+        (Syntax::NoPathRetry, "queue") => ReadValue::value(value),
+        (Syntax::NoOrNumber, "no" | "0") => ReadValue::value("no"),
+        (Syntax::NoPathRetry | Syntax::NoOrNumber, _) => {
+            int(keyword, value, 1, INT_MAX, Zero::Number)
+        }
+        (Syntax::OffOrNumber { .. }, "off" | "0") => ReadValue::value(value),
+        (Syntax::OffOrNumber { max }, _) => int(keyword, value, 1, max, Zero::Number),
+        (Syntax::DevLoss, _) => dev_loss(keyword, value),
+        (Syntax::MaxFds, _) => max_fds(keyword, value),
+        (Syntax::Mode, _) => mode(keyword, value),
+        (Syntax::Owner, _) => owner(keyword, value),
+        (Syntax::ReservationKey, _) => reservation_key(keyword, value),
+        (Syntax::UidAttrs, _) => uid_attrs(keyword, value),
+        (Syntax::VpdVendor, "hp3par") => ReadValue::value(value),
+        (Syntax::VpdVendor, "undef") => ReadValue::unset(),
+        (Syntax::VpdVendor, _) => invalid("known is hp3par"),
+        (Syntax::Regex, _) => match regex::check(value) {
+            Ok(()) => ReadValue::value(value),
+            Err(reason) => ReadValue::nothing().warn(
                 FindingCode::InvalidValue,
                 format!(
                     "{} is no extended regular expression, and is ignored: {reason}",
@@ -163,8 +248,8 @@ pub(super) fn read(keyword: &str, kind: Kind, value: &str, version: ToolsVersion
                 ),
             ),
         },
-        Kind::Silent => Read::nothing(),
-        Kind::Ignored => Read::nothing().remark(
+        (Syntax::Silent, _) => ReadValue::nothing(),
+        (Syntax::Ignored, _) => ReadValue::nothing().warn(
             FindingCode::Ignored,
             format!("'{keyword}' is ignored; remove it"),
         ),
@@ -178,196 +263,121 @@ fn is_space(c: char) -> bool {
 
 /// The number at the beginning of a text, as C's `strtol` reads it in base 10, and the rest.
 fn leading_number(text: &str) -> Option<(i64, &str)> {
-    let trimmed = text.trim_start_matches(is_space);
-    let digits = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
-    let end = digits
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(digits.len());
-    let (number, rest) = digits.split_at(end);
-    if number.is_empty() {
-        return None;
-    }
-    let negative = trimmed.starts_with('-');
+    let (negative, number, rest) = digits(text, 10)?;
     let limit = if negative { i64::MIN } else { i64::MAX };
     let magnitude: Option<i64> = number.parse().ok();
     let signed = magnitude.map(|magnitude| if negative { -magnitude } else { magnitude });
     Some((signed.unwrap_or(limit), rest))
 }
 
-fn int(keyword: &str, value: &str, min: i64, max: i64, zero: Zero) -> Read {
+/// The sign and the digits at the beginning of a text, behind white space, and the rest.
+fn digits(text: &str, radix: u32) -> Option<(bool, &str, &str)> {
+    let trimmed = text.trim_start_matches(is_space);
+    let digits = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
+    let end = digits.find(|c: char| !c.is_digit(radix));
+    let (number, rest) = digits.split_at(end.unwrap_or(digits.len()));
+    (!number.is_empty()).then(|| (trimmed.starts_with('-'), number, rest))
+}
+
+fn int<'v>(keyword: &str, value: &'v str, min: i64, max: i64, zero: Zero) -> ReadValue<'v> {
     let Some((number, rest)) = leading_number(value) else {
-        return Read::invalid(keyword, value).instead("write a number");
+        return ReadValue::invalid(keyword, value).instead("write a number");
     };
     if !rest.chars().all(is_space) {
-        return Read::invalid(keyword, value).instead("write a number without anything behind it");
+        return ReadValue::invalid(keyword, value)
+            .instead("write a number without anything behind it");
     }
     let stored = number.clamp(min, max);
-    let read = match (stored, zero) {
-        (0, Zero::Unset) => Read {
-            stored: Stored::Unset,
-            remarks: Vec::new(),
-        },
-        _ => Read::value(stored.to_string()),
+    let is_unset = stored == 0 && zero == Zero::Unset;
+    let read = match is_unset {
+        true => ReadValue::unset(),
+        false => ReadValue::value(stored.to_string()),
     };
     if stored != number {
         let which = if number > max { "large" } else { "small" };
-        return read.remark(
-            FindingCode::Capped,
-            format!(
-                "{} is too {which} for '{keyword}': {stored} is taken instead",
-                quoted(value)
-            ),
+        let message = format!(
+            "{} is too {which} for '{keyword}': {stored} is taken instead",
+            quoted(value)
         );
+        return read.warn(FindingCode::Capped, message);
     }
-    match read.stored {
-        Stored::Unset => {
+    match is_unset {
+        true => {
             let message = format!("0 means 'not set' to '{keyword}'");
-            let read = read.remark(FindingCode::ReadAsOther, message);
-            match keyword {
-                "failback" => read.instead("write 'immediate' to return at once"),
-                _ => read,
-            }
+            read.warn(FindingCode::ReadAsOther, message)
         }
-        _ => read,
+        false => read,
     }
 }
 
-/// How many files the kernel lets a program open at most (`fs.nr_open`), unless somebody has raised it.
+/// How many files the kernel lets a program open at most (`fs.nr_open`), unless it was raised.
 const NR_OPEN: i64 = 1_048_576;
 
-fn max_fds(keyword: &str, value: &str) -> Read {
+fn max_fds<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
     if value == "max" {
-        return Read::value(value);
+        return ReadValue::value(value);
     }
-    let mut read = int(keyword, value, 0, NR_OPEN, Zero::Unset);
-    if read.stored == Stored::Value(NR_OPEN.to_string()) {
-        read.stored = Stored::Value("max".to_owned()); // as multipathd prints it
-        for remark in &mut read.remarks {
-            remark.message = format!(
+    let read = int(keyword, value, 0, NR_OPEN, Zero::Unset);
+    if read.stored.value() != Some("1048576") {
+        return read;
+    }
+    let stored = ReadValue::value("max"); // as multipathd prints it
+    match read.remark {
+        None => stored,
+        Some(_) => {
+            let message = format!(
                 "{} is more than fs.nr_open, which is {NR_OPEN} unless it was raised: that is taken \
                  instead",
                 quoted(value)
             );
+            stored.warn(FindingCode::Capped, message)
         }
     }
-    read
 }
 
-fn unsigned(keyword: &str, value: &str) -> Read {
+fn unsigned<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
     let trimmed = value.trim_matches(is_space);
     let digits = !trimmed.is_empty() && trimmed.bytes().all(|b| b.is_ascii_digit());
     match trimmed.parse::<u32>() {
-        Ok(number) if digits => Read::value(number.to_string()),
-        _ => Read::invalid(keyword, value).instead("write a number of seconds"),
+        Ok(number) if digits => ReadValue::value(number.to_string()),
+        _ => ReadValue::invalid(keyword, value).instead("write a number of seconds"),
     }
 }
 
-fn words(keyword: &str, value: &str, count_at: usize) -> Read {
+fn words<'v>(keyword: &str, value: &'v str, count_at: usize, example: &str) -> ReadValue<'v> {
     let is_blank = |c: char| matches!(c, ' ' | '\t' | '\u{b}' | '\u{c}' | '\r');
-    let words: Vec<&str> = value
-        .split(is_blank)
-        .filter(|word| !word.is_empty())
-        .collect();
-    let example = match keyword {
-        "path_selector" => "write for example \"service-time 0\", in quotes",
-        "features" => "write for example \"1 retain_attached_hw_handler\", in quotes",
-        _ => "write for example \"1 alua\", in quotes",
+    let words = value.split(is_blank).filter(|word| !word.is_empty());
+    let mut behind = words.skip(count_at);
+    // what strtol takes for more than it can hold counts for none
+    let announced = match behind.next().and_then(leading_number) {
+        Some((number, "")) if (0..i64::MAX).contains(&number) => Some(number),
+        _ => None,
     };
-    let missing = || {
-        let message = format!(
-            "{} has no number of arguments, and '{keyword}' is ignored",
-            quoted(value)
-        );
-        Read::nothing()
-            .remark(FindingCode::InvalidValue, message)
-            .instead(example)
+    let given = behind.count();
+    let problem = match announced {
+        None => "has no number of arguments".to_owned(),
+        Some(announced) if usize::try_from(announced) == Ok(given) => {
+            return ReadValue::value(value);
+        }
+        Some(announced) => format!("announces {announced} arguments and has {given}"),
     };
-    let Some(announced) = words.get(count_at) else {
-        return missing();
-    };
-    let announced = match leading_number(announced) {
-        Some((number, rest)) if rest.is_empty() && number >= 0 => number,
-        _ => return missing(),
-    };
-    if announced == i64::MAX {
-        return missing(); // beyond what strtol takes
-    }
-    let given = words.len() - count_at - 1;
-    if usize::try_from(announced) != Ok(given) {
-        let message = format!(
-            "{} announces {announced} arguments and has {given}, and '{keyword}' is ignored",
-            quoted(value)
-        );
-        return Read::nothing()
-            .remark(FindingCode::InvalidValue, message)
-            .instead(example);
-    }
-    Read::value(value)
+    let message = format!("{} {problem}, and '{keyword}' is ignored", quoted(value));
+    ReadValue::nothing()
+        .warn(FindingCode::InvalidValue, message)
+        .instead(format!("write for example \"{example}\", in quotes"))
 }
 
-fn flush_on_last_del(keyword: &str, value: &str, version: ToolsVersion) -> Read {
-    if version < ToolsVersion::new(0, 9, 9) {
-        return read(keyword, Kind::YesNo, value, version);
-    }
-    let mapped = match value {
-        "never" | "always" | "unused" => return Read::value(value),
-        "no" | "0" => "unused",
-        "yes" | "1" => "always",
-        _ => {
-            let read = Read::invalid(keyword, value);
-            return read.instead("known are never, always, unused");
-        }
-    };
-    Read::value(mapped)
-        .remark(
-            FindingCode::Deprecated,
-            format!("{} is deprecated, and read as '{mapped}'", quoted(value)),
-        )
+fn deprecated_flush(value: &str, meaning: &'static str) -> ReadValue<'static> {
+    let message = format!("{} is deprecated, and read as '{meaning}'", quoted(value));
+    ReadValue::value(meaning)
+        .warn(FindingCode::Deprecated, message)
         .instead("versions before 0.9.9 know no other values")
 }
 
-fn grouping_policy(keyword: &str, value: &str, version: ToolsVersion) -> Read {
-    // multipathd compares the beginning only, in this sequence
-    let policies = [
-        "failover",
-        "multibus",
-        "group_by_serial",
-        "group_by_prio",
-        "group_by_node_name",
-        "group_by_tpg",
-    ];
-    let since = ToolsVersion::new(0, 9, 6);
-    let policies: &[&str] = match &policies {
-        [older @ .., _] if version < since => older,
-        all => all,
-    };
-    match policies.iter().find(|policy| value.starts_with(*policy)) {
-        Some(policy) if *policy == value => Read::value(value),
-        Some(policy) => Read::value(*policy)
-            .remark(
-                FindingCode::ReadAsOther,
-                format!("{} is read as '{policy}'", quoted(value)),
-            )
-            .instead(format!("write {policy}")),
-        None => {
-            let known = policies.join(", ");
-            Read::invalid(keyword, value).instead(format!("known are {known}"))
-        }
-    }
-}
-
-/// The number at the beginning of a text as C's `sscanf` reads it, into 32 bits.
+/// The number at the beginning of a text as C's `sscanf` reads it, into 32 bits, and whether it is
+/// written like that.
 fn scanned(text: &str, radix: u32) -> Option<(u32, bool)> {
-    let trimmed = text.trim_start_matches(is_space);
-    let negative = trimmed.starts_with('-');
-    let digits = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
-    let end = digits
-        .find(|c: char| !c.is_digit(radix))
-        .unwrap_or(digits.len());
-    let (number, rest) = digits.split_at(end);
-    if number.is_empty() {
-        return None;
-    }
+    let (negative, number, rest) = digits(text, radix)?;
     let wide = u64::from_str_radix(number, radix).unwrap_or(u64::MAX);
     let wide = match negative {
         true if wide != u64::MAX => wide.wrapping_neg(),
@@ -375,72 +385,46 @@ fn scanned(text: &str, radix: u32) -> Option<(u32, bool)> {
     };
     #[expect(clippy::cast_possible_truncation, reason = "as C does")]
     let number = wide as u32;
-    let as_written = !negative && rest.is_empty() && trimmed.len() == text.len();
+    let as_written = !negative && rest.is_empty() && !text.starts_with(is_space);
     Some((number, as_written && wide == u64::from(number)))
 }
 
-fn dev_loss(keyword: &str, value: &str) -> Read {
-    if value == "infinity" {
-        return Read::value(value);
-    }
+fn dev_loss<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
     let (number, as_written) = match scanned(value, 10) {
-        None => return Read::invalid(keyword, value).instead("write a number or 'infinity'"),
+        _ if value == "infinity" => return ReadValue::value(value),
+        None => {
+            return ReadValue::invalid(keyword, value).instead("write a number or 'infinity'");
+        }
         Some(scanned) => scanned,
     };
-    let printed = match number {
-        0 => "not set".to_owned(),
-        u32::MAX => "infinity".to_owned(),
-        _ => number.to_string(),
-    };
-    let read = match number {
-        0 => Read {
-            stored: Stored::Unset,
-            remarks: Vec::new(),
-        },
-        _ => Read::value(printed.clone()),
-    };
-    match as_written && number != 0 {
-        true => read,
-        false => read.remark(
-            FindingCode::ReadAsOther,
-            format!("{} is read as '{printed}'", quoted(value)),
-        ),
+    match number {
+        0 => ReadValue::unset().read_as(value, "not set"),
+        u32::MAX => ReadValue::value("infinity").read_unless(as_written, value),
+        _ => ReadValue::value(number.to_string()).read_unless(as_written, value),
     }
 }
 
-fn mode(keyword: &str, value: &str) -> Read {
+fn mode<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
     match scanned(value, 8) {
         Some((mode, as_written)) if mode <= 0o777 => {
-            let read = Read::value(format!("0{mode:o}"));
-            match as_written {
-                true => read,
-                false => read.remark(
-                    FindingCode::ReadAsOther,
-                    format!("{} is read as '0{mode:o}'", quoted(value)),
-                ),
-            }
+            ReadValue::value(format!("0{mode:o}")).read_unless(as_written, value)
         }
-        _ => Read::invalid(keyword, value).instead("write for example 0660"),
+        _ => ReadValue::invalid(keyword, value).instead("write for example 0660"),
     }
 }
 
-fn owner(keyword: &str, value: &str) -> Read {
+fn owner<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
     match scanned(value, 10) {
-        Some((id, as_written)) => {
-            let read = Read::value(format!("0{id:o}"));
-            match as_written {
-                true => read,
-                false => {
-                    let message = format!(
-                        "{} is read as '{id}' if there is no user of this name",
-                        quoted(value)
-                    );
-                    read.remark(FindingCode::ReadAsOther, message)
-                }
-            }
-        }
-        None => Read::nothing()
-            .remark(
+        Some((id, true)) => ReadValue::value(format!("0{id:o}")),
+        Some((id, false)) => ReadValue::value(format!("0{id:o}")).warn(
+            FindingCode::ReadAsOther,
+            format!(
+                "{} is read as '{id}' if there is no user of this name",
+                quoted(value)
+            ),
+        ),
+        None => ReadValue::nothing()
+            .warn(
                 FindingCode::InvalidValue,
                 format!(
                     "'{keyword}' is ignored on nodes without a user called {}",
@@ -451,9 +435,9 @@ fn owner(keyword: &str, value: &str) -> Read {
     }
 }
 
-fn reservation_key(keyword: &str, value: &str) -> Read {
+fn reservation_key<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
     if value == "file" {
-        return Read::value(value);
+        return ReadValue::value(value);
     }
     let (key, flag) = value.split_once(':').unwrap_or((value, ""));
     let digits = key.strip_prefix('0').unwrap_or(key);
@@ -462,30 +446,26 @@ fn reservation_key(keyword: &str, value: &str) -> Read {
     match u64::from_str_radix(digits, 16) {
         Ok(number) if valid => {
             let suffix = if flag == "aptpl" { ":aptpl" } else { "" };
-            Read::value(format!("0x{number:x}{suffix}"))
+            ReadValue::value(format!("0x{number:x}{suffix}"))
         }
-        _ => Read::invalid(keyword, value)
+        _ => ReadValue::invalid(keyword, value)
             .instead("write up to 16 hexadecimal digits, such as 0x1234, or 'file'"),
     }
 }
 
-fn uid_attrs(keyword: &str, value: &str) -> Read {
+fn uid_attrs<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
     let records = value.split(is_space).filter(|record| !record.is_empty());
     let (valid, invalid): (Vec<_>, Vec<_>) = records.partition(|record| record.contains(':'));
     let read = match valid.is_empty() {
-        true => Read {
-            stored: Stored::Unset,
-            remarks: Vec::new(),
-        },
-        false => Read::value(valid.join(" ")),
+        true => ReadValue::unset(),
+        false => ReadValue::value(valid.join(" ")),
     };
     match invalid.first() {
         None => read,
-        Some(record) => read
-            .remark(
-                FindingCode::InvalidValue,
-                format!("{} is no record of '{keyword}'", quoted(record)),
-            )
-            .instead("write for example \"sd:ID_SERIAL dasd:ID_UID\""),
+        Some(record) => {
+            let message = format!("{} is no record of '{keyword}'", quoted(record));
+            read.warn(FindingCode::InvalidValue, message)
+                .instead("write for example \"sd:ID_SERIAL dasd:ID_UID\"")
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use pve_multipath::Severity;
-use pve_multipath::multipath_conf::{self, Effective, Finding, FindingCode, Values};
+use pve_multipath::multipath_conf::{self, Attributes, ConfValues, Finding, FindingCode};
 use pve_multipath::wire::byte_string::ByteString;
 
 use crate::complaints::{IN_SILENCE, REFUSES_IN_SILENCE, line_of};
@@ -12,12 +12,13 @@ use crate::oracle::{Answer, Tree};
 use crate::{runner, trees};
 
 /// What a dump has beyond what multipath prints without any file.
-fn beyond(base: &Effective, found: &Effective) -> Effective {
+fn beyond(base: &ConfValues, found: &ConfValues) -> ConfValues {
     let mut beyond = found.clone();
     beyond
         .defaults
         .retain(|keyword, value| base.defaults.get(keyword) != Some(value));
-    let fewer = |all: &mut Vec<Values>, base: &[Values]| all.retain(|entry| !base.contains(entry));
+    let fewer =
+        |all: &mut Vec<Attributes>, base: &[Attributes]| all.retain(|entry| !base.contains(entry));
     fewer(&mut beyond.devices, &base.devices);
     for (filter, base) in [
         (&mut beyond.blacklist, &base.blacklist),
@@ -34,7 +35,7 @@ fn beyond(base: &Effective, found: &Effective) -> Effective {
 }
 
 /// With an option instead of each feature that multipath has one for.
-fn replace_features(entry: &mut Values) {
+fn replace_features(entry: &mut Attributes) {
     let options = [
         ("queue_if_no_path", "no_path_retry", "queue"),
         (
@@ -57,9 +58,9 @@ fn replace_features(entry: &mut Values) {
 }
 
 /// With what multipath's own entries for the same devices have beside a text's.
-fn joined(base: &Effective, mut ours: Effective) -> Effective {
+fn joined(base: &ConfValues, mut ours: ConfValues) -> ConfValues {
     let names = ["vendor", "product", "revision"];
-    let key = |entry: &Values| names.map(|name| entry.get(name).cloned());
+    let key = |entry: &Attributes| names.map(|name| entry.get(name).cloned());
     for entry in &mut ours.devices {
         let built_in = base.devices.iter().find(|own| key(own) == key(entry));
         for (name, value) in built_in.into_iter().flatten() {
@@ -73,7 +74,7 @@ fn joined(base: &Effective, mut ours: Effective) -> Effective {
     for entry in &ours.devices {
         let hidden = [("vendor", "vendor"), ("product", "product_blacklist")];
         let hidden = hidden.map(|(name, from)| Some((name.to_owned(), entry.get(from)?.clone())));
-        let hidden: Option<Values> = hidden.into_iter().collect();
+        let hidden: Option<Attributes> = hidden.into_iter().collect();
         let devices = &mut ours.blacklist.devices;
         devices.extend(hidden.filter(|hidden| !devices.contains(hidden)));
     }
@@ -81,7 +82,12 @@ fn joined(base: &Effective, mut ours: Effective) -> Effective {
 }
 
 /// The rules of the guard, for one version.
-fn judge(text: &[u8], tree: &Tree, base: &Effective, answer: &Answer) -> Result<(), TestCaseError> {
+fn judge(
+    text: &[u8],
+    tree: &Tree,
+    base: &ConfValues,
+    answer: &Answer,
+) -> Result<(), TestCaseError> {
     let findings = multipath_conf::check(text, &[tree.version], &[]);
     let refused = |code: &[FindingCode]| {
         let errors = findings.iter().filter(|f| f.severity == Severity::Error);
@@ -109,7 +115,7 @@ fn judge(text: &[u8], tree: &Tree, base: &Effective, answer: &Answer) -> Result<
         prop_assert!(!refused(&REFUSES_IN_SILENCE));
     }
 
-    let Ok(dump) = Effective::from_dump(&answer.dump) else {
+    let Ok(dump) = ConfValues::from_dump(&answer.dump) else {
         // it prints entries without a vendor in a form that it cannot read itself
         return Ok(());
     };
@@ -162,9 +168,9 @@ fn is_about_the_machine(text: &[u8]) -> bool {
 /// Tries random texts.
 fn run(name: &str, texts: impl Strategy<Value = Vec<u8>>) {
     let trees = trees(name);
-    let bases: Vec<Effective> = trees
+    let bases: Vec<ConfValues> = trees
         .iter()
-        .map(|tree| Effective::from_dump(&tree.ask(&[]).dump).unwrap())
+        .map(|tree| ConfValues::from_dump(&tree.ask(&[]).dump).unwrap())
         .collect();
     runner(400)
         .run(&texts, |text| {
@@ -184,7 +190,7 @@ fn texts_of_the_corpus() {
     let texts = corpus();
     let trees = trees("corpus");
     for tree in &trees {
-        let base = Effective::from_dump(&tree.ask(&[]).dump).unwrap();
+        let base = ConfValues::from_dump(&tree.ask(&[]).dump).unwrap();
         for text in texts.iter().filter(|text| !is_about_the_machine(text)) {
             let answer = tree.ask(&[("pve-overrides.conf", text)]);
             let verdict = judge(text, tree, &base, &answer);

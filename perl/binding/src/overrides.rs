@@ -8,7 +8,7 @@ pub mod pve_rs_multipath_overrides {
     use pve_multipath::Wwid;
     use pve_multipath::config::Value;
     use pve_multipath::multipath_conf::{
-        self, Drift, Effective, Finding, VERSIONS, render as drop_ins,
+        self, ConfValues, Drift, Finding, VERSIONS, render as drop_ins,
     };
     use pve_multipath::types::tools_version::ToolsVersion;
     use pve_multipath::wire::byte_string::ByteString;
@@ -76,8 +76,8 @@ pub mod pve_rs_multipath_overrides {
 
     /// The values that multipathd has printed.
     #[export]
-    pub fn read_dump(text: &[u8]) -> Result<Effective, Error> {
-        Ok(Effective::from_dump(text)?)
+    pub fn read_dump(text: &[u8]) -> Result<ConfValues, Error> {
+        Ok(ConfValues::from_dump(text)?)
     }
 
     /// The configured values that are not among those that multipathd has printed.
@@ -91,7 +91,7 @@ pub mod pve_rs_multipath_overrides {
     ) -> Result<Vec<Drift>, Error> {
         let version = types::tools_version(&version)?.unwrap_or(VERSIONS[0]);
         let (defaults, luns) = render::settings_of(defaults, luns)?;
-        let found = Effective::from_dump(dump)?;
+        let found = ConfValues::from_dump(dump)?;
         Ok(multipath_conf::drift(
             &defaults, &luns, overrides, &found, version,
         ))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pve_multipath::Severity;
 use pve_multipath::multipath_conf::{
-    self, Effective, Finding, FindingCode, MAX_LEN, MAX_LINE, VERSIONS, render,
+    self, ConfValues, Finding, FindingCode, MAX_LEN, MAX_LINE, VERSIONS, render,
 };
 
 use crate::Target;
@@ -79,8 +79,8 @@ fn run(text: &[u8]) -> bool {
             );
         }
     }
-    match Effective::from_dump(text) {
-        Ok(dump) => assert_eq!(Effective::from_dump(text), Ok(dump)),
+    match ConfValues::from_dump(text) {
+        Ok(dump) => assert_eq!(ConfValues::from_dump(text), Ok(dump)),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
     !refused

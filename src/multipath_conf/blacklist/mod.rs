@@ -1,14 +1,18 @@
 //! What blacklists hit, and their exceptions let through.
 
+mod disks;
+mod matching;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use super::disks::{Kind, Rule, Samples};
-use super::finding::{FindingCode, Position, quoted};
-use super::keywords::Section;
-use super::matching::{Budget, Expression, Hits, NotTried, Subset, Texts};
-use super::reader::{MOST_NOTES, Note};
+pub(super) use disks::RuleKind;
+
+use super::finding::{Finding, FindingCode, MAX_LISTED, Position, Remark, quoted};
 use crate::Wwid;
+use disks::Samples;
+use matching::{Budget, Expression, Hits, NotTried, Subset, Texts};
 
 /// How much is tried at most: on ordinary disks, and on the allow-list.
 const BUDGET: usize = 20_000;
@@ -18,27 +22,43 @@ const MOST_ENTRIES: usize = 10_000;
 
 /// An entry of a blacklist, or of its exceptions.
 #[derive(Debug)]
-pub(super) struct FilterEntry {
-    pub(super) origin: Origin,
-    pub(super) rule: Rule,
+pub(super) struct BlacklistEntry<'t> {
+    pub(super) source: Source,
+    pub(super) rule: Rule<'t>,
     pub(super) position: Position,
 }
 
 /// Where an entry is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Origin {
+pub(super) enum Source {
     Blacklist,
     Exceptions,
     /// A `product_blacklist` of an entry of `devices`.
     Devices,
 }
 
-impl Origin {
-    /// Of the entries in a section.
-    pub(super) fn of(section: Section) -> Self {
-        match section {
-            Section::Exceptions | Section::ExceptionsDevice => Self::Exceptions,
-            _ => Self::Blacklist,
+/// What an entry hits: its expressions, as they are written.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Rule<'t> {
+    kind: RuleKind,
+    /// Of a device vendor and product; both have to hit, where both are given.
+    texts: [Option<Cow<'t, str>>; 2],
+}
+
+impl<'t> Rule<'t> {
+    /// With one expression.
+    pub(super) fn new(kind: RuleKind, text: Cow<'t, str>) -> Self {
+        Self {
+            kind,
+            texts: [Some(text), None],
+        }
+    }
+
+    /// For the devices of this vendor, with this product.
+    pub(super) fn device(vendor: Option<Cow<'t, str>>, product: Option<Cow<'t, str>>) -> Self {
+        Self {
+            kind: RuleKind::Device,
+            texts: [vendor, product],
         }
     }
 }
@@ -46,21 +66,21 @@ impl Origin {
 /// What is to be said of entries.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    pub(super) notes: Vec<Note>,
-    /// How many notes are not among them.
+    pub(super) findings: Vec<Finding>,
+    /// How many findings are not among them.
     pub(super) unlisted: usize,
 }
 
 /// What is to be said of entries that hit allow-listed LUNs, ordinary disks, or everything.
-pub(super) fn check(entries: &[FilterEntry], allow_list: &[Wwid]) -> Verdict {
+pub(super) fn check(entries: &[BlacklistEntry<'_>], allow_list: &[Wwid]) -> Verdict {
     let mut trial = Trial::new(allow_list);
     let (exceptions, entries): (Vec<_>, Vec<_>) = entries
         .iter()
-        .partition(|entry| entry.origin == Origin::Exceptions);
+        .partition(|entry| entry.source == Source::Exceptions);
     let mut verdict = Verdict::default();
     let refused = [&exceptions, &entries].map(|entries| too_many(entries));
-    verdict.notes.extend(refused.into_iter().flatten());
-    if !verdict.notes.is_empty() {
+    verdict.findings.extend(refused.into_iter().flatten());
+    if !verdict.findings.is_empty() {
         return verdict;
     }
     for entry in exceptions {
@@ -69,39 +89,40 @@ pub(super) fn check(entries: &[FilterEntry], allow_list: &[Wwid]) -> Verdict {
     let (mut of_luns, mut of_disks) = (0, 0);
     let mut known = HashMap::with_capacity(entries.len());
     for entry in entries {
-        let key = (entry.origin, &entry.rule);
-        let in_words = of_disks < MOST_NOTES;
+        let key = (entry.source, &entry.rule);
+        let in_words = of_disks < MAX_LISTED;
         let hit = known
             .entry(key)
             .or_insert_with(|| trial.hit_by(&Tried::new(entry), in_words));
         // what is listed of disks does not depend on the allow-list
         of_luns += usize::from(hit.luns.is_some());
         of_disks += usize::from(hit.disks.is_some());
-        let luns = hit.luns.filter(|_| of_luns <= MOST_NOTES);
+        let luns = hit.luns.filter(|_| of_luns <= MAX_LISTED);
         let what = match (luns, &hit.disks) {
             (Some(luns), _) => trial.luns.told(luns),
-            (None, Some(disks)) if of_disks <= MOST_NOTES => disks.to_string(),
+            (None, Some(disks)) if of_disks <= MAX_LISTED => disks.to_string(),
             (None, disks) => {
                 verdict.unlisted += usize::from(disks.is_some() || hit.luns.is_some());
                 continue;
             }
         };
-        let [first, second] = entry.rule.texts().map(|text| text.map(quoted));
-        let name = match (entry.origin, first, second) {
-            (Origin::Devices, _, Some(product)) => format!("'product_blacklist' {product}"),
+        let [first, second] = &entry.rule.texts;
+        let [first, second] = [first, second].map(|text| text.as_deref().map(quoted));
+        let name = match (entry.source, first, second) {
+            (Source::Devices, _, Some(product)) => format!("'product_blacklist' {product}"),
             (_, Some(first), Some(second)) => format!("{first} with {second}"),
             (_, first, second) => first.or(second).unwrap_or_default(),
         };
         verdict
-            .notes
+            .findings
             .push(blacklisted(entry.position, format!("{name} {what}")));
     }
-    verdict.notes.extend(trial.notes());
+    verdict.findings.extend(trial.findings());
     verdict
 }
 
-fn blacklisted(at: Position, message: impl Into<String>) -> Note {
-    Note::warning(FindingCode::Blacklisted, at, message)
+fn blacklisted(at: Position, message: impl Into<String>) -> Finding {
+    Remark::warning(FindingCode::Blacklisted, message).at(at)
 }
 
 /// What an entry hits that it should not.
@@ -120,28 +141,28 @@ struct HitLuns {
 
 /// An entry with its expressions.
 struct Tried<'e> {
-    entry: &'e FilterEntry,
+    entry: &'e BlacklistEntry<'e>,
     expressions: [Option<Expression<'e>>; 2],
 }
 
 impl<'e> Tried<'e> {
-    fn new(entry: &'e FilterEntry) -> Self {
-        let texts = entry.rule.texts();
+    fn new(entry: &'e BlacklistEntry<'e>) -> Self {
+        let expression = |text: &'e Option<Cow<'e, str>>| text.as_deref().map(Expression::new);
         Self {
             entry,
-            expressions: texts.map(|text| text.map(Expression::new)),
+            expressions: entry.rule.texts.each_ref().map(expression),
         }
     }
 
-    fn kind(&self) -> Kind {
-        self.entry.rule.kind()
+    fn kind(&self) -> RuleKind {
+        self.entry.rule.kind
     }
 }
 
 /// Entries, tried one after the other.
 struct Trial<'l> {
     /// Those of each kind.
-    kinds: BTreeMap<Kind, OfKind>,
+    kinds: BTreeMap<RuleKind, OfKind>,
     budget: Budget,
     luns: Luns<'l>,
     /// Where entries stand that cannot be compiled.
@@ -191,7 +212,7 @@ impl<'l> Trial<'l> {
         }
     }
 
-    fn of_kind(&mut self, kind: Kind) -> &mut OfKind {
+    fn of_kind(&mut self, kind: RuleKind) -> &mut OfKind {
         self.kinds.entry(kind).or_insert_with(|| OfKind {
             samples: Samples::new(kind),
             is_told: false,
@@ -235,7 +256,7 @@ impl<'l> Trial<'l> {
 
     /// The LUNs that an entry hits.
     fn luns_hit_by(&mut self, tried: &Tried<'_>) -> Option<Hits> {
-        let (Kind::Wwid, [Some(expression), _]) = (tried.kind(), &tried.expressions) else {
+        let (RuleKind::Wwid, [Some(expression), _]) = (tried.kind(), &tried.expressions) else {
             return None;
         };
         let hits = expression.hits(&self.luns.texts, &mut self.luns.budget);
@@ -243,7 +264,7 @@ impl<'l> Trial<'l> {
         hits.map_err(is_not_tried).ok()
     }
 
-    fn is_not_tried(&mut self, entry: &FilterEntry, reason: NotTried, on_luns: bool) {
+    fn is_not_tried(&mut self, entry: &BlacklistEntry<'_>, reason: NotTried, on_luns: bool) {
         let untried = match (reason, on_luns) {
             (NotTried::Expression, _) => {
                 if self.uncompiled.last() != Some(&entry.position) {
@@ -258,19 +279,19 @@ impl<'l> Trial<'l> {
     }
 
     /// What is to be said beside what was said of single entries.
-    fn notes(self) -> Vec<Note> {
-        let mut notes = Vec::new();
+    fn findings(self) -> Vec<Finding> {
+        let mut findings = Vec::new();
         for of_kind in self.kinds.into_values() {
             if let Some(at) = of_kind.completed_by.filter(|_| !of_kind.is_told) {
                 let message = "this and the entries above together hit all ordinary disks: \
                     no map would be left";
-                notes.push(blacklisted(at, message));
+                findings.push(blacklisted(at, message));
             }
         }
         for at in self.uncompiled {
             let message =
                 "it is not known what this hits: the expression is too complex to be tried";
-            notes.push(Note::warning(FindingCode::NotTried, at, message));
+            findings.push(Remark::warning(FindingCode::NotTried, message).at(at));
         }
         let untried = [
             (self.untried, "disks"),
@@ -282,25 +303,30 @@ impl<'l> Trial<'l> {
                     "there are too many expressions to try them all: it is not known which {what} \
                      are hit by {count} of the entries from here on"
                 );
-                notes.push(Note::warning(FindingCode::NotTried, at, message));
+                findings.push(Remark::warning(FindingCode::NotTried, message).at(at));
             }
         }
-        notes
+        findings
     }
 }
 
 impl OfKind {
     /// What is to be said of an entry that hits these samples.
-    fn told(&mut self, entry: &FilterEntry, hit: &[usize], in_words: bool) -> Option<Rc<str>> {
+    fn told(
+        &mut self,
+        entry: &BlacklistEntry<'_>,
+        hit: &[usize],
+        in_words: bool,
+    ) -> Option<Rc<str>> {
         let samples = &self.samples;
         let left = samples.left_of(hit);
-        let is_harmful = match entry.origin {
+        let is_harmful = match entry.source {
             // it is for a single maker, and for what this has beside its disks
-            Origin::Devices => !left.is_empty(),
+            Source::Devices => !left.is_empty(),
             _ => samples.are_many(&left),
         };
         // exceptions for WWIDs are for LUNs that are wanted by now
-        let is_everything = samples.are_all(hit) && (is_harmful || samples.kind == Kind::Wwid);
+        let is_everything = samples.are_all(hit) && (is_harmful || samples.kind == RuleKind::Wwid);
         if !is_harmful && !is_everything {
             self.add(&left, entry.position);
             return None;
@@ -315,7 +341,7 @@ impl OfKind {
                 "hits everything: only what blacklist_exceptions has would be left".to_owned()
             }
             (false, has_exceptions) => {
-                let unless = match has_exceptions && samples.kind == Kind::Wwid {
+                let unless = match has_exceptions && samples.kind == RuleKind::Wwid {
                     true => " unless blacklist_exceptions has them",
                     false => "",
                 };
@@ -355,10 +381,10 @@ impl Luns<'_> {
 }
 
 /// Complains about the first entry that is one too many.
-fn too_many(entries: &[&FilterEntry]) -> Option<Note> {
-    let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
-    let is_too_many = |entry: &&&FilterEntry| {
-        let count = counts.entry(entry.rule.kind()).or_default();
+fn too_many(entries: &[&BlacklistEntry<'_>]) -> Option<Finding> {
+    let mut counts: BTreeMap<RuleKind, usize> = BTreeMap::new();
+    let is_too_many = |entry: &&&BlacklistEntry<'_>| {
+        let count = counts.entry(entry.rule.kind).or_default();
         *count += 1;
         *count > MOST_ENTRIES
     };
@@ -367,5 +393,5 @@ fn too_many(entries: &[&FilterEntry]) -> Option<Note> {
         "more than {MOST_ENTRIES} entries of one kind: to compare them would keep multipathd busy \
          whenever it reads its configuration"
     );
-    Some(Note::error(FindingCode::TooManyEntries, at, message))
+    Some(Remark::error(FindingCode::TooManyEntries, message).at(at))
 }

@@ -5,56 +5,20 @@
 
 use super::matching::{Budget, Expression, NotTried, Texts};
 
-/// An entry of a blacklist, or of its exceptions.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) enum Rule {
-    Devnode(String),
-    Wwid(String),
-    Property(String),
-    Protocol(String),
-    /// Both have to hit, where both are given.
-    Device {
-        vendor: Option<String>,
-        product: Option<String>,
-    },
-}
-
 /// What a rule is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
+pub(in super::super) enum RuleKind {
     Devnode,
     Wwid,
     Property,
     Protocol,
+    /// Vendor and product.
     Device,
-}
-
-impl Rule {
-    pub(super) fn kind(&self) -> Kind {
-        match self {
-            Self::Devnode(_) => Kind::Devnode,
-            Self::Wwid(_) => Kind::Wwid,
-            Self::Property(_) => Kind::Property,
-            Self::Protocol(_) => Kind::Protocol,
-            Self::Device { .. } => Kind::Device,
-        }
-    }
-
-    /// Its expressions, as they are written; of a device vendor and product.
-    pub(super) fn texts(&self) -> [Option<&str>; 2] {
-        match self {
-            Self::Devnode(text)
-            | Self::Wwid(text)
-            | Self::Property(text)
-            | Self::Protocol(text) => [Some(text), None],
-            Self::Device { vendor, product } => [vendor.as_deref(), product.as_deref()],
-        }
-    }
 }
 
 /// Some of what there is of one kind.
 pub(super) struct Samples {
-    pub(super) kind: Kind,
+    pub(super) kind: RuleKind,
     /// Names, WWIDs, properties, protocols or vendors.
     texts: Texts<'static>,
     /// Of the same disks as vendors.
@@ -66,28 +30,28 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(super) fn new(kind: RuleKind) -> Self {
         let (texts, products, lun_paths): (Vec<_>, Vec<_>, _) = match kind {
-            Kind::Devnode => {
+            RuleKind::Devnode => {
                 let names = NAMES.split(' ').chain(OTHER_NAMES);
                 (names.collect(), Vec::new(), NAMES.split(' ').count())
             }
-            Kind::Wwid => {
+            RuleKind::Wwid => {
                 let wwids = WWIDS.into_iter().chain(OTHER_WWIDS);
                 (wwids.collect(), Vec::new(), WWIDS.len())
             }
-            Kind::Property => {
+            RuleKind::Property => {
                 let is_first = |name: &&str| name.starts_with(EXCEPTED);
                 let excepted = PROPERTIES.iter().position(is_first);
                 let lun_paths = excepted.unwrap_or(PROPERTIES.len());
                 (PROPERTIES.into(), Vec::new(), lun_paths)
             }
-            Kind::Protocol => {
+            RuleKind::Protocol => {
                 let protocols = PROTOCOLS.into_iter().map(|(protocol, _)| protocol);
                 let protocols = protocols.chain(OTHER_PROTOCOLS);
                 (protocols.collect(), Vec::new(), PROTOCOLS.len())
             }
-            Kind::Device => {
+            RuleKind::Device => {
                 let vendors = DISKS.into_iter().map(|(_, vendor, _)| vendor);
                 let products = DISKS.into_iter().map(|(_, _, product)| product);
                 let vendors = vendors.chain([OTHER_DEVICE]);
@@ -129,7 +93,7 @@ impl Samples {
     pub(super) fn except(&mut self, hit: &[usize]) {
         self.has_exceptions = true;
         // multipathd looks at one property after the other, and stops at the first that is hit
-        let lasts = self.kind == Kind::Property;
+        let lasts = self.kind == RuleKind::Property;
         for sample in hit {
             let behind = if lasts {
                 self.is_left.len()
@@ -155,7 +119,8 @@ impl Samples {
 
     /// Whether these are more or less all paths of LUNs that are left.
     pub(super) fn are_all_left(&self, hit: &[usize]) -> bool {
-        let counts = |sample: &usize| self.kind != Kind::Devnode || sample % NAMES_OF_A_LETTER == 0;
+        let counts =
+            |sample: &usize| self.kind != RuleKind::Devnode || sample % NAMES_OF_A_LETTER == 0;
         let left =
             (0..self.is_left.len()).filter(|sample| self.is_left.get(*sample) == Some(&true));
         let mut left = left.filter(counts).peekable();
@@ -165,10 +130,10 @@ impl Samples {
     /// Whether these paths of LUNs are so many that something has to be said of a rule that hits them.
     pub(super) fn are_many(&self, hit: &[usize]) -> bool {
         match self.kind {
-            Kind::Devnode => !are_few_names(hit),
-            Kind::Wwid => hit.len() >= MAKERS_OF_WWIDS,
-            Kind::Device => makers(hit).len() > 1,
-            Kind::Property | Kind::Protocol => !hit.is_empty(),
+            RuleKind::Devnode => !are_few_names(hit),
+            RuleKind::Wwid => hit.len() >= MAKERS_OF_WWIDS,
+            RuleKind::Device => makers(hit).len() > 1,
+            RuleKind::Property | RuleKind::Protocol => !hit.is_empty(),
         }
     }
 
@@ -178,19 +143,19 @@ impl Samples {
         let last = hit.last().copied().unwrap_or_default();
         let (name, last_name) = (self.texts.text(first), self.texts.text(last));
         match self.kind {
-            Kind::Devnode => {
+            RuleKind::Devnode => {
                 format!("SCSI disks by their names, such as '{name}' and '{last_name}'")
             }
-            Kind::Wwid => {
+            RuleKind::Wwid => {
                 format!("WWIDs of several makers, such as '{name}' and '{last_name}'")
             }
-            Kind::Property => format!("SCSI disks, since they have the udev property '{name}'"),
-            Kind::Protocol => {
+            RuleKind::Property => format!("SCSI disks, since they have the udev property '{name}'"),
+            RuleKind::Protocol => {
                 let hit = hit.iter().filter_map(|sample| PROTOCOLS.get(*sample));
                 let names: Vec<_> = hit.map(|(_, name)| *name).collect();
                 format!("all disks over {}", joined(&names))
             }
-            Kind::Device => match makers(hit)[..] {
+            RuleKind::Device => match makers(hit)[..] {
                 [first, .., last] => format!("disks of several makers, such as {first} and {last}"),
                 _ => format!("disks, such as '{name}' '{}'", self.products.text(first)),
             },

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 
-use super::regex::{self, Matcher};
+use super::super::regex::{self, Matcher};
 
 /// What it costs to compile an expression, and for each byte of it.
 const COMPILING: usize = 100;

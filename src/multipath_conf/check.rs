@@ -1,0 +1,409 @@
+//! Everything that is wrong with a text.
+
+use std::collections::BTreeSet;
+
+use super::MAX_LINE;
+use super::blacklist::{self, BlacklistEntry, Rule, Source};
+use super::built_in;
+use super::complaint;
+use super::devices::Devices;
+use super::events::{self, Assignment, Event, EventKind};
+use super::expressions::{self, Expression};
+use super::finding::{Finding, FindingCode, MAX_LISTED, Position, Remark};
+use super::hazards::{self, Entry};
+use super::keywords::{ConfSection, DEVICE_KEY, Role};
+use super::polling::Polling;
+use super::values::{self, Stored, Syntax};
+use crate::types::tools_version::ToolsVersion;
+use crate::{Severity, Wwid};
+
+/// Greatest length of a text in bytes.
+pub const MAX_LEN: usize = 128 * 1024;
+
+/// Most keywords for which a similar one is looked up.
+const MAX_SIMILAR: usize = 20;
+
+/// Everything that is wrong with a text, for any of these versions of multipath-tools, by place.
+///
+/// `allow_list` has the LUNs that the text should not take away; it may be empty.
+pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec<Finding> {
+    let start = Position { line: 1, column: 1 };
+    if text.len() > MAX_LEN {
+        let message = format!(
+            "the text has {} bytes, at most {MAX_LEN} are possible",
+            text.len()
+        );
+        return vec![Remark::error(FindingCode::TooLong, message).at(start)];
+    }
+    let mut checker = Checker {
+        versions,
+        findings: Findings::default(),
+        entry: Entry::new(),
+        polling: Polling::default(),
+        devices: Devices::default(),
+        expressions: Vec::new(),
+        rules: Vec::new(),
+        unknown_keywords: 0,
+        end: start,
+    };
+    events::read(text, |event| checker.event(event));
+    checker.bytes(text);
+    let mut findings = checker.findings;
+    let verdict = blacklist::check(&checker.rules, allow_list);
+    findings.unlisted += verdict.unlisted;
+    findings.listed.extend(verdict.findings);
+    findings.listed.extend(checker.polling.check());
+    findings.listed.extend(checker.devices.check());
+    let heavy = expressions::check(&checker.expressions);
+    findings.listed.extend(heavy);
+    findings.finish(versions, checker.end)
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Findings {
+    listed: Vec<Finding>,
+    errors: usize,
+    warnings: usize,
+    unlisted: usize,
+}
+
+impl Findings {
+    /// Adds a finding about these versions, or about all if these are none, as long as there are not
+    /// too many.
+    fn add(
+        &mut self,
+        severity: Severity,
+        position: Position,
+        versions: &[ToolsVersion],
+        remark: impl FnOnce() -> Remark,
+    ) {
+        let count = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count > MAX_LISTED {
+            self.unlisted += 1;
+            return;
+        }
+        let versions = versions.to_vec();
+        self.listed.push(Finding {
+            versions,
+            ..remark().at(position)
+        });
+    }
+
+    /// All of them in order, for the versions that were asked for.
+    fn finish(self, asked: &[ToolsVersion], end: Position) -> Vec<Finding> {
+        let Self {
+            listed: mut found,
+            unlisted,
+            ..
+        } = self;
+        fn key(finding: &Finding) -> (Position, Severity, FindingCode, &str) {
+            let message = &finding.message;
+            (finding.position, finding.severity, finding.code, message)
+        }
+        found.sort_by(|one, other| key(one).cmp(&key(other)));
+        // the same to several versions
+        found.dedup_by(|later, first| {
+            let is_same = key(later) == key(first);
+            if is_same {
+                match later.versions.is_empty() {
+                    true => first.versions.clear(),
+                    false if first.versions.is_empty() => {}
+                    false => first.versions.append(&mut later.versions),
+                }
+            }
+            is_same
+        });
+        // of a text that is refused, nothing has to be known
+        let about = |finding: &Finding, version: &ToolsVersion| {
+            finding.versions.is_empty() || finding.versions.contains(version)
+        };
+        let errors = found.iter().filter(|f| f.severity == Severity::Error);
+        let refused_by: BTreeSet<ToolsVersion> = errors
+            .flat_map(|error| asked.iter().filter(|version| about(error, version)))
+            .copied()
+            .collect();
+        found.retain_mut(|finding| {
+            let is_void = |version: &&ToolsVersion| {
+                finding.code == FindingCode::NotTried && refused_by.contains(*version)
+            };
+            let left = asked
+                .iter()
+                .filter(|version| about(finding, version) && !is_void(version));
+            let left: Vec<_> = left.copied().collect();
+            let is_left = !left.is_empty();
+            finding.versions = left;
+            if finding.versions.len() == asked.len() {
+                finding.versions.clear();
+            }
+            is_left
+        });
+        if unlisted > 0 {
+            let message = format!("{unlisted} more findings are not listed");
+            let remark = Remark::warning(FindingCode::Unlisted, message);
+            let at = Position { column: 1, ..end };
+            let place = found.partition_point(|finding| {
+                key(finding) < (at, Severity::Warning, FindingCode::Unlisted, "")
+            });
+            found.insert(place, remark.at(at));
+        }
+        found
+    }
+}
+
+struct Checker<'t, 'v> {
+    versions: &'v [ToolsVersion],
+    findings: Findings,
+    /// What was set by the entry that is open.
+    entry: Entry<'t>,
+    polling: Polling,
+    devices: Devices<'t>,
+    /// Values with expressions, whatever becomes of them.
+    expressions: Vec<Expression<'t>>,
+    /// The entries of blacklists and of their exceptions.
+    rules: Vec<BlacklistEntry<'t>>,
+    unknown_keywords: usize,
+    /// The last place at which something stands.
+    end: Position,
+}
+
+impl<'t> Checker<'t, '_> {
+    /// Adds a finding about these versions, or about all if these are none.
+    fn add(&mut self, position: Position, versions: &[ToolsVersion], remark: Remark) {
+        self.findings
+            .add(remark.severity, position, versions, || remark);
+    }
+
+    fn event(&mut self, event: Event<'t>) {
+        let Event {
+            section, position, ..
+        } = event;
+        self.end = self.end.max(position);
+        match event.kind {
+            EventKind::Start { is_repeated } => {
+                self.entry.clear();
+                if is_repeated {
+                    self.add(position, &[], repeated(section.name()));
+                }
+                if section == ConfSection::Multipaths {
+                    let message = "section 'multipaths' is managed via aliases";
+                    let remark = Remark::error(FindingCode::MultipathsSection, message)
+                        .instead("set aliases and knobs of LUNs in multipath.cfg");
+                    self.add(position, &[], remark);
+                }
+            }
+            EventKind::End => self.end_of(section, position),
+            EventKind::Assignment(assignment) => self.assignment(section, position, &assignment),
+            EventKind::UnknownKeyword { name } => {
+                self.unknown_keywords += 1;
+                let with_similar = self.unknown_keywords <= MAX_SIMILAR;
+                let remark = || complaint::unknown_keyword(&name, section, with_similar);
+                self.findings.add(Severity::Warning, position, &[], remark);
+            }
+            EventKind::Complaint(complaint) => {
+                let remark = || complaint.remark();
+                self.findings
+                    .add(complaint.severity(), position, &[], remark);
+            }
+        }
+    }
+
+    fn assignment(
+        &mut self,
+        section: ConfSection,
+        position: Position,
+        assignment: &Assignment<'t>,
+    ) {
+        let keyword = assignment.keyword;
+        if let Some(usage) = keyword.expressions {
+            self.expressions.push(Expression {
+                usage,
+                value: assignment.text.clone(),
+                position: assignment.position,
+            });
+        }
+        if keyword.is_unchanged() {
+            return self.read(section, position, assignment, keyword.syntax, &[]);
+        }
+        let mut readings: Vec<(Option<Syntax>, Vec<ToolsVersion>)> = Vec::new();
+        for version in self.versions {
+            let syntax = keyword.syntax_in(*version);
+            match readings.iter_mut().find(|(other, _)| *other == syntax) {
+                Some((_, versions)) => versions.push(*version),
+                None => readings.push((syntax, vec![*version])),
+            }
+        }
+        for (syntax, versions) in readings {
+            match (syntax, keyword.since) {
+                (Some(syntax), _) => self.read(section, position, assignment, syntax, &versions),
+                (None, since) => {
+                    let since = since.map(|since| since.to_string()).unwrap_or_default();
+                    let message =
+                        format!("'{}' is unknown before {since}, and ignored", keyword.name);
+                    let remark = Remark::warning(FindingCode::TooNew, message);
+                    self.add(position, &versions, remark);
+                }
+            }
+        }
+    }
+
+    /// Looks at a value as these versions read it, or all if these are none.
+    fn read(
+        &mut self,
+        section: ConfSection,
+        position: Position,
+        assignment: &Assignment<'t>,
+        syntax: Syntax,
+        versions: &[ToolsVersion],
+    ) {
+        let keyword = assignment.keyword;
+        if assignment.is_repeated {
+            self.add(position, versions, repeated(keyword.name));
+        }
+        let read = values::read(keyword.name, syntax, &assignment.text);
+        let judged = match keyword.role {
+            Role::None | Role::Rule(_) => None,
+            Role::Judged(judge) => judge(&read.stored),
+            Role::Polling(interval) => {
+                self.polling
+                    .set(interval, &read.stored, assignment.position)
+            }
+        };
+        for remark in read.remark.into_iter().chain(judged) {
+            self.add(assignment.position, versions, remark);
+        }
+        match (read.stored, keyword.role) {
+            (Stored::Value(_), Role::Rule(kind)) => {
+                let source = match section {
+                    ConfSection::Exceptions => Source::Exceptions,
+                    _ => Source::Blacklist,
+                };
+                let rule = Rule::new(kind, assignment.text.clone());
+                self.try_later(source, rule, assignment.position);
+            }
+            (Stored::Value(_), _) if section.is_entry() => {
+                self.entry.insert(keyword.name, assignment.text.clone());
+            }
+            (Stored::Unset, _) => {
+                self.entry.remove(keyword.name);
+            }
+            _ => {}
+        }
+    }
+
+    fn try_later(&mut self, source: Source, rule: Rule<'t>, position: Position) {
+        self.rules.push(BlacklistEntry {
+            source,
+            rule,
+            position,
+        });
+    }
+
+    /// Looks at what an entry has as a whole.
+    fn end_of(&mut self, section: ConfSection, position: Position) {
+        let mut entry = std::mem::take(&mut self.entry);
+        if !section.is_kept(|name| entry.contains_key(name)) {
+            let required = section.required();
+            // one of a blacklist is dropped silently
+            if !required.is_empty() {
+                let required = required.join(" and ");
+                let message = format!("this entry is dropped: it needs {required}");
+                let remark = Remark::warning(FindingCode::IncompleteEntry, message);
+                self.add(position, &[], remark);
+            }
+            return;
+        }
+        let source = match section {
+            ConfSection::Device => return self.device(entry, position),
+            ConfSection::BlacklistDevice => Source::Blacklist,
+            ConfSection::ExceptionsDevice => Source::Exceptions,
+            _ => return,
+        };
+        let rule = Rule::device(entry.remove("vendor"), entry.remove("product"));
+        self.try_later(source, rule, position);
+    }
+
+    /// Looks at an entry of `devices`.
+    fn device(&mut self, mut entry: Entry<'t>, position: Position) {
+        let invalid = hazards::expressions_of_device(&entry);
+        let is_refused = { invalid.as_ref() }.is_some_and(|it| it.severity == Severity::Error);
+        for remark in invalid
+            .into_iter()
+            .chain(hazards::uid_attribute_of_device(&entry))
+        {
+            self.add(position, &[], remark);
+        }
+        for remark in hazards::deprecated_features(&entry) {
+            let key = DEVICE_KEY.map(|name| entry.get(name).map(|value| &**value));
+            let joined = self.versions.iter().copied();
+            let joined = joined.filter(|version| built_in::is_built_in(key, *version));
+            let joined: Vec<_> = joined.collect();
+            if !joined.is_empty() {
+                self.add(position, &joined, remark);
+            }
+        }
+        let product = entry.remove("product_blacklist");
+        if product.is_some() && !is_refused {
+            let rule = Rule::device(entry.get("vendor").cloned(), product);
+            self.try_later(Source::Devices, rule, position);
+        }
+        if self
+            .devices
+            .add(DEVICE_KEY.map(|name| entry.remove(name)), position)
+        {
+            let message = "an entry for the same devices stands above: \
+                both are joined, and the later one wins";
+            let remark = Remark::warning(FindingCode::Duplicate, message);
+            self.add(position, &[], remark);
+        }
+    }
+
+    /// Looks at the bytes, whatever they mean: the first place of each kind in a line.
+    fn bytes(&mut self, text: &[u8]) {
+        for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
+            let mut refuse = |offset, code, message: &dyn Fn() -> String| {
+                let position = Position {
+                    line: index + 1,
+                    column: offset + 1,
+                };
+                let remark = || Remark::error(code, message());
+                self.findings.add(Severity::Error, position, &[], remark);
+            };
+            if line.len() > MAX_LINE {
+                refuse(MAX_LINE, FindingCode::LongLine, &|| {
+                    format!(
+                        "the line has {} bytes: multipathd splits it after {MAX_LINE}, comments as well",
+                        line.len()
+                    )
+                });
+            }
+            let content = line.strip_suffix(b"\r").unwrap_or(line);
+            let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+            if let Some(offset) = content.iter().position(is_control) {
+                let message = match content.get(offset) {
+                    Some(0) => "a NUL ends the line for multipathd",
+                    Some(b'\r') => "a carriage return in a line ends it for multipathd",
+                    _ => "a control character",
+                };
+                refuse(offset, FindingCode::ControlCharacter, &|| {
+                    message.to_owned()
+                });
+            }
+            let chunk = line.utf8_chunks().next();
+            let valid = chunk.map_or(0, |chunk| chunk.valid().len());
+            if valid < line.len() {
+                let message = "this is not UTF-8, which the text has to be";
+                refuse(valid, FindingCode::InvalidUtf8, &|| message.to_owned());
+            }
+        }
+    }
+}
+
+fn repeated(name: &str) -> Remark {
+    let message = format!("'{name}' stands here for the second time: the later one wins");
+    Remark::warning(FindingCode::Duplicate, message)
+}
