@@ -7,7 +7,8 @@
 
 use std::fmt::{Display, Write};
 
-use crate::cluster::status::{Cell, Lun, Status};
+use crate::cluster::report::Entry;
+use crate::cluster::status::{Lun, Status};
 use crate::node::maps::Map;
 use crate::{CellState, NodeName};
 
@@ -168,7 +169,7 @@ impl Text {
         status: &Status,
         name: &str,
         help: &str,
-        value: impl Fn(&Cell) -> Option<V>,
+        value: impl Fn(&Entry) -> Option<V>,
     ) {
         self.family(name, "gauge", "", help);
         for lun in status.luns.luns() {

@@ -109,8 +109,8 @@ proptest! {
     #[test]
     fn broadcasts(text in texts(), now in any::<i64>()) {
         if let Ok(broadcast) = Broadcast::decode(&text) {
-            for (wwid, _) in &broadcast.entries {
-                prop_assert!(pve_multipath::types::wwid::check(wwid).is_ok());
+            for (wwid, _) in broadcast.entries.iter() {
+                prop_assert!(pve_multipath::types::wwid::check(wwid.as_str()).is_ok());
             }
             broadcast.freshness(now);
         }

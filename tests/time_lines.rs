@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pve_multipath::cluster::events::{Cells, Damping, StatusLuns, health_events};
-use pve_multipath::cluster::report::{self, Action, LastSent, Summary, summarize};
+use pve_multipath::cluster::report::{self, Entry, LastSent, entries};
 use pve_multipath::cluster::status::{StatusArgs, status};
 use pve_multipath::node::maps::{self, Reply, SysfsFacts};
 use pve_multipath::node::paths::{self, Configured, Learning, Memory};
@@ -89,22 +89,15 @@ impl Walk {
         self.learning
             .observe(&mut self.memory, &present, Some(&configured), now);
 
-        let summaries = summarize(
-            maps.iter()
-                .map(|map| (map.wwid.clone(), Summary::from(map))),
-        );
+        let entries = entries(maps.iter().map(|map| (map.wwid.clone(), Entry::from(map))));
         let last = self.sent.as_ref().map(|(text, time)| LastSent {
             text: Some(text.as_bytes()),
             time: *time,
         });
-        match report::health(&summaries, now, last).unwrap() {
-            Action::Send(values) => {
-                let [value] = values.as_slice() else {
-                    panic!("{values:?}")
-                };
-                self.sent = Some((value.text.clone().unwrap(), now));
-            }
-            Action::Skip => {}
+        match report::health(&entries, now, last).unwrap().as_slice() {
+            [] => {}
+            [value] => self.sent = Some((value.text.clone().unwrap(), now)),
+            values => panic!("{values:?}"),
         }
         self.online = true;
         self.watch(now);

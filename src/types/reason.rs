@@ -1,8 +1,6 @@
 //! Why a map or a LUN is in the state it is in.
 
-use serde::{Deserialize, Serialize, Serializer};
-
-use crate::wire::scalar::Scalar;
+use serde::{Serialize, Serializer};
 
 /// Most devices that one reason names; the count tells of the rest.
 pub const MAX_DEVICES: usize = 16;
@@ -83,50 +81,5 @@ impl Device {
 impl Serialize for Device {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
-    }
-}
-
-/// A reason as a peer sent it: anything may be in there.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct WireReason<'a> {
-    #[serde(borrow)]
-    code: Scalar<'a>,
-    #[serde(borrow)]
-    count: Scalar<'a>,
-    #[serde(borrow)]
-    present: Scalar<'a>,
-    #[serde(borrow)]
-    expected: Scalar<'a>,
-    #[serde(borrow)]
-    devs: Vec<Scalar<'a>>,
-}
-
-impl WireReason<'_> {
-    /// The reason, if it is one that a node can know of its own maps and its facts make sense.
-    pub(crate) fn reason(&self) -> Option<Reason> {
-        let number = |scalar: &Scalar<'_>| u32::try_from(scalar.as_int()?).ok();
-        match self.code.as_text()?.as_ref() {
-            "no-paths" => Some(Reason::NoPaths),
-            "all-paths-failed" => Some(Reason::AllPathsFailed {
-                count: number(&self.count),
-            }),
-            "path-failed" => {
-                let devs = self
-                    .devs
-                    .iter()
-                    .filter_map(|dev| Device::new(&dev.as_text()?));
-                let devs = devs.take(MAX_DEVICES).collect();
-                Some(Reason::PathFailed {
-                    count: number(&self.count),
-                    devs,
-                })
-            }
-            "path-gone" => Some(Reason::PathGone {
-                present: number(&self.present)?,
-                expected: number(&self.expected)?,
-            }),
-            _ => None,
-        }
     }
 }

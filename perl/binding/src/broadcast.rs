@@ -6,7 +6,7 @@ pub mod pve_rs_multipath_broadcast {
 
     use anyhow::Error;
     use pve_multipath::Wwid;
-    use pve_multipath::cluster::report::{self, Action, LastSent, MapHealth, Summary};
+    use pve_multipath::cluster::report::{self, Entry, KvWrite, LastSent, MapData};
     use pve_multipath::wire::scalar::Scalar;
     use serde::{Deserialize, Serialize};
 
@@ -40,32 +40,35 @@ pub mod pve_rs_multipath_broadcast {
 
     /// A value to write; one without a text is cleared.
     #[derive(Serialize)]
-    pub struct Value {
+    pub struct Write {
         key: String,
         text: Option<Bytes<'static>>,
     }
 
-    impl From<report::Value> for Value {
-        fn from(value: report::Value) -> Self {
-            Self {
-                key: value.key,
-                text: value.text.map(Bytes::from),
-            }
-        }
+    fn writes(writes: Vec<KvWrite>) -> Vec<Write> {
+        let write = |KvWrite { key, text }| Write {
+            key,
+            text: text.map(Bytes::from),
+        };
+        writes.into_iter().map(write).collect()
     }
 
     /// Summaries of maps by WWID.
     #[export]
-    pub fn summarize(maps: Option<Vec<MapHealth>>) -> BTreeMap<Wwid, Summary> {
-        report::summarize(maps.iter().flatten().filter_map(MapHealth::summary))
+    pub fn summarize(maps: Option<Vec<MapData>>) -> BTreeMap<Wwid, Entry> {
+        let maps = maps.into_iter().flatten();
+        report::entries(maps.filter_map(MapData::into_entry))
     }
 
     /// What to write in which order to publish the health of the maps; nothing if the peers know.
     #[export]
-    pub fn health(maps: Option<Vec<MapHealth>>, known: Known) -> Result<Vec<Value>, Error> {
-        report::health(&summarize(maps), known.now(), known.last())
-            .map(values)
-            .map_err(Error::from)
+    pub fn health(maps: Option<Vec<MapData>>, known: Known) -> Result<Vec<Write>, Error> {
+        let entries = summarize(maps);
+        Ok(writes(report::health(
+            &entries,
+            known.now(),
+            known.last(),
+        )?))
     }
 
     /// The keys that have to be read beside the first one, of which these are the values by node.
@@ -76,20 +79,10 @@ pub mod pve_rs_multipath_broadcast {
 
     /// What to write to tell how applying the configuration went; nothing if the peers know.
     #[export]
-    pub fn apply_status(error: Scalar, known: Known) -> Vec<Value> {
+    pub fn apply_status(error: Scalar, known: Known) -> Vec<Write> {
         let error = error.as_text();
-        values(report::apply_status(
-            error.as_deref(),
-            known.now(),
-            known.last(),
-        ))
-    }
-
-    fn values(action: Action) -> Vec<Value> {
-        match action {
-            Action::Send(values) => values.into_iter().map(Value::from).collect(),
-            Action::Skip => Vec::new(),
-        }
+        let (now, last) = (known.now(), known.last());
+        writes(report::apply_status(error.as_deref(), now, last))
     }
 
     /// Age in seconds beyond which a report does not count any more.

@@ -14,17 +14,26 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
-use serde::{Deserialize, Serialize};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
+use serde::Serialize;
+use serde::de::MapAccess;
 use sha1::{Digest, Sha1};
 
-use super::{BadBroadcast, MAX_VALUE_LEN};
+use super::broadcast::BadBroadcast;
 use crate::config::hexadecimal;
-use crate::wire::object::Object;
+use crate::wire::lenient::{Parts, fields, read, skip};
 use crate::wire::scalar::Scalar;
+
+/// The number of the plain form, which a report need not have.
+pub(super) const PLAIN: i64 = 1;
 
 /// The number by which this form is told from others.
 pub(super) const FORMAT: i64 = 2;
+
+/// Most bytes that pmxcfs takes as one value of its key-value store. More is dropped with nothing
+/// but a warning, after PVE's own helper died at the same number of characters.
+pub const MAX_VALUE_LEN: usize = 32_767;
 
 /// Most values of one report. 10,000 maps with all fields, which nothing can be left out of, take
 /// about ten.
@@ -39,9 +48,12 @@ const LEVEL: u8 = 6;
 /// Room in the first value for all but the data.
 const HEAD_LEN: usize = 160;
 
-/// The first value of a packed report.
+/// The key under which a node publishes its health.
+pub(super) const KEY: &str = "multipath";
+
+/// The first value of a packed report, as it is sent.
 #[derive(Serialize)]
-struct Head<'a> {
+struct FirstValue<'a> {
     format: i64,
     time: i64,
     values: usize,
@@ -49,36 +61,8 @@ struct Head<'a> {
     data: &'a str,
 }
 
-/// As a peer sent it, of which `format` has been looked at.
-#[derive(Deserialize)]
-struct WireHead<'a> {
-    #[serde(borrow, default)]
-    time: Scalar<'a>,
-    #[serde(borrow, default)]
-    values: Scalar<'a>,
-    #[serde(borrow, default)]
-    sha1: Scalar<'a>,
-    #[serde(borrow, default)]
-    data: Scalar<'a>,
-}
-
-impl<'a> WireHead<'a> {
-    fn read(text: &'a str) -> Result<Self, BadBroadcast> {
-        let Object(head) =
-            serde_json::from_str(text).map_err(|error| BadBroadcast::from_json(&error))?;
-        Ok(head)
-    }
-
-    fn values(&self) -> Result<usize, BadBroadcast> {
-        let values = self.values.as_int().and_then(|n| usize::try_from(n).ok());
-        values
-            .filter(|values| (1..=MAX_VALUES).contains(values))
-            .ok_or(BadBroadcast::Packed("no number of values"))
-    }
-}
-
 /// The values of a report, in the order of their keys. None if even [`MAX_VALUES`] cannot hold it,
-/// or nobody would unpack it.
+/// or its receivers would not unpack it.
 pub(super) fn pack(report: &str, time: i64) -> Option<Vec<String>> {
     if report.len() > MAX_UNPACKED_LEN {
         return None;
@@ -92,7 +76,7 @@ pub(super) fn pack(report: &str, time: i64) -> Option<Vec<String>> {
     let rest: Vec<_> = rest
         .map(|chunk| String::from_utf8_lossy(chunk).into_owned())
         .collect();
-    let head = Head {
+    let head = FirstValue {
         format: FORMAT,
         time,
         values: rest.len() + 1,
@@ -104,60 +88,149 @@ pub(super) fn pack(report: &str, time: i64) -> Option<Vec<String>> {
     (values.len() <= MAX_VALUES).then_some(values)
 }
 
-/// The report's text and time. `continuation` gives the value under a [`continuation_key`].
-pub(super) fn unpack<'c>(
-    head: &str,
-    continuation: impl Fn(&str) -> Option<&'c [u8]>,
-) -> Result<(String, Scalar<'_>), BadBroadcast> {
-    let head = WireHead::read(head)?;
-    let of = head.values()?;
-    let mut data = match &head.data {
-        Scalar::Text(data) if data.len() <= MAX_VALUE_LEN => data.as_bytes().to_vec(),
-        _ => return Err(BadBroadcast::Packed("no data")),
-    };
-    for number in 1..of {
-        let value = continuation(&continuation_key(number)).filter(|value| !value.is_empty());
-        let value = value.ok_or(BadBroadcast::Incomplete { number, of })?;
-        if value.len() > MAX_VALUE_LEN {
-            return Err(BadBroadcast::Packed("a value is too long"));
+/// What a peer's value says beside the maps: of which form the report is and when it was sent, and the
+/// beginning of a packed one.
+pub(super) struct Head {
+    /// -1 if it is not a number.
+    pub(super) format: i64,
+    pub(super) time: Option<i64>,
+    /// Number of values, where it makes sense.
+    values: Option<usize>,
+    sha1: Option<String>,
+    data: Option<String>,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            format: PLAIN,
+            time: None,
+            values: None,
+            sha1: None,
+            data: None,
         }
-        data.extend_from_slice(value);
     }
-    if head.sha1.as_str() != Some(&digest(&data)) {
-        return Err(BadBroadcast::Torn);
+}
+
+impl Head {
+    /// Reads a field.
+    pub(super) fn read<'de, A>(&mut self, name: &str, from: &mut A) -> Result<(), A::Error>
+    where
+        A: MapAccess<'de>,
+    {
+        let mut scalar = || from.next_value::<Scalar<'de>>();
+        match name {
+            "format" => {
+                self.format = match scalar()? {
+                    Scalar::Null => PLAIN,
+                    format => format.as_int().unwrap_or(-1),
+                }
+            }
+            "time" => self.time = seconds(scalar()?),
+            "values" => {
+                let values = scalar()?.as_int().and_then(|n| usize::try_from(n).ok());
+                self.values = values.filter(|values| (1..=MAX_VALUES).contains(values));
+            }
+            "sha1" => self.sha1 = scalar()?.as_str().map(str::to_owned),
+            "data" => self.data = scalar()?.as_str().map(str::to_owned),
+            _ => skip(from)?,
+        }
+        Ok(())
     }
-    let packed = STANDARD
-        .decode(&data)
-        .map_err(|_| BadBroadcast::Packed("no base64"))?;
-    let report = decompress_to_vec_zlib_with_limit(&packed, MAX_UNPACKED_LEN)
-        .map_err(|_| BadBroadcast::Packed("it cannot be decompressed, or is too long"))?;
-    let report = String::from_utf8(report)
-        .map_err(|error| BadBroadcast::Utf8(error.utf8_error().valid_up_to()))?;
-    Ok((report, head.time))
+
+    /// What the values of the report hold. `continuation` gives the value under a
+    /// [`continuation_key`].
+    pub(super) fn data<'c>(
+        self,
+        continuation: impl Fn(&str) -> Option<&'c [u8]>,
+    ) -> Result<Data, BadBroadcast> {
+        let no_values = BadBroadcast::Packed("no number of values");
+        let of = self.values.ok_or(no_values)?;
+        let mut data = match self.data {
+            Some(data) if data.len() <= MAX_VALUE_LEN => data.into_bytes(),
+            _ => return Err(BadBroadcast::Packed("no data")),
+        };
+        for number in 1..of {
+            let value = continuation(&continuation_key(number)).filter(|value| !value.is_empty());
+            let value = value.ok_or(BadBroadcast::Incomplete { number, of })?;
+            if value.len() > MAX_VALUE_LEN {
+                return Err(BadBroadcast::Packed("a value is too long"));
+            }
+            data.extend_from_slice(value);
+        }
+        Ok(Data {
+            sha1: self.sha1.ok_or(BadBroadcast::Torn)?,
+            data,
+        })
+    }
+}
+
+impl<'de> Parts<'de> for Head {
+    fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
+        let mut head = Self::default();
+        fields(object, |name, from| head.read(name, from))?;
+        Ok(Some(head))
+    }
+}
+
+/// A time in whole seconds; senders may have sent fractions.
+pub(super) fn seconds(time: Scalar<'_>) -> Option<i64> {
+    let whole = match time {
+        Scalar::Float(seconds) => Scalar::Float(seconds.floor()),
+        other => other,
+    };
+    whole.as_int().filter(|seconds| *seconds >= 0)
+}
+
+/// The text of a packed report's values, and what its digest should be.
+#[derive(Debug, PartialEq)]
+pub(super) struct Data {
+    sha1: String,
+    data: Vec<u8>,
+}
+
+impl Data {
+    /// Unpacks the report to the beginning of `buffer`; returns its length in bytes.
+    pub(super) fn unpack(&self, buffer: &mut Vec<u8>) -> Result<usize, BadBroadcast> {
+        if self.sha1 != digest(&self.data) {
+            return Err(BadBroadcast::Torn);
+        }
+        let packed = STANDARD
+            .decode(&self.data)
+            .map_err(|_| BadBroadcast::Packed("no base64"))?;
+        buffer.resize(MAX_UNPACKED_LEN, 0);
+        // The digest says that these are the sender's bytes, so zlib's checksum adds nothing.
+        let flags = inflate_flags::TINFL_FLAG_PARSE_ZLIB_HEADER
+            | inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
+            | inflate_flags::TINFL_FLAG_IGNORE_ADLER32;
+        match decompress(&mut DecompressorOxide::new(), &packed, buffer, 0, flags) {
+            (TINFLStatus::Done, _, len) => Ok(len),
+            _ => Err(BadBroadcast::Packed(
+                "it cannot be decompressed, or is too long",
+            )),
+        }
+    }
 }
 
 /// How many values the report of which this is the first one has.
 pub(super) fn values(first: &[u8]) -> usize {
-    #[derive(Deserialize)]
-    struct Format<'a> {
-        #[serde(borrow, default)]
-        format: Scalar<'a>,
-    }
-
     // What is longer is no value, and not worth the time.
     let first = std::str::from_utf8(first).ok();
     let first = first.filter(|first| first.len() <= MAX_VALUE_LEN);
-    let packed = first.filter(|first| {
-        let format = serde_json::from_str::<Object<Format<'_>>>(first);
-        format.is_ok_and(|Object(head)| head.format.as_int() == Some(FORMAT))
-    });
-    let values = packed.and_then(|head| WireHead::read(head).ok()?.values().ok());
-    values.unwrap_or(1)
+    let head = first.and_then(|first| read::<Head>(first).ok()?);
+    let packed = head.filter(|head| head.format == FORMAT);
+    packed.and_then(|head| head.values).unwrap_or(1)
 }
 
 /// The key of a packed report's value, by its number: 0 is the first.
 pub(super) fn continuation_key(number: usize) -> String {
-    format!("multipath-{number}")
+    format!("{KEY}-{number}")
+}
+
+/// The keys that have to be read beside `multipath`, in their order, if these are the values there.
+pub fn continuation_keys<'a>(first_values: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
+    let values = first_values.into_iter().map(values).max();
+    (1..values.unwrap_or(1)).map(continuation_key).collect()
 }
 
 fn digest(data: impl AsRef<[u8]>) -> String {
@@ -170,13 +243,25 @@ mod tests {
 
     type Values = Vec<String>;
 
+    fn unpack<'c>(
+        head: &str,
+        continuation: impl Fn(&str) -> Option<&'c [u8]>,
+    ) -> Result<(String, Option<i64>), BadBroadcast> {
+        let head = read::<Head>(head).ok().flatten().unwrap_or_default();
+        let time = head.time;
+        let mut buffer = Vec::new();
+        let len = head.data(continuation)?.unpack(&mut buffer)?;
+        buffer.truncate(len);
+        Ok((String::from_utf8(buffer).unwrap(), time))
+    }
+
     fn unpack_values(values: &Values) -> Result<(String, Option<i64>), BadBroadcast> {
         let continuation = |key: &str| {
             let number = (1..MAX_VALUES).find(|number| continuation_key(*number) == key)?;
             values.get(number).map(String::as_bytes)
         };
         let head = values.first().map(String::as_str).unwrap_or_default();
-        unpack(head, continuation).map(|(report, time)| (report, time.as_int()))
+        unpack(head, continuation)
     }
 
     /// Hexadecimal digits that do not compress to less than half.
@@ -226,7 +311,7 @@ mod tests {
     fn a_few_bytes_do_not_become_gigabytes() {
         let bomb = STANDARD.encode(compress_to_vec_zlib(&vec![b' '; 8 << 20], 9));
         assert!(bomb.len() < MAX_VALUE_LEN);
-        let head = Head {
+        let head = FirstValue {
             format: FORMAT,
             time: 7,
             values: 1,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{
-    APPLY_KEY, KEY, MAX_MAPS, MAX_VALUE_LEN, MAX_VALUES, REFRESH_SECONDS, Summary, packed,
-};
+use super::broadcast::{MAX_MAPS, REFRESH_SECONDS};
+use super::entry::Entry;
+use super::packed::{self, MAX_VALUE_LEN, MAX_VALUES};
 use crate::Wwid;
 
 /// What was sent last under the key.
@@ -19,22 +19,13 @@ pub struct LastSent<'a> {
     pub time: i64,
 }
 
-/// A value of the key-value store to write.
+/// A value of the cluster's key-value store to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value {
+pub struct KvWrite {
     /// Its key.
     pub key: String,
     /// Its text; none clears the key.
     pub text: Option<String>,
-}
-
-/// What to do with the node's keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Write these values in this order. The one under `multipath` is the next [`LastSent::text`].
-    Send(Vec<Value>),
-    /// Nothing: the peers know already.
-    Skip,
 }
 
 /// The report does not fit into the key-value store.
@@ -52,18 +43,18 @@ pub struct TooLarge {
 
 #[derive(Serialize)]
 struct Plain<'a> {
-    maps: &'a BTreeMap<Wwid, Summary>,
+    maps: &'a BTreeMap<Wwid, Entry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<i64>,
 }
 
-fn encode(maps: &BTreeMap<Wwid, Summary>, time: Option<i64>) -> String {
+fn encode(maps: &BTreeMap<Wwid, Entry>, time: Option<i64>) -> String {
     // Neither keys nor values can fail to serialize: all are texts, numbers and lists of these.
     serde_json::to_string(&Plain { maps, time }).unwrap_or_default()
 }
 
 /// The values of a report, in the plain form if it fits.
-fn values(maps: &BTreeMap<Wwid, Summary>, time: i64) -> Result<Vec<String>, TooLarge> {
+fn values(maps: &BTreeMap<Wwid, Entry>, time: i64) -> Result<Vec<String>, TooLarge> {
     let plain = encode(maps, Some(time));
     if plain.len() <= MAX_VALUE_LEN && maps.len() <= MAX_MAPS {
         return Ok(vec![plain]);
@@ -78,17 +69,19 @@ fn values(maps: &BTreeMap<Wwid, Summary>, time: i64) -> Result<Vec<String>, TooL
     packed::pack(&encode(maps, None), time).ok_or(too_large)
 }
 
-/// Decides whether a node's health is sent at `now`, in seconds since the epoch.
+/// What has to be written at `now`, in seconds since the epoch, to publish a node's health; nothing if
+/// the peers have it already. The values are written in this order, and the one under `multipath` is
+/// the next [`LastSent::text`].
 ///
 /// A change is sent at once, the same content again only after [`REFRESH_SECONDS`]: a node whose
 /// maps do not change costs the cluster one message a minute, or one for each value of a packed
 /// report. A node without maps sends an empty report, so that it can be told from one that does not
 /// report. `last` is none if it is not known what was sent, as after a restart.
 pub fn health(
-    maps: &BTreeMap<Wwid, Summary>,
+    maps: &BTreeMap<Wwid, Entry>,
     now: i64,
     last: Option<LastSent<'_>>,
-) -> Result<Action, TooLarge> {
+) -> Result<Vec<KvWrite>, TooLarge> {
     if let Some(LastSent {
         text: Some(text),
         time,
@@ -96,106 +89,56 @@ pub fn health(
     {
         let first_value = |values: Vec<String>| values.into_iter().next().unwrap_or_default();
         if is_recent(time, now) && values(maps, time).map(first_value)?.as_bytes() == text {
-            return Ok(Action::Skip);
+            return Ok(Vec::new());
         }
     }
     let last_text = last.and_then(|last| last.text);
-    Ok(Action::Send(changes(values(maps, now)?, last_text)))
+    Ok(changes(values(maps, now)?, last_text))
 }
 
 /// Whether what was sent at `time` need not be sent again at `now`. A clock that was set back must
 /// not silence the node until it has caught up.
-fn is_recent(time: i64, now: i64) -> bool {
+pub(super) fn is_recent(time: i64, now: i64) -> bool {
     (0..REFRESH_SECONDS).contains(&now.saturating_sub(time))
 }
 
 /// What has to be written so that the node's values are these.
 ///
 /// The first value comes after those that it needs, and before those that the last report, of which
-/// this was the first value, does not need any more.
-fn changes(values: Vec<String>, last: Option<&[u8]>) -> Vec<Value> {
+/// `last` was the first value, needed and this one does not.
+fn changes(values: Vec<String>, last: Option<&[u8]>) -> Vec<KvWrite> {
     let count = values.len();
     let before = last.map_or(1, packed::values);
     let mut numbered = values.into_iter();
-    let first = Value {
-        key: KEY.to_owned(),
+    let first = KvWrite {
+        key: packed::KEY.to_owned(),
         text: numbered.next(),
     };
-    let continued = |(number, text)| Value {
+    let continued = |(number, text)| KvWrite {
         key: packed::continuation_key(number),
         text,
     };
-    let needed = numbered.map(Some).zip(1..);
-    let mut changes: Vec<_> = needed
-        .map(|(text, number)| continued((number, text)))
-        .collect();
-    changes.push(first);
-    changes.extend((count..before).map(|number| continued((number, None))));
-    changes
-}
-
-/// Longest error text in bytes that is sent; the rest is cut off.
-const MAX_ERROR_LEN: usize = 4096;
-
-/// Decides whether the peers are told at `now`, in seconds since the epoch, how applying the
-/// configuration went: that it failed with `error`, or that it did not.
-///
-/// News are sent at once, and a failure again after [`REFRESH_SECONDS`]. That nothing failed clears
-/// the key, once. `last` is none if it is not known what was sent, as after a restart.
-pub fn apply_status(error: Option<&str>, now: i64, last: Option<LastSent<'_>>) -> Action {
-    let is_known = match last {
-        Some(LastSent {
-            text: Some(text),
-            time,
-        }) => {
-            let same = apply_text(error, time).is_some_and(|sent| sent.as_bytes() == text);
-            same && is_recent(time, now)
-        }
-        Some(LastSent { text: None, .. }) => apply_text(error, now).is_none(),
-        None => false,
-    };
-    if is_known {
-        return Action::Skip;
-    }
-    Action::Send(vec![Value {
-        key: APPLY_KEY.to_owned(),
-        text: apply_text(error, now),
-    }])
-}
-
-/// The text for `multipath-apply`: that applying the configuration failed, and when.
-fn apply_text(error: Option<&str>, time: i64) -> Option<String> {
-    #[derive(Serialize)]
-    struct Failure<'a> {
-        error: &'a str,
-        time: i64,
-    }
-
-    let error = error.map(str::trim_end).filter(|error| !error.is_empty())?;
-    let mut end = error.len().min(MAX_ERROR_LEN);
-    while !error.is_char_boundary(end) {
-        end -= 1;
-    }
-    let error = error.get(..end).unwrap_or(error);
-    serde_json::to_string(&Failure { error, time }).ok()
+    let needed = (1..).zip(numbered.map(Some)).map(continued);
+    let cleared = (count..before).map(|number| continued((number, None)));
+    needed.chain([first]).chain(cleared).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::types::reason::Device;
-    use crate::{Health, NoteCode, Reason, Transport};
+    use crate::{CellState, NoteCode, Reason, Transport};
 
-    fn maps(count: usize) -> BTreeMap<Wwid, Summary> {
-        let summary = Summary {
-            state: Health::Optimal,
-            paths_active: 4,
-            paths_total: 4,
+    fn maps(count: usize) -> BTreeMap<Wwid, Entry> {
+        let summary = Entry {
+            state: CellState::Optimal,
+            paths_active: Some(4),
+            paths_total: Some(4),
             paths_expected: Some(4),
             transport: None,
             size: Some(1 << 40),
             name: None,
-            write_protected: Some(0),
+            write_protected: Some(false),
             reasons: Vec::new(),
             notes: Vec::new(),
         };
@@ -213,16 +156,16 @@ mod tests {
         })
     }
 
-    fn plain(text: String) -> Result<Action, TooLarge> {
+    fn plain(text: String) -> Result<Vec<KvWrite>, TooLarge> {
         written(vec![("multipath", Some(text))])
     }
 
-    fn written(values: Vec<(&str, Option<String>)>) -> Result<Action, TooLarge> {
-        let values = values.into_iter().map(|(key, text)| Value {
+    fn written(values: Vec<(&str, Option<String>)>) -> Result<Vec<KvWrite>, TooLarge> {
+        let values = values.into_iter().map(|(key, text)| KvWrite {
             key: key.to_owned(),
             text,
         });
-        Ok(Action::Send(values.collect()))
+        Ok(values.collect())
     }
 
     #[test]
@@ -231,7 +174,7 @@ mod tests {
         let text = |maps: &_, time| encode(maps, Some(time));
         let first = text(&one, 1000);
         assert_eq!(health(&one, 1000, None), plain(first.clone()));
-        assert_eq!(health(&one, 1059, sent(&first, 1000)), Ok(Action::Skip));
+        assert_eq!(health(&one, 1059, sent(&first, 1000)), Ok(Vec::new()));
         assert_eq!(
             health(&one, 1060, sent(&first, 1000)),
             plain(text(&one, 1060))
@@ -253,7 +196,7 @@ mod tests {
         assert_eq!(health(&none, 1000, None), plain(empty(1000)));
         let text = empty(1000);
         let last = sent(&text, 1000);
-        assert_eq!(health(&none, 1059, last), Ok(Action::Skip));
+        assert_eq!(health(&none, 1059, last), Ok(Vec::new()));
         assert_eq!(health(&none, 1060, last), plain(empty(1060)));
         // Maps that go, and that come.
         let one = encode(&maps(1), Some(1000));
@@ -273,10 +216,10 @@ mod tests {
     fn a_hundred_maps_fit() {
         let mut hundred = maps(100);
         for (wwid, summary) in &mut hundred {
-            summary.name = Some(wwid.to_string());
+            summary.name = Some(wwid.as_str().into());
             summary.notes = vec![NoteCode::SingleHba];
-            summary.state = Health::Degraded;
-            summary.paths_total = 8;
+            summary.state = CellState::Degraded;
+            summary.paths_total = Some(8);
             summary.transport = Some(Transport::Iscsi);
             summary.reasons = vec![Reason::PathFailed {
                 count: Some(4),
@@ -291,15 +234,12 @@ mod tests {
     }
 
     /// The keys and texts that a report of so many maps is written to.
-    fn packed_values(count: usize, time: i64, last: Option<LastSent<'_>>) -> Vec<Value> {
-        match health(&maps(count), time, last) {
-            Ok(Action::Send(values)) => values,
-            other => unreachable!("{other:?}"),
-        }
+    fn packed_values(count: usize, time: i64, last: Option<LastSent<'_>>) -> Vec<KvWrite> {
+        health(&maps(count), time, last).unwrap()
     }
 
-    fn keys(values: &[Value]) -> Vec<(&str, bool)> {
-        let key = |value: &'_ Value| value.text.is_some();
+    fn keys(values: &[KvWrite]) -> Vec<(&str, bool)> {
+        let key = |value: &'_ KvWrite| value.text.is_some();
         values
             .iter()
             .map(|value| (value.key.as_str(), key(value)))
@@ -318,7 +258,7 @@ mod tests {
 
         assert_eq!(
             health(&maps(2_000), 1059, sent(&head, 1000)),
-            Ok(Action::Skip)
+            Ok(Vec::new())
         );
         assert_eq!(
             keys(&packed_values(2_000, 1060, sent(&head, 1000))),
@@ -340,52 +280,5 @@ mod tests {
     fn nothing_is_dropped_in_silence() {
         let error = health(&maps(20_000), 0, None);
         assert!(matches!(error, Err(TooLarge { maps: 20_000, .. })));
-    }
-
-    #[test]
-    fn apply_errors_at_once_and_again_each_minute() {
-        let failed = |error: &str, time| {
-            let text = format!(r#"{{"error":"{error}","time":{time}}}"#);
-            let key = "multipath-apply".to_owned();
-            let value = Value {
-                key,
-                text: Some(text.clone()),
-            };
-            (text, Action::Send(vec![value]))
-        };
-        let (text, first) = failed("no way", 1000);
-        assert_eq!(apply_status(Some("no way\n"), 1000, None), first);
-        let last = sent(&text, 1000);
-        assert_eq!(apply_status(Some("no way"), 1059, last), Action::Skip);
-        for (error, now) in [("no way", 1060), ("no way", 999), ("disk full", 1001)] {
-            assert_eq!(apply_status(Some(error), now, last), failed(error, now).1);
-        }
-
-        let cleared = Action::Send(vec![Value {
-            key: "multipath-apply".to_owned(),
-            text: None,
-        }]);
-        let last_cleared = Some(LastSent {
-            text: None,
-            time: 1000,
-        });
-        for error in [None, Some(""), Some("\n")] {
-            assert_eq!(apply_status(error, 1001, None), cleared);
-            assert_eq!(apply_status(error, 1001, last), cleared);
-            assert_eq!(apply_status(error, 9999, last_cleared), Action::Skip);
-        }
-        assert_eq!(apply_status(Some("no way"), 1000, last_cleared), first);
-    }
-
-    #[test]
-    fn apply_errors_are_cut_between_characters() {
-        let text = apply_text(Some("no \"way\"\n"), 7);
-        assert_eq!(text.as_deref(), Some(r#"{"error":"no \"way\"","time":7}"#));
-        let long = apply_text(Some(&"ä".repeat(5000)), 7).unwrap_or_default();
-        assert!(
-            long.starts_with("{\"error\":\"ä") && long.len() < 4200,
-            "{}",
-            long.len()
-        );
     }
 }

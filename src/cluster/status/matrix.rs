@@ -1,12 +1,15 @@
 //! The result: rows of cells.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use serde::ser::{Error, SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::cluster::disagreement::Disagreement;
-use crate::{Alias, CellState, NodeName, Note, Reason, Transport, Wwid};
+use crate::cluster::report::Entry;
+use crate::{Alias, CellState, NodeName, Note, Reason, Wwid};
 
 /// The answer to a request for the cluster's status.
 #[derive(Debug, Serialize)]
@@ -67,14 +70,14 @@ pub struct Matrix {
 
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) wwid: Wwid,
+    pub(super) wwid: Arc<Wwid>,
     pub(super) alias: Option<Alias>,
     pub(super) used_by: Option<String>,
     pub(super) size: Option<u64>,
     pub(super) state: CellState,
     pub(super) notes: Vec<Disagreement>,
     /// Cells by position of their node, sorted.
-    pub(super) cells: Vec<(usize, Cell)>,
+    pub(super) cells: Vec<(usize, Arc<Entry>)>,
 }
 
 /// One LUN over all nodes, whose cells may be in a form `C`.
@@ -105,47 +108,39 @@ pub struct Lun<'m, C = Cells<'m>> {
 #[derive(Clone, Copy, Debug)]
 pub struct Cells<'m> {
     nodes: &'m [NodeName],
-    cells: &'m [(usize, Cell)],
+    cells: &'m [(usize, Arc<Entry>)],
 }
 
-/// A LUN on a node.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Cell {
-    /// State of the LUN on this node.
-    pub state: CellState,
-    /// Number of active paths.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub paths_active: Option<u32>,
-    /// Number of paths.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub paths_total: Option<u32>,
-    /// Number of paths that there should be, as far as the node knows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub paths_expected: Option<u32>,
-    /// Transport of the paths.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transport: Option<Transport>,
-    /// Why the state is not optimal.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub reasons: Box<[Reason]>,
-    /// What is worth knowing beside the state.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub notes: Box<[Note]>,
-}
+/// A LUN on a node, as far as the matrix shows it: what the nodes should agree in is not repeated.
+struct Cell<'m>(&'m Entry);
 
-impl Cell {
-    /// A cell of which nothing but a state and its reasons is known.
-    pub(super) fn bare(state: CellState, reasons: Vec<Reason>) -> Self {
-        Self {
-            state,
-            paths_active: None,
-            paths_total: None,
-            paths_expected: None,
-            transport: None,
-            reasons: reasons.into(),
-            notes: Box::default(),
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = self.0;
+        let numbers = [
+            ("paths-active", entry.paths_active),
+            ("paths-total", entry.paths_total),
+            ("paths-expected", entry.paths_expected),
+        ];
+        // The length is that of most cells, and lets a hash be made in one go.
+        let mut cell = serializer.serialize_struct("Cell", 5)?;
+        cell.serialize_field("state", &entry.state)?;
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                cell.serialize_field(name, &number)?;
+            }
         }
+        if let Some(transport) = entry.transport {
+            cell.serialize_field("transport", &transport)?;
+        }
+        if !entry.reasons.is_empty() {
+            cell.serialize_field("reasons", &entry.reasons)?;
+        }
+        if !entry.notes.is_empty() {
+            let notes: Vec<_> = entry.notes.iter().copied().map(Note::bare).collect();
+            cell.serialize_field("notes", &notes)?;
+        }
+        cell.end()
     }
 }
 
@@ -183,29 +178,27 @@ impl Serialize for Matrix {
 
 impl<'m> Cells<'m> {
     /// The cells with their nodes, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&'m NodeName, &'m Cell)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&'m NodeName, &'m Entry)> {
         let nodes = self.nodes;
         self.cells
             .iter()
-            .filter_map(move |(node, cell)| Some((nodes.get(*node)?, cell)))
+            .filter_map(move |(node, entry)| Some((nodes.get(*node)?, entry.as_ref())))
     }
 
     /// The cell of one node.
-    pub fn get(&self, node: &str) -> Option<&'m Cell> {
+    pub fn get(&self, node: &str) -> Option<&'m Entry> {
         self.iter()
             .find(|(name, _)| name.as_str() == node)
-            .map(|(_, cell)| cell)
+            .map(|(_, entry)| entry)
     }
 }
 
 impl Serialize for Cells<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-
         // The length lets a hash be made in one go; `collect_map` would not know it.
         let mut map = serializer.serialize_map(Some(self.cells.len()))?;
-        for (node, cell) in self.iter() {
-            map.serialize_entry(node, cell)?;
+        for (node, entry) in self.iter() {
+            map.serialize_entry(node, &Cell(entry))?;
         }
         map.end()
     }
@@ -233,17 +226,15 @@ struct JsonCells<'m>(Cells<'m>);
 
 impl Serialize for JsonCells<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::{Error, SerializeMap};
-
-        let mut last: Option<(&Cell, Box<RawValue>)> = None;
+        let mut last: Option<(&Entry, Box<RawValue>)> = None;
         let mut map = serializer.serialize_map(None)?;
-        for (node, cell) in self.0.iter() {
+        for (node, entry) in self.0.iter() {
             let text = match last.take() {
-                Some((like, text)) if like == cell => text,
-                _ => to_raw_value(cell).map_err(S::Error::custom)?,
+                Some((like, text)) if std::ptr::eq(like, entry) => text,
+                _ => to_raw_value(&Cell(entry)).map_err(S::Error::custom)?,
             };
             map.serialize_entry(node, &text)?;
-            last = Some((cell, text));
+            last = Some((entry, text));
         }
         map.end()
     }

@@ -29,5 +29,5 @@ pub use inputs::{
     AggregateArgs, ByName, Config, KnownExpectations, KvTexts, Online, Presence, RawText, Section,
     StatusArgs,
 };
-pub use matrix::{ApplyError, Cell, Cells, Lun, Matrix, NodeErrors, Status};
-pub use roll_up::{aggregate, status};
+pub use matrix::{ApplyError, Cells, Lun, Matrix, NodeErrors, Status};
+pub use roll_up::{aggregate, status, status_with};

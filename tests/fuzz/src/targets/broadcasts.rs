@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use pve_multipath::CellState;
-use pve_multipath::cluster::report::{ApplyStatus, Broadcast};
+use pve_multipath::cluster::report::{ApplyStatus, Broadcast, Entry};
 use pve_multipath::cluster::status::{
-    AggregateArgs, ByName, Cell, Config, Presence, RawText, Section, Status, StatusArgs, aggregate,
+    AggregateArgs, ByName, Config, Presence, RawText, Section, Status, StatusArgs, aggregate,
     status,
 };
 use pve_multipath::wire::scalar::Scalar;
@@ -38,8 +38,9 @@ fn run(input: &[u8]) -> bool {
         let lenient = Broadcast::decode_lenient(text);
         if let Ok(broadcast) = &decoded {
             decoded_once = true;
-            for (wwid, _) in &broadcast.entries {
-                assert!(pve_multipath::types::wwid::check(wwid).is_ok(), "{wwid:?}");
+            for (wwid, _) in broadcast.entries.iter() {
+                let checked = pve_multipath::types::wwid::check(wwid.as_str());
+                assert!(checked.is_ok(), "{wwid:?}");
             }
             assert_eq!(lenient.as_ref(), Ok(broadcast));
             broadcast.freshness(NOW);
@@ -137,7 +138,7 @@ fn check(status: &Status) {
 }
 
 /// The honest node's cells.
-fn cells(status: &Status) -> Vec<(String, Cell)> {
+fn cells(status: &Status) -> Vec<(String, Entry)> {
     let luns = status.luns.luns();
     luns.filter_map(|lun| {
         let cell = lun.nodes.get("honest")?;
