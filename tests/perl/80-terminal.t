@@ -151,7 +151,7 @@ for my $format (qw(json json-pretty)) {
     is_deeply($json->decode($buffer), $hostile, 'which is read as the same');
 }
 # bytes that perl alone would decode
-is(PVE::Multipath::CLI::Output::characters($_), $_, 'what is no UTF-8 stays as it is') for "\xed\xa0\x80", "\xf4\x90\x80\x80";
+is(PVE::Multipath::Text::characters($_), $_, 'what is no UTF-8 stays as it is') for "\xed\xa0\x80", "\xf4\x90\x80\x80";
 
 SKIP: {
     my $python = "python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)'";

@@ -12,7 +12,7 @@ use PVE::Multipath::ClusterConfig;
 use PVE::Multipath::Config;
 use PVE::Multipath::Schema;
 use PVE::Multipath::Source;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(characters decode_texts);
 use PVE::RESTHandler;
 
 use base qw(PVE::RESTHandler);
@@ -158,7 +158,7 @@ __PACKAGE__->register_method({
             wwids => PVE::Multipath::Config::wwid_list($cfg),
             aliases => PVE::Multipath::Config::aliases($cfg),
             'wwid-options' => PVE::Multipath::Config::wwid_opts($cfg),
-            problems => PVE::Multipath::Text::decode_texts(
+            problems => decode_texts(
                 PVE::Multipath::Source->files()->problems($cfg),
             ),
             digest => $cfg->{digest},
@@ -359,7 +359,7 @@ __PACKAGE__->register_method({
     code => sub($param) {
         my $bytes = PVE::Multipath::ClusterConfig::read_overrides();
         return {
-            text => PVE::Multipath::Text::characters($bytes),
+            text => characters($bytes),
             digest => PVE::Multipath::Config::overrides_digest($bytes),
         };
     },
@@ -396,7 +396,7 @@ __PACKAGE__->register_method({
                 );
                 my $warnings = eval { PVE::Multipath::ClusterConfig::write_overrides($new) };
                 if (my $err = $@) {
-                    raise_param_exc({ text => PVE::Multipath::Text::characters($err =~ s/\n\z//r) })
+                    raise_param_exc({ text => characters($err =~ s/\n\z//r) })
                         if !ref($err) && $err =~ m/\Amultipath overrides: /;
                     die $err;
                 }
@@ -404,7 +404,7 @@ __PACKAGE__->register_method({
             },
             'changing the overrides failed',
         );
-        return { warnings => [map { PVE::Multipath::Text::characters($_) } @$warnings] };
+        return { warnings => [map { characters($_) } @$warnings] };
     },
 });
 
@@ -440,7 +440,7 @@ __PACKAGE__->register_method({
             raise_param_exc({ version => $err =~ s/\n\z//r }) if $err =~ m/ is no version of /;
             die $err;
         }
-        return PVE::Multipath::Text::decode_texts($findings);
+        return decode_texts($findings);
     },
 });
 

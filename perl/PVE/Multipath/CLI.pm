@@ -16,12 +16,12 @@ use PVE::Multipath::CLI::Config;
 use PVE::Multipath::CLI::Help;
 use PVE::Multipath::CLI::Maps;
 use PVE::Multipath::CLI::Metrics;
-use PVE::Multipath::CLI::Output qw(text characters encoded);
+use PVE::Multipath::CLI::Output qw(encoded);
 use PVE::Multipath::CLI::Record;
 use PVE::Multipath::CLI::Status;
 use PVE::Multipath::CLI::Wwid;
 use PVE::Multipath::Source;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(characters safe one_line);
 
 my $EXIT_DONE = 0;
 my $EXIT_ERROR = 3;
@@ -128,10 +128,10 @@ my sub command_name($args) {
     return $name if $name eq 'help' || $commands->{$name};
 
     my @second = map { m/\A\Q$name\E (.+)\z/ ? $1 : () } sort keys %$commands;
-    usage_error("unknown command '" . text(characters($name)) . "'") if !@second;
+    usage_error("unknown command '" . safe(characters($name)) . "'") if !@second;
 
     my $second = $next->() // return $name;
-    usage_error("unknown command '$name " . text(characters($second)) . "', known are: "
+    usage_error("unknown command '$name " . safe(characters($second)) . "', known are: "
             . join(', ', map { "$name $_" } @second))
         if !grep { $_ eq $second } @second;
     return "$name $second";
@@ -176,7 +176,7 @@ my sub dispatch(@args) {
     push @options, $command->{options}->() if defined($command) && $command->{options};
     parse_options($name, \@args, $opts, @options);
 
-    usage_error("unexpected argument '" . text(characters($args[0])) . "'") if $is_help && @args;
+    usage_error("unexpected argument '" . safe(characters($args[0])) . "'") if $is_help && @args;
     return help($name eq 'help' ? '' : $name) if $is_help || $opts->{help};
     if ($opts->{version}) {
         print STDOUT "pvemultipath $PVE::Multipath::VERSION\n";
@@ -190,9 +190,9 @@ my sub dispatch(@args) {
     }
     my @wanted = ($command->{args} // [])->@*;
     usage_error("no $wanted[@args] given", $name) if @args < @wanted;
-    usage_error("unexpected argument '" . text(characters($args[@wanted])) . "'", $name)
+    usage_error("unexpected argument '" . safe(characters($args[@wanted])) . "'", $name)
         if @args > @wanted;
-    usage_error("unknown output format '" . text(characters($opts->{'output-format'}))
+    usage_error("unknown output format '" . safe(characters($opts->{'output-format'}))
             . "', known are: " . join(', ', sort keys %$formats), $name)
         if !$formats->{ $opts->{'output-format'} };
     usage_error('--node is for recordings, together with --replay', $name)
@@ -203,7 +203,7 @@ my sub dispatch(@args) {
 
 sub main(@args) {
     local $SIG{__WARN__} = sub($text) {
-        my $line = PVE::Multipath::Text::one_line(characters($text));
+        my $line = one_line(characters($text));
         print STDERR encoded("warning: $line\n");
     };
 
@@ -212,7 +212,7 @@ sub main(@args) {
         # may be an object
         my $err = "$@";
         chomp $err;
-        my @lines = map { text(characters($_)) } split(/\n/, $err);
+        my @lines = map { safe(characters($_)) } split(/\n/, $err);
         @lines = ('unknown error') if !@lines;
         print STDERR encoded(join("\n", 'error: ' . shift(@lines), @lines) . "\n");
         $exit_code = $EXIT_ERROR;

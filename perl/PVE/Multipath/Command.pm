@@ -60,7 +60,7 @@ use List::Util qw(min);
 use POSIX qw(WNOHANG);
 
 use PVE::Multipath::Clock qw(monotonic);
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(joined_lines);
 
 # multipathd limits its replies to 32 MiB
 our $OUTPUT_LIMIT = 64 * 1024 * 1024;
@@ -217,7 +217,7 @@ sub run($cmd, %opts) {
 sub failure($name, $reply) {
     my $exit_code = $reply->{'exit-code'};
     my $how = !defined($exit_code) ? ' (killed)' : $exit_code ? " (exit code $exit_code)" : '';
-    my $text = PVE::Multipath::Text::joined_lines("$reply->{stderr}\n$reply->{stdout}");
+    my $text = joined_lines("$reply->{stderr}\n$reply->{stdout}");
     $text = 'no answer' if !length($text);
     return "'$name' failed$how: $text\n";
 }

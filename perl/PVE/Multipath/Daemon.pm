@@ -16,7 +16,7 @@ use v5.36;
 use PVE::Multipath::Command;
 use PVE::Multipath::Node;
 use PVE::Multipath::State;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(bytes);
 
 use PVE::RS::Multipath::Allowlist;
 use PVE::RS::Multipath::Maps;
@@ -65,7 +65,7 @@ my sub run_and_expect($name, $command, @patterns) {
 # multipath takes the WWID for a device name or an alias if there is one, and then changes the entry of
 # another LUN. Its output names the LUN that it has changed.
 my sub change_wwids($wwid, $option, @results) {
-    $wwid = PVE::Multipath::Text::bytes($wwid // '');
+    $wwid = bytes($wwid // '');
     PVE::RS::Multipath::Allowlist::assert_wwid($wwid);
     # the API's parameters are tainted; this one has just been checked
     ($wwid) = $wwid =~ m/\A(.*)\z/s;

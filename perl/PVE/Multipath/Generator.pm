@@ -69,7 +69,7 @@ use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::Multipath::Source;
 use PVE::Multipath::State;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(one_line);
 use PVE::Multipath::WwidsFile;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Plan;
@@ -140,7 +140,7 @@ my sub present($node) {
 # Reasons are told one a line, so each is one.
 my sub assert_success($command, $reply) {
     return if ($reply->{'exit-code'} // -1) == 0;
-    my $why = PVE::Multipath::Text::one_line($reply->{stderr});
+    my $why = one_line($reply->{stderr});
     die "'$command' failed: " . (length($why) ? $why : 'no answer') . "\n";
 }
 
@@ -438,7 +438,7 @@ sub drift($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
     return map {
         my $where = $_->{wwid} // 'defaults';
         my $found = $_->{found} // 'not set';
-        PVE::Multipath::Text::one_line("$where: $_->{knob} is $found, not $_->{wanted}");
+        one_line("$where: $_->{knob} is $found, not $_->{wanted}");
     } grep { $_->{knob} ne 'alias' || !$without_alias{ $_->{wwid} } } @$drift;
 }
 

@@ -19,13 +19,13 @@ use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Daemon;
 use PVE::Multipath::Node;
 use PVE::Multipath::Source;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(bytes);
 
 use PVE::RS::Multipath::Maps;
 use PVE::RS::Multipath::Paths;
 
 sub parse_maps_json($json) {
-    my $res = PVE::RS::Multipath::Maps::parse_maps_json(PVE::Multipath::Text::bytes($json // ''));
+    my $res = PVE::RS::Multipath::Maps::parse_maps_json(bytes($json // ''));
     warn $_ for $res->{warnings}->@*;
     return $res->{maps};
 }

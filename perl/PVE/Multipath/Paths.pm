@@ -15,7 +15,7 @@ use v5.36;
 use PVE::Multipath::Maps;
 use PVE::Multipath::Node;
 use PVE::Multipath::State;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(bytes);
 
 use PVE::RS::Multipath::Allowlist;
 use PVE::RS::Multipath::Paths;
@@ -46,7 +46,7 @@ sub learn($node, $maps, $config, $now) {
 # PVE::Multipath::Node, then with the cluster's configuration. Returns the number, undef if the LUN has
 # no map.
 sub accept_paths($wwid, $node = undef, $config = undef) {
-    $wwid = PVE::Multipath::Text::bytes($wwid // '');
+    $wwid = bytes($wwid // '');
     PVE::RS::Multipath::Allowlist::assert_wwid($wwid);
 
     $config //= PVE::Multipath::Maps::known_config() if !defined($node);

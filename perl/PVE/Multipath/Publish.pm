@@ -19,7 +19,7 @@ use PVE::Multipath::Node;
 use PVE::Multipath::Paths;
 use PVE::Multipath::Source;
 use PVE::Multipath::State;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(characters);
 
 use PVE::RS::Multipath::Broadcast;
 
@@ -118,7 +118,7 @@ sub refresh_apply_status($error) {
 
     my $what = 'whether the multipath configuration was applied';
     publish_changes($what, $KV_APPLY_KEY, sub($known) {
-        my $text = PVE::Multipath::Text::characters($error);
+        my $text = characters($error);
         return PVE::RS::Multipath::Broadcast::apply_status($text, $known);
     });
 

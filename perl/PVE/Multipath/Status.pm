@@ -18,7 +18,7 @@ use JSON::PP ();
 use PVE::Multipath::Maps;
 use PVE::Multipath::Publish;
 use PVE::Multipath::Source;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(bytes);
 
 use PVE::RS::Multipath::Broadcast;
 use PVE::RS::Multipath::Cluster;
@@ -41,7 +41,7 @@ my $json_class = eval { require JSON::XS; 'JSON::XS' } // 'JSON::PP';
 
 my sub encode_broadcast($value) {
     return undef if !defined($value);
-    return PVE::Multipath::Text::bytes("$value") if !ref($value);
+    return bytes("$value") if !ref($value);
 
     # each alone: one that cannot be encoded (cyclic, too deep) must not affect the others; half of a
     # surrogate pair is escaped
@@ -77,7 +77,7 @@ my sub bytes_of_values($hash) {
     return {} if !defined($hash);
     return $hash if !grep { !defined($_) || utf8::is_utf8($_) } values %$hash;
     return {
-        map { $_ => PVE::Multipath::Text::bytes($hash->{$_}) }
+        map { $_ => bytes($hash->{$_}) }
         grep { defined($hash->{$_}) } keys %$hash
     };
 }

@@ -5,7 +5,13 @@ package PVE::Multipath::Text;
 
 use v5.36;
 
+use Exporter qw(import);
 use List::Util qw(max sum0);
+
+our @EXPORT_OK = qw(
+    bytes characters decode_texts safe joined_lines one_line width pad pieces wrap size age by_number
+    color shrink table table_width
+);
 
 # --- bytes and characters ---
 
@@ -70,7 +76,7 @@ sub width($text) {
     return length($text) - $marks + $wide;
 }
 
-my sub pad($text, $width) {
+sub pad($text, $width) {
     return $text . ' ' x max(0, $width - width($text));
 }
 
@@ -153,7 +159,7 @@ sub color($text, $state, $enabled) {
 # colour the cells ({ states => [...] }), and the most columns on the terminal that it may take
 # ({ width => n }). What is wider goes on in the next line.
 
-sub column_width($column) {
+my sub column_width($column) {
     my $natural = $column->{natural} //=
         max(map { width($_) } $column->{title}, $column->{cells}->@*);
     my $limit = $column->{width};

@@ -6,8 +6,9 @@ use v5.36;
 
 use PVE::Multipath;
 use PVE::Multipath::CLI::Lun qw(configured_wwid);
-use PVE::Multipath::CLI::Output qw(text characters print_lines print_data plural);
+use PVE::Multipath::CLI::Output qw(print_lines print_data plural);
 use PVE::Multipath::Source;
+use PVE::Multipath::Text qw(characters safe);
 
 # The number of paths. What was warned of is not told again as an error.
 my sub accept_paths($wwid, @recorded) {
@@ -28,11 +29,11 @@ sub run($source, $opts, $name) {
     my $cfg = $recorded[1] // eval { PVE::Multipath::Source->files()->quiet_config() };
     my $wwid = defined($cfg) ? configured_wwid($cfg, $name) // $name : $name;
     my $paths = accept_paths($wwid, @recorded)
-        // die "there is no map of '" . text(characters($name)) . "' on this node\n";
+        // die "there is no map of '" . safe(characters($name)) . "' on this node\n";
 
     $wwid = characters($wwid);
     if ($opts->{'output-format'} eq 'text') {
-        print_lines(text($wwid) . ': ' . plural($paths, 'path') . ' accepted');
+        print_lines(safe($wwid) . ': ' . plural($paths, 'path') . ' accepted');
     } else {
         print_data({ wwid => $wwid, 'paths-expected' => $paths }, $opts->{'output-format'});
     }

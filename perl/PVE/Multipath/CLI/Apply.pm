@@ -5,9 +5,9 @@ package PVE::Multipath::CLI::Apply;
 use v5.36;
 
 use PVE::Multipath;
-use PVE::Multipath::CLI::Output qw(text characters use_color print_lines print_data plural);
+use PVE::Multipath::CLI::Output qw(use_color print_lines print_data plural);
 use PVE::Multipath::Generator;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(characters safe one_line color);
 
 my $EXIT_DONE = 0;
 my $EXIT_CHANGES = 1;
@@ -51,7 +51,7 @@ my $verbs = {
 my sub step_line($name, $step) {
     my $verb = $verbs->{ $step->{action} } // $step->{action};
     my $reason = $reasons->{ $step->{reason} } // $step->{reason};
-    return "  $verb " . text($name) . ": $reason";
+    return "  $verb " . safe($name) . ": $reason";
 }
 
 my sub colored_diff($diff) {
@@ -59,20 +59,20 @@ my sub colored_diff($diff) {
     my $color = use_color();
     return map {
         my $state = m/\A\+/ ? 'optimal' : m/\A-/ ? 'failed' : undef;
-        my $line = '    ' . text(s/\t/    /gr);
-        $state ? PVE::Multipath::Text::color($line, $state, $color) : $line;
+        my $line = '    ' . safe(s/\t/    /gr);
+        $state ? color($line, $state, $color) : $line;
     } split(/\n/, characters($diff));
 }
 
 my sub alias_line($taken) {
     my ($owner) = grep { length } $taken->@{qw(uuid device)};
-    return '  ' . text("$taken->{alias} of $taken->{wwid}: $reasons->{ $taken->{reason} } ($owner)");
+    return '  ' . safe("$taken->{alias} of $taken->{wwid}: $reasons->{ $taken->{reason} } ($owner)");
 }
 
 my sub uneven_line($map) {
     my @paths = map { "$_ $map->{paths}->{$_}" } sort keys $map->{paths}->%*;
     my $use = !defined($map->{used}) ? '' : $map->{used} ? ', in use' : ', not in use';
-    return '  ' . text("$map->{name} (WWID $map->{wwid}$use): " . join(', ', @paths) . ' bytes');
+    return '  ' . safe("$map->{name} (WWID $map->{wwid}$use): " . join(', ', @paths) . ' bytes');
 }
 
 my sub plan_lines($plan, $diffs) {
@@ -107,7 +107,7 @@ my sub errors($plan) {
 my sub error_lines($plan) {
     my @errors = errors($plan);
     return () if !@errors;
-    return ('To be seen to:', map { '  ' . PVE::Multipath::Text::one_line(text($_)) } @errors);
+    return ('To be seen to:', map { '  ' . one_line(safe($_)) } @errors);
 }
 
 sub plan($source, $opts) {
@@ -142,7 +142,7 @@ my sub drift_lines($source) {
         last if !@drift;
         sleep(1);
     }
-    return map { 'another file wins: ' . text($_) } @drift;
+    return map { 'another file wins: ' . safe($_) } @drift;
 }
 
 sub apply($source, $opts) {
@@ -152,7 +152,7 @@ sub apply($source, $opts) {
 
     my $is_text = $opts->{'output-format'} eq 'text';
     my $changed = PVE::Multipath::Generator::apply(
-        progress => sub($what) { print_lines(text($what)) if $is_text },
+        progress => sub($what) { print_lines(safe($what)) if $is_text },
     );
     my @drift = $changed ? drift_lines($source) : ();
 

@@ -6,12 +6,10 @@ use v5.36;
 
 use List::Util qw(max);
 
-use PVE::Multipath::CLI::Output qw(
-    text characters terminal_width use_color printable print_lines print_data
-);
+use PVE::Multipath::CLI::Output qw(terminal_width use_color printable print_lines print_data);
 use PVE::Multipath::CLI::Severity qw(severity_color severity_counts severity_exit_code);
 use PVE::Multipath::Config;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(characters decode_texts safe one_line width pieces);
 
 # What is larger was named by mistake, such as a disk.
 my $MOST_READ = 1024 * 1024;
@@ -48,20 +46,20 @@ my sub findings($source, $opts, $raw) {
     my ($wwids, $version) = (allow_list($source, $opts), $opts->{'multipath-tools'});
     my $findings = eval { PVE::Multipath::Config::overrides_findings($raw, $version, $wwids) }
         // die "--multipath-tools: $@";
-    return PVE::Multipath::Text::decode_texts($findings);
+    return decode_texts($findings);
 }
 
 # --- a line with its place ---
 
 my sub shown($chars) {
-    return printable(text($chars =~ s/\t/    /gr));
+    return printable(safe($chars =~ s/\t/    /gr));
 }
 
 # The beginning, as much as has room.
 my sub cut($shown, $width) {
-    return $shown if PVE::Multipath::Text::width($shown) <= $width;
+    return $shown if width($shown) <= $width;
     my $room = $width - length($DOTS);
-    my ($first) = PVE::Multipath::Text::pieces(substr($shown, 0, $room), $room);
+    my ($first) = pieces(substr($shown, 0, $room), $room);
     return "$first$DOTS";
 }
 
@@ -79,9 +77,9 @@ my sub around($line, $column, $width) {
     my $from = max(0, $place - $width - 1);
     my $before = shown(substr($chars, $from, $place - $from));
     my $after = shown(substr($chars, $place, $width + 1));
-    my $room_after = max(1, PVE::Multipath::Text::width($after));
+    my $room_after = max(1, width($after));
     $before = cut_before($before, max($width - $room_after, int($width / 2)));
-    return ($before, cut($after, $width - PVE::Multipath::Text::width($before)));
+    return ($before, cut($after, $width - width($before)));
 }
 
 my sub finding_lines($name, $findings, $raw) {
@@ -92,12 +90,12 @@ my sub finding_lines($name, $findings, $raw) {
         my ($severity, $line, $column) = $finding->@{qw(severity line column)};
         my $color = sub($text) { severity_color($text, $severity, $colored) };
         push @lines, "$name:$line:$column: " . $color->($severity) . ': '
-            . PVE::Multipath::Text::one_line($finding->{text});
+            . one_line($finding->{text});
         next if $without_place->{ $finding->{code} };
 
         my ($before, $after) = around($source[$line - 1] =~ s/\r\z//r, $column, $width);
         push @lines, "$MARGIN$before$after",
-            $MARGIN . ' ' x PVE::Multipath::Text::width($before) . $color->('^');
+            $MARGIN . ' ' x width($before) . $color->('^');
     }
     return @lines;
 }
@@ -107,7 +105,7 @@ sub run($source, $opts, $file) {
     my $findings = findings($source, $opts, $raw);
 
     if ($opts->{'output-format'} eq 'text') {
-        my $name = $file eq '-' ? '<stdin>' : text(characters($file));
+        my $name = $file eq '-' ? '<stdin>' : safe(characters($file));
         my $summary = severity_counts($findings) || 'nothing found';
         print_lines(finding_lines($name, $findings, $raw), "$name: $summary");
     } else {

@@ -7,12 +7,10 @@ use v5.36;
 use List::Util qw(max);
 
 use PVE::Multipath::CLI::Lun qw(configured_wwid);
-use PVE::Multipath::CLI::Output qw(
-    text characters terminal_width use_color print_lines print_data plural
-);
+use PVE::Multipath::CLI::Output qw(terminal_width use_color print_lines print_data plural);
 use PVE::Multipath::CLI::Severity qw(severity_color severity_counts severity_exit_code);
 use PVE::Multipath::Config;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(characters decode_texts safe one_line width pad wrap shrink table);
 
 my $EXIT_DONE = 0;
 
@@ -32,7 +30,7 @@ my sub sorted_problems($source, $cfg, $version = undef) {
         my $severity = $_;
         grep { $_->{severity} eq $severity } @$found;
     } qw(error warning);
-    return PVE::Multipath::Text::decode_texts(\@sorted);
+    return decode_texts(\@sorted);
 }
 
 my sub problem_lines($problems) {
@@ -48,7 +46,7 @@ my sub problem_lines($problems) {
         my $sentence = join(': ', $severity, join(', ', @place) || (), $problem->{message});
 
         my ($first, @more) =
-            PVE::Multipath::Text::wrap(PVE::Multipath::Text::one_line($sentence), $width, '    ');
+            wrap(one_line($sentence), $width, '    ');
         # the line begins with it
         substr($first, 0, length($severity)) = severity_color($severity, $severity, $colored);
         push @lines, $first, @more;
@@ -73,31 +71,31 @@ sub problems($source, $opts) {
 my sub knob_lines($knobs, $width) {
     my @names = sort keys %$knobs;
     my $columns = [
-        { title => 'KNOB', cells => [map { text($_) } @names] },
-        { title => 'VALUE', cells => [map { text($knobs->{$_}->{value}) } @names] },
+        { title => 'KNOB', cells => [map { safe($_) } @names] },
+        { title => 'VALUE', cells => [map { safe($knobs->{$_}->{value}) } @names] },
         { title => 'FROM', cells => [map { $origins->{ $knobs->{$_}->{from} } } @names] },
     ];
-    PVE::Multipath::Text::shrink($columns, $width, 8);
-    return PVE::Multipath::Text::table($columns);
+    shrink($columns, $width, 8);
+    return table($columns);
 }
 
 # 'KNOB VALUE' of each knob that the LUN's own section sets.
 my sub own_knobs($lun) {
     my $knobs = $lun->{knobs};
     my @own = grep { $knobs->{$_}->{from} eq 'lun' } sort keys %$knobs;
-    return map { text("$_ $knobs->{$_}->{value}") } @own;
+    return map { safe("$_ $knobs->{$_}->{value}") } @own;
 }
 
 # As many to a line as fit.
 my sub fill($parts, $width) {
     my @lines;
     for my $part (@$parts) {
-        if (@lines && PVE::Multipath::Text::width("$lines[-1], $part,") <= $width) {
+        if (@lines && width("$lines[-1], $part,") <= $width) {
             $lines[-1] .= ", $part";
             next;
         }
         $lines[-1] .= ',' if @lines;
-        push @lines, PVE::Multipath::Text::wrap($part, $width - 1, '  ');
+        push @lines, wrap($part, $width - 1, '  ');
     }
     return @lines;
 }
@@ -106,18 +104,14 @@ my sub fill($parts, $width) {
 my sub lun_lines($luns, $width) {
     my @rows = map {
         my $lun = $luns->{$_};
-        [text($_), text($lun->{alias} // '-'), own_knobs($lun)]
+        [safe($_), safe($lun->{alias} // '-'), own_knobs($lun)]
     } sort keys %$luns;
     unshift @rows, ['LUN', 'ALIAS', 'OWN KNOBS'];
 
     my ($wwid_width, $alias_width) = map {
         my $i = $_;
-        max(map { PVE::Multipath::Text::width($_->[$i]) } @rows);
+        max(map { width($_->[$i]) } @rows);
     } 0, 1;
-    my $pad = sub($text, $columns) {
-        return $text . ' ' x max(0, $columns - PVE::Multipath::Text::width($text));
-    };
-
     my $indent = $wwid_width + 2 + $alias_width + 2;
     my $beside = $width - $indent >= $LEAST_KNOBS_WIDTH;
     $indent = 4 if !$beside;
@@ -127,10 +121,10 @@ my sub lun_lines($luns, $width) {
         my ($wwid, $alias, @knobs) = @$row;
         my @knob_lines = fill(\@knobs, $width - $indent);
 
-        my $line = join('  ', $pad->($wwid, $wwid_width), $pad->($alias, $alias_width));
+        my $line = join('  ', pad($wwid, $wwid_width), pad($alias, $alias_width));
         if ($beside) {
             $line .= '  ' . (shift(@knob_lines) // '-');
-        } elsif (PVE::Multipath::Text::width($line) > $width) {
+        } elsif (width($line) > $width) {
             # nothing is lost: a WWID that was cut is another WWID
             my $rest = $width - $indent;
             push @lines, $wwid =~ m/.{1,$width}/g;
@@ -150,13 +144,13 @@ my sub lun_summary($luns) {
 
 my sub config_lines($effective, $problems, $wwid) {
     my $width = terminal_width();
-    my $wrap = sub($line) { PVE::Multipath::Text::wrap($line, $width, '    ') };
+    my $wrap = sub($line) { wrap($line, $width, '    ') };
     my $luns = $effective->{luns};
     my @lines;
 
     if (defined($wwid)) {
         my $lun = $luns->{$wwid};
-        my @name = (text($wwid), defined($lun->{alias}) ? text($lun->{alias}) : ());
+        my @name = (safe($wwid), defined($lun->{alias}) ? safe($lun->{alias}) : ());
         push @lines, $wrap->(join('  ', @name)), '';
         push @lines, knob_lines($lun->{knobs}, $width) if $lun->{knobs}->%*;
         push @lines, $wrap->('Nobody sets any knob of it: multipathd decides.')
@@ -180,7 +174,7 @@ sub config($source, $opts) {
     my $wwid = defined($name) ? configured_wwid($cfg, $name) // $name : undef;
     if (defined($wwid)) {
         my $lun = $effective->{luns}->{$wwid}
-            // die "--wwid: no LUN with the WWID or alias '" . text(characters($name)) . "' is configured\n";
+            // die "--wwid: no LUN with the WWID or alias '" . safe(characters($name)) . "' is configured\n";
         $effective->{luns} = { $wwid => $lun };
     }
 

@@ -6,9 +6,9 @@ use v5.36;
 
 use List::Util qw(uniq);
 
-use PVE::Multipath::CLI::Output qw(text characters terminal_width plural is_count);
+use PVE::Multipath::CLI::Output qw(terminal_width plural is_count);
 use PVE::Multipath::CLI::Reasons qw(reason_text note_text);
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(safe wrap size by_number);
 
 # "a, b and c"
 my sub joined(@texts) {
@@ -27,7 +27,7 @@ my sub paths_sentence($cell) {
 
 my sub cell_sentences($node, $cell) {
     my @reasons = map { reason_text($_, {}) } ($cell->{reasons} // [])->@*;
-    my $state = 'On ' . text($node) . " it is $cell->{state}";
+    my $state = 'On ' . safe($node) . " it is $cell->{state}";
     $state .= ': ' . joined(@reasons) if @reasons;
 
     my @sentences = ("$state.", paths_sentence($cell));
@@ -36,9 +36,9 @@ my sub cell_sentences($node, $cell) {
 }
 
 my $values = {
-    'size-differs' => ['its size', sub($value) { PVE::Multipath::Text::size($value) }],
-    'name-differs' => ["its map's name", sub($value) { text($value) }],
-    'transport-differs' => ['its transport', sub($value) { text($value) }],
+    'size-differs' => ['its size', sub($value) { size($value) }],
+    'name-differs' => ["its map's name", sub($value) { safe($value) }],
+    'transport-differs' => ['its transport', sub($value) { safe($value) }],
     'paths-differ' => ['its number of paths', sub($value) { $value }],
     'write-protection-differs' =>
         ['its write protection', sub($value) { $value ? 'read-only' : 'writable' }],
@@ -46,14 +46,14 @@ my $values = {
 
 # "the nodes disagree about its size: 1 GiB on pve1 and pve2, 2 GiB on pve3"
 sub disagreement_text($note) {
-    my $known = $values->{ $note->{code} } // return text($note->{code});
+    my $known = $values->{ $note->{code} } // return safe($note->{code});
     my ($what, $render) = @$known;
 
     my $by_node = $note->{values};
-    my @nodes = PVE::Multipath::Text::by_number([keys %$by_node]);
+    my @nodes = by_number([keys %$by_node]);
     my @groups;
     for my $value (uniq(map { $render->($by_node->{$_}) } @nodes)) {
-        my @who = map { text($_) } grep { $render->($by_node->{$_}) eq $value } @nodes;
+        my @who = map { safe($_) } grep { $render->($by_node->{$_}) eq $value } @nodes;
         push @groups, "$value on " . joined(@who);
     }
     return "the nodes disagree about $what: " . join(', ', @groups);
@@ -62,18 +62,18 @@ sub disagreement_text($note) {
 # The lines of --explain. $node_lines tell what is wrong with the nodes themselves.
 sub lines($lun, $node_lines) {
     my $width = terminal_width();
-    my $wrap = sub(@sentences) { PVE::Multipath::Text::wrap(join(' ', @sentences), $width, '    ') };
+    my $wrap = sub(@sentences) { wrap(join(' ', @sentences), $width, '    ') };
 
-    my $name = text($lun->{wwid});
-    $name .= ' (' . text($lun->{alias}) . ')' if defined($lun->{alias});
+    my $name = safe($lun->{wwid});
+    $name .= ' (' . safe($lun->{alias}) . ')' if defined($lun->{alias});
     my @head = ("$name is $lun->{'cluster-state'}.");
-    push @head, 'Its size is ' . PVE::Multipath::Text::size($lun->{size}) . '.'
+    push @head, 'Its size is ' . size($lun->{size}) . '.'
         if defined($lun->{size});
-    push @head, "The storage '" . text($lun->{'used-by'}) . "' uses it."
+    push @head, "The storage '" . safe($lun->{'used-by'}) . "' uses it."
         if defined($lun->{'used-by'});
 
     my @lines = $wrap->(@head);
-    my @nodes = PVE::Multipath::Text::by_number([keys $lun->{nodes}->%*]);
+    my @nodes = by_number([keys $lun->{nodes}->%*]);
     push @lines, $wrap->('No node reports it, and it is expected nowhere.') if !@nodes;
     push @lines, map { $wrap->(cell_sentences($_, $lun->{nodes}->{$_})) } @nodes;
 

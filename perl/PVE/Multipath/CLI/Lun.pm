@@ -4,9 +4,10 @@ package PVE::Multipath::CLI::Lun;
 
 use v5.36;
 
+use PVE::Multipath::Text qw(characters safe);
+
 use Exporter qw(import);
 
-use PVE::Multipath::CLI::Output qw(text characters);
 
 our @EXPORT_OK = qw(find_lun configured_wwid);
 
@@ -18,8 +19,8 @@ sub find_lun($luns, $name) {
     my @by_alias = grep { defined($_->{alias}) && $_->{alias} eq $name } @$luns;
     return $by_alias[0] if @by_alias <= 1;
 
-    my $all = join(', ', sort map { text(characters($_->{wwid})) } @by_alias);
-    die "'" . text(characters($name)) . "' is the alias of several LUNs, name one by its WWID: $all\n";
+    my $all = join(', ', sort map { safe(characters($_->{wwid})) } @by_alias);
+    die "'" . safe(characters($name)) . "' is the alias of several LUNs, name one by its WWID: $all\n";
 }
 
 # The WWID of a LUN of the configuration, by either name; undef if it has none.

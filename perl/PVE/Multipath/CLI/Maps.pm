@@ -7,21 +7,19 @@ use v5.36;
 use List::Util qw(max);
 
 use PVE::Multipath;
-use PVE::Multipath::CLI::Output qw(
-    text terminal_width use_color print_lines print_data plural is_count
-);
+use PVE::Multipath::CLI::Output qw(terminal_width use_color print_lines print_data plural is_count);
 use PVE::Multipath::CLI::Reasons qw(reason_text note_text);
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(safe width pad wrap size color);
 
 my $EXIT_OPTIMAL = 0;
 my $EXIT_PROBLEM = 1;
 my $EXIT_FAILED = 2;
 
 my sub group_text($group) {
-    my @parts = ("group $group->{group}: " . text($group->{'dm-state'} // '?'));
+    my @parts = ("group $group->{group}: " . safe($group->{'dm-state'} // '?'));
     push @parts, "priority $group->{priority}" if is_count($group->{priority});
-    push @parts, text($group->{selector}) if defined($group->{selector});
-    push @parts, text($group->{'marginal-state'})
+    push @parts, safe($group->{selector}) if defined($group->{selector});
+    push @parts, safe($group->{'marginal-state'})
         if ($group->{'marginal-state'} // 'normal') ne 'normal';
     return join(', ', @parts);
 }
@@ -38,14 +36,14 @@ my sub path_cells($path) {
     my $to = $path->{'target-wwpn'} // $path->{'target-wwnn'};
     push @more, join(' ', $from // (), defined($to) ? ('->', $to) : ());
 
-    return map { text($_) } (@states, join(' ', grep { length } @more));
+    return map { safe($_) } (@states, join(' ', grep { length } @more));
 }
 
 my sub head_parts($map) {
     my @parts = ($map->{wwid});
     push @parts, $map->{name} if $map->{name} ne $map->{wwid};
     push @parts, $map->{sysfs};
-    push @parts, PVE::Multipath::Text::size($map->{size}) if defined($map->{size});
+    push @parts, size($map->{size}) if defined($map->{size});
     push @parts, join(' ', grep { defined } $map->@{qw(vendor product)});
     push @parts, $map->{transport} if defined($map->{transport});
     push @parts, 'in use' if $map->{used};
@@ -53,14 +51,14 @@ my sub head_parts($map) {
     push @parts, 'suspended' if $map->{'dm-state'} eq 'suspend';
     push @parts, "queueing $map->{queueing}" if ($map->{queueing} // 'off') ne 'off';
 
-    return map { text($_) } grep { length } @parts;
+    return map { safe($_) } grep { length } @parts;
 }
 
 # Two blanks between parts, as many parts to a line as fit.
 my sub join_parts($parts, $width, $indent) {
     my @lines;
     for my $part (@$parts) {
-        if (@lines && PVE::Multipath::Text::width("$lines[-1]  $part") <= $width) {
+        if (@lines && width("$lines[-1]  $part") <= $width) {
             $lines[-1] .= "  $part";
         } else {
             push @lines, @lines ? "$indent$part" : $part;
@@ -75,10 +73,10 @@ my sub map_lines($map, $width, $colored) {
     my @lines = join_parts([$health, head_parts($map)], $width, '    ');
     # the line begins with it
     substr($lines[0], 0, length($health)) =
-        PVE::Multipath::Text::color($health, $map->{health}, $colored);
+        color($health, $map->{health}, $colored);
 
     push @lines, map { '    ' . $_ }
-        map { PVE::Multipath::Text::wrap($_, $width - 4, '    ') } (
+        map { wrap($_, $width - 4, '    ') } (
             (map { reason_text($_, $map) } ($map->{reasons} // [])->@*),
             (map { 'note: ' . note_text($_, $map) } ($map->{notes} // [])->@*),
         );
@@ -87,7 +85,7 @@ my sub map_lines($map, $width, $colored) {
     my @rows = map { [path_cells($_)] } map { $_->{paths}->@* } @groups;
     my @widths = map {
         my $i = $_;
-        max(0, map { PVE::Multipath::Text::width($_->[$i]) } @rows);
+        max(0, map { width($_->[$i]) } @rows);
     } 0 .. 4;
 
     for my $i (0 .. $#groups) {
@@ -104,18 +102,16 @@ my sub map_lines($map, $width, $colored) {
             my $line = $bars . ($is_last ? '`- ' : '|- ');
             my $columns = length($line);
             for my $k (0 .. $#cells) {
-                my $padding = ' ' x ($widths[$k] - PVE::Multipath::Text::width($cells[$k]));
                 my $state = $cells[2] eq 'active' ? 'optimal' : 'failed';
-                $line .= PVE::Multipath::Text::color($cells[$k], $state, $colored && $k == 2);
-                $line .= "$padding  ";
+                $line .= color(pad($cells[$k], $widths[$k]), $state, $colored && $k == 2) . '  ';
                 $columns += $widths[$k] + 2;
             }
 
-            if ($columns + PVE::Multipath::Text::width($more) <= $width) {
+            if ($columns + width($more) <= $width) {
                 push @lines, "$line$more" =~ s/ +\z//r;
             } else {
                 my $indent = $bars . ($is_last ? '  ' : '| ') . '    ';
-                my @rest = PVE::Multipath::Text::wrap($more, $width - length($indent));
+                my @rest = wrap($more, $width - length($indent));
                 push @lines, $line =~ s/ +\z//r, map { "$indent$_" } @rest;
             }
         }

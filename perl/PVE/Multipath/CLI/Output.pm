@@ -10,24 +10,13 @@ use JSON::PP ();
 use List::Util qw(max);
 use POSIX ();
 
-use PVE::Multipath::Text;
-
 our @EXPORT_OK = qw(
-    text characters terminal_width terminal_height use_color printable encoded print_lines
-    print_data print_json plural
-    is_count
+    terminal_width terminal_height use_color printable encoded print_lines print_data print_json
+    plural is_count
 );
 
 my $NO_TERMINAL_WIDTH = 100;
 my $LEAST_WIDTH = 40;
-
-sub text($value) {
-    return PVE::Multipath::Text::safe($value);
-}
-
-sub characters($text) {
-    return PVE::Multipath::Text::characters($text);
-}
 
 # --- the terminal ---
 

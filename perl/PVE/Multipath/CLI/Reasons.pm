@@ -6,8 +6,8 @@ use v5.36;
 
 use Exporter qw(import);
 
-use PVE::Multipath::CLI::Output qw(text plural is_count);
-use PVE::Multipath::Text;
+use PVE::Multipath::CLI::Output qw(plural is_count);
+use PVE::Multipath::Text qw(safe age);
 
 our @EXPORT_OK = qw(reason_text note_text urgent_notes of_paths);
 
@@ -20,7 +20,7 @@ sub of_paths($facts) {
 
 my $reason_texts = {
     'path-failed' => sub($reason, $facts) {
-        my @devs = map { text($_) } ($reason->{devs} // [])->@*;
+        my @devs = map { safe($_) } ($reason->{devs} // [])->@*;
         my $count = is_count($reason->{count}) ? $reason->{count} : scalar(@devs);
         return 'some path failed' . of_paths($facts) if !$count;
         return plural($count, 'path') . ' failed' . of_paths($facts) if !@devs;
@@ -46,13 +46,13 @@ my $reason_texts = {
     'reporter-stale' => sub($reason, $facts) {
         my $age = $reason->{age};
         return 'the last report is out of date' if !is_count($age);
-        return 'the last report is ' . PVE::Multipath::Text::age(-$age) . ' in the future'
+        return 'the last report is ' . age(-$age) . ' in the future'
             if $age < 0;
-        return 'the last report is ' . PVE::Multipath::Text::age($age) . ' old';
+        return 'the last report is ' . age($age) . ' old';
     },
     'bad-broadcast' => sub($reason, $facts) {
         my $detail = $reason->{detail};
-        return 'the report cannot be read' . (defined($detail) ? ': ' . text($detail) : '');
+        return 'the report cannot be read' . (defined($detail) ? ': ' . safe($detail) : '');
     },
     'newer-broadcast' => sub($reason, $facts) {
         my $format = $reason->{format};
@@ -65,7 +65,7 @@ my $reason_texts = {
 my sub through($what, $note) {
     my $through = $note->{through};
     return "all active paths run through one $what"
-        . (defined($through) ? ' (' . text($through) . ')' : '');
+        . (defined($through) ? ' (' . safe($through) . ')' : '');
 }
 
 # The note is on all paths that device-mapper uses, so a peer need not send their number.
@@ -104,13 +104,13 @@ sub urgent_notes($notes) {
 sub note_text($note, $facts) {
     my $code = $note->{code} // 'unknown note';
     my $render = $note_texts->{$code};
-    return defined($render) ? $render->($note, $facts) : text($code);
+    return defined($render) ? $render->($note, $facts) : safe($code);
 }
 
 sub reason_text($reason, $facts) {
     my $code = $reason->{code} // 'unknown reason';
     my $render = $reason_texts->{$code};
-    return defined($render) ? $render->($reason, $facts) : text($code);
+    return defined($render) ? $render->($reason, $facts) : safe($code);
 }
 
 1;

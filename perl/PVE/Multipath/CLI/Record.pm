@@ -7,11 +7,12 @@ use v5.36;
 use JSON::PP ();
 
 use PVE::Multipath;
-use PVE::Multipath::CLI::Output qw(text characters print_lines print_data);
+use PVE::Multipath::CLI::Output qw(print_lines print_data);
 use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::Multipath::Node::Recorded;
 use PVE::Multipath::Source;
+use PVE::Multipath::Text qw(characters safe);
 use PVE::RS::Multipath::Maps;
 use PVE::RS::Multipath::Plan;
 
@@ -125,8 +126,8 @@ sub run($source, $opts, $dir) {
     $part->('the node', sub() { record_node("$dir/nodes/$name") });
 
     if ($opts->{'output-format'} eq 'text') {
-        print_lines('Recorded to ' . text(characters($dir)) . '. To look at it:',
-            '  pvemultipath status --replay ' . text(characters($dir)));
+        print_lines('Recorded to ' . safe(characters($dir)) . '. To look at it:',
+            '  pvemultipath status --replay ' . safe(characters($dir)));
         warn "not recorded: $_\n" for @missing;
     } else {
         print_data({ dir => characters($dir), missing => \@missing }, $opts->{'output-format'});

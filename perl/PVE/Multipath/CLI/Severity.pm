@@ -8,7 +8,7 @@ use v5.36;
 use Exporter qw(import);
 
 use PVE::Multipath::CLI::Output qw(plural);
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(color);
 
 our @EXPORT_OK = qw(severity_color severity_counts severity_exit_code);
 
@@ -19,7 +19,7 @@ my $EXIT_ERRORS = 2;
 my $colors_like = { error => 'failed', warning => 'degraded' };
 
 sub severity_color($text, $severity, $colored) {
-    return PVE::Multipath::Text::color($text, $colors_like->{$severity}, $colored);
+    return color($text, $colors_like->{$severity}, $colored);
 }
 
 # '2 errors, 1 warning'; '' if there is nothing.

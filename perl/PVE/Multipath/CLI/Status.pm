@@ -11,11 +11,13 @@ use PVE::Multipath;
 use PVE::Multipath::CLI::Explain;
 use PVE::Multipath::CLI::Lun qw(find_lun);
 use PVE::Multipath::CLI::Output qw(
-    text characters terminal_width use_color print_lines print_data print_json plural is_count
+    terminal_width use_color print_lines print_data print_json plural is_count
 );
 use PVE::Multipath::CLI::Reasons qw(reason_text note_text urgent_notes of_paths);
 use PVE::Multipath::CLI::Watch;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(
+    characters safe one_line wrap size age by_number shrink table table_width
+);
 
 my $EXIT_OPTIMAL = 0;
 my $EXIT_PROBLEM = 1;
@@ -49,7 +51,7 @@ my sub cell_text($cell, $short) {
 
     return $state . $numbers if !$short;
     # the numbers of an old report, next to nothing else, would look like a fact
-    return $state eq 'unknown' ? '?' : ($short_states->{$state} // text($state)) . $numbers;
+    return $state eq 'unknown' ? '?' : ($short_states->{$state} // safe($state)) . $numbers;
 }
 
 my sub node_columns($luns, $nodes, $short) {
@@ -57,7 +59,7 @@ my sub node_columns($luns, $nodes, $short) {
         my $node = $_;
         my @cells = map { $_->{nodes}->{$node} } @$luns;
         {
-            title => text($node),
+            title => safe($node),
             cells => [map { cell_text($_, $short) } @cells],
             states => [map { defined($_) ? $_->{state} : undef } @cells],
         };
@@ -69,7 +71,7 @@ my sub node_columns($luns, $nodes, $short) {
 my sub matrix_blocks($first, $repeated, $node_columns, $width) {
     # all nodes side by side, if that is possible at all
     my $together = [@$repeated, @$node_columns];
-    return ($first, $together) if PVE::Multipath::Text::table_width($together) <= $width;
+    return ($first, $together) if table_width($together) <= $width;
 
     my @blocks;
     my @columns = @$first;
@@ -79,7 +81,7 @@ my sub matrix_blocks($first, $repeated, $node_columns, $width) {
         my $fixed = scalar(@columns);
         while (@$pending) {
             last
-                if PVE::Multipath::Text::table_width([@columns, $pending->[0]]) > $width
+                if table_width([@columns, $pending->[0]]) > $width
                 # even where it does not fit: it has to be somewhere
                 && !(@blocks && @columns == $fixed);
             push @columns, shift @$pending;
@@ -94,24 +96,24 @@ my sub matrix_blocks($first, $repeated, $node_columns, $width) {
 my sub matrix_lines($luns, $width, $colored) {
     my %seen;
     $seen{$_}++ for map { keys $_->{nodes}->%* } @$luns;
-    my $nodes = [PVE::Multipath::Text::by_number([keys %seen])];
+    my $nodes = [by_number([keys %seen])];
 
-    my $wwid = { title => 'LUN', cells => [map { text($_->{wwid}) } @$luns] };
-    my $alias = { title => 'ALIAS', cells => [map { text($_->{alias} // '-') } @$luns] };
+    my $wwid = { title => 'LUN', cells => [map { safe($_->{wwid}) } @$luns] };
+    my $alias = { title => 'ALIAS', cells => [map { safe($_->{alias} // '-') } @$luns] };
     my $state = {
         title => 'STATE',
         cells => [map { $_->{'cluster-state'} } @$luns],
         states => [map { $_->{'cluster-state'} } @$luns],
     };
-    my $used_by = { title => 'USED BY', cells => [map { text($_->{'used-by'} // '-') } @$luns] };
+    my $used_by = { title => 'USED BY', cells => [map { safe($_->{'used-by'} // '-') } @$luns] };
     my $size =
-        { title => 'SIZE', cells => [map { PVE::Multipath::Text::size($_->{size}) } @$luns] };
+        { title => 'SIZE', cells => [map { size($_->{size}) } @$luns] };
     my $first = [$wwid, $alias, $state, $used_by, $size];
 
     for my $short (0, 1) {
         my @columns = (@$first, node_columns($luns, $nodes, $short));
-        next if PVE::Multipath::Text::table_width(\@columns) > $width;
-        return ($short, PVE::Multipath::Text::table(\@columns, $colored));
+        next if table_width(\@columns) > $width;
+        return ($short, table(\@columns, $colored));
     }
 
     # Several blocks. An alias tells LUNs apart in less space, where each has one of its own.
@@ -120,12 +122,12 @@ my sub matrix_lines($luns, $width, $colored) {
         title => 'LUN',
         cells => [
             scalar(keys %labels) == @$luns
-            ? map { text($_->{alias} // $_->{wwid}) } @$luns
+            ? map { safe($_->{alias} // $_->{wwid}) } @$luns
             : $wwid->{cells}->@*
         ],
     };
-    PVE::Multipath::Text::shrink($first, $width, 8);
-    PVE::Multipath::Text::shrink([$label], int($width / 2), 8);
+    shrink($first, $width, 8);
+    shrink([$label], int($width / 2), 8);
 
     my ($short, @blocks);
     for my $try (0, 1) {
@@ -139,7 +141,7 @@ my sub matrix_lines($luns, $width, $colored) {
     my @lines;
     for my $block (@blocks) {
         push @lines, '' if @lines;
-        push @lines, PVE::Multipath::Text::table($block, $colored);
+        push @lines, table($block, $colored);
     }
     return ($short, @lines);
 }
@@ -153,13 +155,13 @@ my sub cell_lines($luns, $width, $texts_of) {
             for my $words ($texts_of->($lun->{nodes}->{$node})) {
                 my $group = $groups{$node}->{$words} //=
                     { text => $words, first => $lun->{wwid}, luns => [] };
-                push $group->{luns}->@*, text($lun->{alias} // $lun->{wwid});
+                push $group->{luns}->@*, safe($lun->{alias} // $lun->{wwid});
             }
         }
     }
 
     my @lines;
-    for my $node (PVE::Multipath::Text::by_number([keys %groups])) {
+    for my $node (by_number([keys %groups])) {
         my @sorted = sort { $a->{first} cmp $b->{first} || $a->{text} cmp $b->{text} }
             values $groups{$node}->%*;
         for my $group (@sorted) {
@@ -167,7 +169,7 @@ my sub cell_lines($luns, $width, $texts_of) {
             my @names = $group->{luns}->@*;
             my $who = @names > $MOST_NAMES ? scalar(@names) . ' LUNs' : join(', ', @names);
             push @lines,
-                PVE::Multipath::Text::wrap(text($node) . ": $who$group->{text}", $width, '    ');
+                wrap(safe($node) . ": $who$group->{text}", $width, '    ');
         }
     }
     return @lines;
@@ -190,9 +192,9 @@ my sub cell_notes($cell) {
 my sub disagreement_lines($luns, $width) {
     my @lines;
     for my $lun (@$luns) {
-        my $label = text($lun->{alias} // $lun->{wwid});
+        my $label = safe($lun->{alias} // $lun->{wwid});
         push @lines,
-            map { PVE::Multipath::Text::wrap("$label: $_", $width, '    ') }
+            map { wrap("$label: $_", $width, '    ') }
             map { PVE::Multipath::CLI::Explain::disagreement_text($_) } ($lun->{notes} // [])->@*;
     }
     my $more = @lines - $MOST_NOTES;
@@ -207,21 +209,21 @@ my sub node_lines($status, $now, $width) {
     my %has_cells = map { $_ => 1 } map { keys $_->{nodes}->%* } $status->{luns}->@*;
 
     my @texts;
-    for my $node (PVE::Multipath::Text::by_number([keys %$nodes])) {
+    for my $node (by_number([keys %$nodes])) {
         my ($error, $time, $report_error) =
             $nodes->{$node}->@{qw(apply-error apply-time report-error)};
-        push @texts, text($node) . ': ' . reason_text($report_error, {})
+        push @texts, safe($node) . ': ' . reason_text($report_error, {})
             if defined($report_error) && !$has_cells{$node};
         next if !defined($error);
 
         my $when = is_count($time) && is_count($now) && $now >= $time
-            ? ' ' . PVE::Multipath::Text::age($now - $time) . ' ago'
+            ? ' ' . age($now - $time) . ' ago'
             : '';
         push @texts,
-            text($node) . ": applying the configuration failed$when: "
-            . PVE::Multipath::Text::one_line($error);
+            safe($node) . ": applying the configuration failed$when: "
+            . one_line($error);
     }
-    return map { PVE::Multipath::Text::wrap($_, $width, '    ') } @texts;
+    return map { wrap($_, $width, '    ') } @texts;
 }
 
 my sub status_summary($luns, $nodes) {
@@ -261,10 +263,10 @@ my sub status_lines($status, $now) {
         if ($short) {
             my @legend =
                 map { "$short_states->{$_} $_" } qw(optimal degraded missing failed unknown);
-            push @lines, '', PVE::Multipath::Text::wrap(join(', ', @legend), $width, '    ');
+            push @lines, '', wrap(join(', ', @legend), $width, '    ');
         }
     } else {
-        push @lines, PVE::Multipath::Text::wrap($_, $width, '    ') for (
+        push @lines, wrap($_, $width, '    ') for (
             'No LUN is allow-listed, and no node reports a multipath map.',
             "To begin: name a LUN in /etc/pve/multipath.cfg ('wwid: <WWID>'); 'lsblk -o"
                 . " NAME,SIZE,WWN,VENDOR,MODEL' shows which disks a node sees.",
@@ -280,7 +282,7 @@ my sub status_lines($status, $now) {
         node_lines($status, $now, $width),
     );
     push @lines, '', @below if @below;
-    push @lines, '', PVE::Multipath::Text::wrap(status_summary($luns, $nodes), $width, '    ')
+    push @lines, '', wrap(status_summary($luns, $nodes), $width, '    ')
         if @$luns;
 
     return @lines;
@@ -317,7 +319,7 @@ my sub explain($source, $opts) {
     my $status = PVE::Multipath::cluster_status($args);
     my $name = characters($opts->{explain});
     my $lun = find_lun($status->{luns}, $name)
-        // die "no LUN '" . text($name) . "': it is not allow-listed, and no node reports it\n";
+        // die "no LUN '" . safe($name) . "': it is not allow-listed, and no node reports it\n";
     $status->{luns} = [$lun];
 
     if ($opts->{'output-format'} eq 'text') {

@@ -6,9 +6,9 @@ use v5.36;
 
 use PVE::Multipath;
 use PVE::Multipath::CLI::Lun qw(configured_wwid);
-use PVE::Multipath::CLI::Output qw(text characters terminal_width print_lines print_data);
+use PVE::Multipath::CLI::Output qw(terminal_width print_lines print_data);
 use PVE::Multipath::Config;
-use PVE::Multipath::Text;
+use PVE::Multipath::Text qw(characters safe wrap);
 
 # An option for each knob, whatever knobs there are.
 sub knob_options() {
@@ -31,7 +31,7 @@ sub knob_help() {
     my $schema = PVE::Multipath::Config::wwid_api_schema();
     my $width = terminal_width();
     my $wrap = sub($text, $indent, $more = '') {
-        my @lines = PVE::Multipath::Text::wrap(text($text), $width - $indent, $more);
+        my @lines = wrap(safe($text), $width - $indent, $more);
         return map { ' ' x $indent . $_ } @lines;
     };
     my @lines = ('', 'Knobs:');
@@ -46,7 +46,7 @@ my sub print_result($opts, $wwid, $cfg, $result, $hint = '') {
     $wwid = characters($wwid);
     if ($opts->{'output-format'} eq 'text') {
         my $text = $result =~ m/-there\z/ ? ($result =~ s/-/ /r) . ', unchanged' : $result;
-        print_lines(text($wwid) . ": $text$hint");
+        print_lines(safe($wwid) . ": $text$hint");
     } else {
         my $data = { wwid => $wwid, result => $result, digest => $cfg->{digest} };
         print_data($data, $opts->{'output-format'});
@@ -72,7 +72,7 @@ sub set($source, $opts, $name) {
     my $wwid;
     my ($cfg, $changed) = $source->change_config(sub($cfg) {
         $wwid = configured_wwid($cfg, $name)
-            // die "no LUN with the WWID or alias '" . text(characters($name)) . "' is configured\n";
+            // die "no LUN with the WWID or alias '" . safe(characters($name)) . "' is configured\n";
         return PVE::Multipath::Config::update_wwid($cfg, $wwid, $set, $delete, $opts->{digest});
     });
     return print_result($opts, $wwid, $cfg, $changed ? 'changed' : 'unchanged');
@@ -82,7 +82,7 @@ my sub assert_unused($source, $wwid) {
     my $expected =
         PVE::Multipath::storage_expectations($source->storage_ids(), $source->nodelist());
     my $storage = $expected->{consumers}->{$wwid} // return;
-    $wwid = text(characters($wwid));
+    $wwid = safe(characters($wwid));
     die "WWID '$wwid' is still used by storage '$storage' - to remove it nevertheless, use --force\n";
 }
 
