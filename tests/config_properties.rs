@@ -10,7 +10,8 @@
 use proptest::prelude::*;
 use pve_multipath::Severity;
 use pve_multipath::config::knobs::SectionType;
-use pve_multipath::config::{self, Change, Config, Update, Value};
+use pve_multipath::config::{self, Change, Config, Item, Properties, Update, Value};
+use pve_multipath::wire::byte_string::ByteString;
 
 /// Pieces that make up section configurations, good ones and bad ones.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
@@ -64,13 +65,23 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// The sections alone: positions in the file are counted anew.
-fn without_positions(mut config: Config<'_>) -> Config<'_> {
-    config.order.clear();
-    config.digest = Value::Undefined;
-    config.errors.clear();
-    config.kept = config::Kept::default();
-    config
+/// What was understood of the sections, in file order.
+fn understood<'c>(config: &'c Config<'_>) -> Vec<(&'c str, &'c Properties<'c>)> {
+    let sections = config.sections();
+    sections
+        .map(|section| (section.id().as_str(), section.properties()))
+        .collect()
+}
+
+/// The lines between sections.
+fn blocks<'c>(config: &'c Config<'_>) -> Vec<&'c [ByteString<'c>]> {
+    let items = config.items().iter();
+    items
+        .filter_map(|item| match item {
+            Item::Section(_) => None,
+            Item::Lines(lines) => Some(lines.as_slice()),
+        })
+        .collect()
 }
 
 proptest! {
@@ -86,7 +97,7 @@ proptest! {
 
         // numbers beyond 64 bits are no digits any more when Perl has printed them
         if !text.windows(20).any(|digits| digits.iter().all(u8::is_ascii_digit)) {
-            prop_assert_eq!(without_positions(second), without_positions(first));
+            prop_assert_eq!(understood(&second), understood(&first));
         }
     }
 
@@ -101,17 +112,15 @@ proptest! {
         };
         let left = words(&written);
         // the unknown section's own
-        for block in &parsed.config.kept.blocks {
-            for line in &block.lines {
-                for word in words(&line.to_bytes().unwrap()) {
-                    prop_assert!(left.contains(&word));
-                }
+        for line in blocks(&parsed.config).concat() {
+            for word in words(&line.to_bytes().unwrap()) {
+                prop_assert!(left.contains(&word));
             }
         }
         let lines = text.split(|&b| b == b'\n');
         for line in lines.filter(|line| line.starts_with(b"junk") || line.starts_with(b"\tbogus")) {
             // a section that a later one of its name replaces is gone, as with PVE::SectionConfig
-            if parsed.config.kept.replaced.is_empty() {
+            if parsed.config.sections().all(|section| section.replaced() == 0) {
                 for word in words(line) {
                     prop_assert!(left.contains(&word), "{:?}", String::from_utf8_lossy(&word));
                 }
@@ -266,7 +275,7 @@ proptest! {
             prop_assert!(after.warnings.is_empty(), "{:?}: {:?}", call, after.warnings);
             prop_assert_eq!(config::problems(&after.config, None), vec![]);
             // text is stored as it is read back, and digits as numbers
-            prop_assert_eq!(without_positions(after.config.clone()), without_positions(changed));
+            prop_assert_eq!(understood(&after.config), understood(&changed));
             file = written;
         }
     }
@@ -276,7 +285,7 @@ proptest! {
     #[test]
     fn changes_of_any_file(text in text(), calls in prop::collection::vec(call(), 1..6)) {
         let mut config = config::parse("f", &text).config;
-        let blocks = config.kept.blocks.clone();
+        let original = config.clone();
         let errors = |config: &Config<'_>| {
             let problems = config::problems(config, None);
             problems.into_iter().filter(|p| p.severity == Severity::Error).count()
@@ -288,7 +297,7 @@ proptest! {
                 config = changed;
             }
         }
-        prop_assert_eq!(&config.kept.blocks, &blocks);
+        prop_assert_eq!(blocks(&config), blocks(&original));
         prop_assert!(config::write(&config).is_ok());
     }
 }

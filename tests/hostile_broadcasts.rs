@@ -93,7 +93,7 @@ fn status_with(text: &[u8], continued: &[u8], cluster: Cluster) -> Status {
         }),
         config: serde_json::from_str(match cluster {
             Cluster::WithLun => r#"{"ids": {"3600a": {"type": "wwid"}}}"#,
-            Cluster::Bare => "{}",
+            Cluster::Bare => r#"{"ids": {}}"#,
         })
         .ok(),
     })

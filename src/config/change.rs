@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use super::problems::lun_called;
-use super::{Config, DEFAULTS_ID, Section, Value};
+use super::document::{Config, Section};
+use super::knobs::{Knob, SectionType};
+use super::parse::property_of;
+use super::settings::{InvalidSetting, Setting};
+use super::{DEFAULTS_ID, Value};
 use crate::Wwid;
-use crate::config::knobs::{Knob, SectionType};
-use crate::config::settings::{InvalidSetting, Setting};
 use crate::types::wwid::InvalidWwid;
 use crate::wire::byte_string::{ByteString, is_space};
 use crate::wire::number::Number;
@@ -199,9 +200,10 @@ impl<'a> Config<'a> {
                 }
             },
             Change::UpdateDefaults { update } => {
-                let entry = self.ids.entry(DEFAULTS_ID.into());
-                let section = entry.or_insert_with(|| Section::new(SectionType::Defaults));
-                check_type(DEFAULTS_ID, section, SectionType::Defaults)?;
+                match self.section(DEFAULTS_ID) {
+                    Some(section) => check_type(section, SectionType::Defaults)?,
+                    None => self.insert(Section::new(DEFAULTS_ID.into(), SectionType::Defaults)),
+                }
                 self.update(DEFAULTS_ID, SectionType::Defaults, update)?;
             }
         }
@@ -213,38 +215,21 @@ impl<'a> Config<'a> {
             return Err(ChangeError::WwidDefaults);
         }
         Wwid::new(&wwid)?;
-        if let Some(section) = self.ids.get(wwid.as_ref()) {
-            return check_type(&wwid, section, SectionType::Wwid);
+        if let Some(section) = self.section(&wwid) {
+            return check_type(section, SectionType::Wwid);
         }
         if let Some(owner) = self.owner_of(&wwid, &wwid) {
             let wwid = wwid.into_owned();
             return Err(ChangeError::WwidIsAlias { wwid, owner });
         }
-        // a program may have left these behind
-        self.order.remove(wwid.as_ref());
-        self.kept.lines.remove(wwid.as_ref());
-        let section = Section::new(SectionType::Wwid);
-        self.ids.insert(ByteString::from(wwid.clone()), section);
+        self.insert(Section::new(wwid.clone().into(), SectionType::Wwid));
         self.update(&wwid, SectionType::Wwid, update)
     }
 
-    fn remove(&mut self, id: &str) {
-        self.ids.remove(id);
-        self.order.remove(id);
-        self.kept.lines.remove(id);
-        self.kept.replaced.remove(id);
-        if let Some(hidden) = self.kept.hidden.take_if(|_| id == DEFAULTS_ID) {
-            self.ids.insert(DEFAULTS_ID.into(), hidden.section);
-            if !hidden.lines.is_empty() {
-                self.kept.lines.insert(DEFAULTS_ID.into(), hidden.lines);
-            }
-        }
-    }
-
-    /// Whether there is a section of type `wwid` with this ID. The ID need not be a WWID if the section
-    /// is there, so that such a section can be removed.
+    /// Whether there is a section of type `wwid` with this ID. The ID of one that is there need not be a
+    /// WWID, so that such a section can be removed.
     fn is_removable(&self, id: &str) -> Result<bool, ChangeError> {
-        let section = self.ids.get(id);
+        let section = self.section(id);
         if section.is_some_and(|section| section.kind() == Some(SectionType::Wwid)) {
             return Ok(true);
         }
@@ -264,8 +249,8 @@ impl<'a> Config<'a> {
         if wwid == DEFAULTS_ID {
             return Err(ChangeError::WwidDefaults);
         }
-        match self.ids.get(wwid) {
-            Some(section) => check_type(wwid, section, SectionType::Wwid),
+        match self.section(wwid) {
+            Some(section) => check_type(section, SectionType::Wwid),
             None => {
                 Wwid::new(wwid)?;
                 Err(ChangeError::NotConfigured(wwid.to_owned()))
@@ -314,30 +299,28 @@ impl<'a> Config<'a> {
             settings.push(setting);
         }
 
-        let Some(section) = self.ids.get_mut(id) else {
+        let Some(section) = self.section_mut(id) else {
             return Err(ChangeError::NotConfigured(id.to_owned()));
         };
         for name in &deleted {
-            section.remove(name);
+            section.properties.remove(name);
         }
         for setting in &settings {
-            section.set(setting.knob().name.into(), stored(setting));
+            let name = setting.knob().name;
+            section.properties.set(name.into(), stored(setting));
+            deleted.insert(name);
         }
-
-        let is_meant = |name: &str| {
-            deleted.contains(name) || settings.iter().any(|setting| setting.knob().name == name)
+        let is_meant = |line: &ByteString<'_>| {
+            let property = property_of(line.as_str());
+            property.is_some_and(|(name, _)| deleted.contains(name))
         };
-        if let Some(lines) = self.kept.lines.get_mut(id) {
-            lines.retain(|line| !line.key.as_ref().is_some_and(|key| is_meant(key.as_str())));
-            if lines.is_empty() {
-                self.kept.lines.remove(id);
-            }
-        }
+        section.lines.retain(|line| !is_meant(line));
         Ok(())
     }
 
     fn check_alias(&self, wwid: &str, alias: &str) -> Result<(), ChangeError> {
-        if lun_called(self, wwid, alias).is_some() {
+        let other = self.section(alias).filter(|_| alias != wwid);
+        if other.is_some_and(|other| other.kind() == Some(SectionType::Wwid)) {
             return Err(ChangeError::AliasIsWwid(alias.to_owned()));
         }
         match self.owner_of(alias, wwid) {
@@ -355,21 +338,19 @@ impl<'a> Config<'a> {
             let name = section.get("alias").and_then(Value::to_text);
             section.kind() == Some(SectionType::Wwid) && name.as_deref() == Some(alias)
         };
-        self.ids
-            .iter()
-            .filter(|(id, section)| id.as_str() != wwid && has_it(section))
-            .map(|(id, _)| id)
-            .min()
-            .map(ToString::to_string)
+        let owners = self
+            .sections()
+            .filter(|other| other.id != *wwid && has_it(other));
+        owners.map(|owner| &owner.id).min().map(ToString::to_string)
     }
 }
 
-fn check_type(id: &str, section: &Section<'_>, kind: SectionType) -> Result<(), ChangeError> {
+fn check_type(section: &Section<'_>, kind: SectionType) -> Result<(), ChangeError> {
     if section.kind() == Some(kind) {
         return Ok(());
     }
     Err(ChangeError::OtherType {
-        id: id.to_owned(),
+        id: section.id.to_string(),
         kind: kind.as_str(),
     })
 }

@@ -1,13 +1,13 @@
-//! What is in force, and where it comes from.
+//! Which values are in force, and where each comes from.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::knobs::SectionType;
 use super::luns::cluster_defaults;
+use super::settings::{Setting, Settings};
 use super::{Config, luns, managed_defaults};
-use crate::config::knobs::SectionType;
-use crate::config::settings::{Setting, Settings};
 use crate::{Alias, Wwid};
 
 /// Where a value comes from.
@@ -37,22 +37,22 @@ pub struct EffectiveLun {
     /// Its alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<Alias>,
-    /// Its knobs by name; what nobody sets is not among them.
+    /// Its knobs by name, without those that are set nowhere.
     pub knobs: BTreeMap<&'static str, EffectiveValue>,
 }
 
 /// All values that are in force.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Effective {
+pub struct EffectiveConfig {
     /// The global knobs by name.
     pub defaults: BTreeMap<&'static str, EffectiveValue>,
     /// The LUNs.
     pub luns: BTreeMap<Wwid, EffectiveLun>,
 }
 
-/// What is in force for each LUN, and where each value comes from: a LUN's own section comes before
-/// the section `defaults`, and that before the managed defaults.
-pub fn effective(config: &Config<'_>) -> Effective {
+/// Which values are in force for each LUN, and where each comes from: the LUN's own section, else the
+/// section `defaults`, else the managed defaults.
+pub fn effective(config: &Config<'_>) -> EffectiveConfig {
     let mut defaults = values(managed_defaults(), Origin::Default);
     defaults.extend(values(cluster_defaults(config), Origin::Cluster));
 
@@ -65,7 +65,7 @@ pub fn effective(config: &Config<'_>) -> Effective {
         knobs.extend(values(own, Origin::Lun));
         (wwid, EffectiveLun { alias, knobs })
     });
-    Effective {
+    EffectiveConfig {
         luns: luns.collect(),
         defaults,
     }

@@ -1,20 +1,22 @@
 //! Reading as PVE::SectionConfig (pve-common 9.2.1) reads.
 
-use std::collections::hash_map::Entry;
+use std::collections::HashMap;
+use std::str::from_utf8;
 
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
-use super::{Block, Config, DEFAULTS_ID, Hidden, Line, Section, Value};
-use crate::config::knobs::{Knob, Refused, SectionType};
-use crate::wire::byte_string::{ByteString, is_space_byte, is_true};
+use super::Value;
+use super::document::{Config, Item, Section};
+use super::knobs::{Knob, SchemaError, SectionType};
+use crate::wire::byte_string::{ByteString, is_space, is_space_byte, is_true};
 
 /// What was read.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Parsed<'a> {
+pub struct ParsedConfig<'a> {
     /// The configuration.
     pub config: Config<'a>,
-    /// What PVE::SectionConfig warns of, in the same words and sequence; each ends in a line feed.
+    /// PVE::SectionConfig's warnings, in its words and order; each ends in a line feed.
     pub warnings: Vec<ByteString<'static>>,
 }
 
@@ -31,242 +33,205 @@ pub struct ValueError {
     pub err: ByteString<'static>,
 }
 
-/// Reads a configuration. Every text is one; what is wrong in it is in the warnings, and is kept.
+/// Reads a configuration. It accepts any text; lines that it does not understand are kept, and most
+/// cause a warning.
 ///
-/// `file_name` is for messages only.
-pub fn parse<'a>(file_name: &str, raw: &'a [u8]) -> Parsed<'a> {
+/// `file_name` only appears in messages.
+pub fn parse<'a>(file_name: &str, raw: &'a [u8]) -> ParsedConfig<'a> {
+    // A LUN's section has about this many bytes; too small an estimate only costs a copy.
+    let sections = raw.len() / 128;
     let mut parser = Parser {
         file_name,
-        parsed: Parsed::default(),
-        open: Open::Nothing,
+        items: Vec::with_capacity(sections),
+        places: HashMap::with_capacity(sections),
         sections: 0,
+        open: Open::Nothing,
+        errors: Vec::new(),
+        warnings: Vec::new(),
     };
-    // A LUN's section has about this many bytes; too little room only costs a copy.
-    let sections = raw.len() / 128;
-    parser.parsed.config.ids.reserve(sections);
-    parser.parsed.config.order.reserve(sections);
     for (index, line) in raw.split(|&byte| byte == b'\n').enumerate() {
         parser.line(index + 1, line);
     }
     parser.close();
 
-    parser.parsed.config.digest = Value::Text(hexadecimal(&Sha1::digest(raw)).into());
-    parser.parsed
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    ParsedConfig {
+        config: Config {
+            items: parser.items.into_iter().flatten().collect(),
+            digest: Value::Text(format!("{:x}", Sha1::digest(raw)).into()),
+            errors: parser.errors,
+        },
+        warnings: parser.warnings,
+    }
 }
 
 struct Parser<'f, 'a> {
     file_name: &'f str,
-    parsed: Parsed<'a>,
+    /// None in place of a section that a later one has replaced.
+    items: Vec<Option<Item<'a>>>,
+    /// The index of each section in `items`.
+    places: HashMap<ByteString<'a>, usize>,
+    /// Number of sections so far, those that were replaced included.
+    sections: i64,
     open: Open<'a>,
-    /// Sections so far, those that were replaced included.
-    sections: u64,
+    errors: Vec<ValueError>,
+    warnings: Vec<ByteString<'static>>,
 }
 
-/// The section that the present line belongs to.
+/// What the current line belongs to.
 enum Open<'a> {
     Nothing,
     Known {
-        id: ByteString<'a>,
-        kind: SectionType,
         section: Section<'a>,
+        kind: SectionType,
         /// Whether a line has named the type.
         named_type: bool,
-        kept: Vec<Line<'a>>,
     },
-    Unknown(Block<'a>),
-    /// Not a section: lines between two.
-    Outside(Block<'a>),
+    /// A section of an unknown type.
+    Unknown(Vec<ByteString<'a>>),
+    /// Lines between two sections.
+    Outside(Vec<ByteString<'a>>),
 }
 
 impl<'a> Parser<'_, 'a> {
     fn line(&mut self, number: usize, line: &'a [u8]) {
         if is_comment(line) {
-            // part of what the section's own software will read
-            if let Open::Unknown(block) = &mut self.open {
-                block.lines.push(ByteString::from_bytes(line));
+            // whoever knows the section's type may need it
+            if let Open::Unknown(lines) = &mut self.open {
+                lines.push(ByteString::from_bytes(line));
             }
             return;
         }
-        // what Perl takes for false ends a section
+        // PVE::SectionConfig tests the line's truth: '0' ends a section as well
         if !is_true(line) {
             self.close();
             return;
         }
         match &mut self.open {
             Open::Nothing | Open::Outside(_) => self.outside(number, line),
-            Open::Unknown(block) => block.lines.push(ByteString::from_bytes(line)),
+            Open::Unknown(lines) => lines.push(ByteString::from_bytes(line)),
             Open::Known { .. } => self.inside(number, line),
         }
     }
 
     fn outside(&mut self, number: usize, line: &'a [u8]) {
+        let context = || format!("file {} line {number}", self.file_name);
         let Some((kind, id)) = header(line) else {
-            let line = ByteString::from_bytes(line);
-            let context = self.context(number);
-            self.warn(format!("{context} - ignore config line: {line}\n"));
-            self.keep_outside(line);
+            let text = ByteString::from_bytes(line);
+            let warning = format!("{} - ignore config line: {text}\n", context());
+            self.warnings.push(warning.into());
+            if is_blank(&text) {
+                return;
+            }
+            match &mut self.open {
+                Open::Outside(lines) => lines.push(text),
+                _ => self.open = Open::Outside(vec![text]),
+            }
             return;
+        };
+        let (kind, id) = (ByteString::from_bytes(kind), ByteString::from_bytes(id));
+        let open = if let Some(kind) = SectionType::from_name(kind.as_str()) {
+            Open::Known {
+                section: Section::new(id, kind),
+                kind,
+                named_type: false,
+            }
+        } else {
+            // as PVE::SectionConfig tests it
+            let reason = match is_true(kind.as_str().as_bytes()) {
+                true => format!("unsupported type '{kind}'"),
+                false => "missing type - internal error".to_owned(),
+            };
+            let warning = format!("{} (skip section '{id}'): {reason}\n", context());
+            self.warnings.push(warning.into());
+            Open::Unknown(vec![ByteString::from_bytes(line)])
         };
         self.close();
-        let (kind, id) = (ByteString::from_bytes(kind), ByteString::from_bytes(id));
-        if let Some(kind) = SectionType::from_name(kind.as_str()) {
-            self.open = Open::Known {
-                id,
-                kind,
-                section: Section::new(kind),
-                named_type: false,
-                kept: Vec::new(),
-            };
-            return;
-        }
-        let context = self.context(number);
-        // what Perl takes for false is no type
-        let reason = match is_true(kind.as_str().as_bytes()) {
-            true => format!("unsupported type '{kind}'"),
-            false => "missing type - internal error".to_owned(),
-        };
-        self.warn(format!("{context} (skip section '{id}'): {reason}\n"));
-        self.open = Open::Unknown(Block {
-            after: self.sections,
-            lines: vec![ByteString::from_bytes(line)],
-        });
+        self.open = open;
     }
 
     fn inside(&mut self, number: usize, line: &'a [u8]) {
         let Open::Known {
-            id,
-            kind,
             section,
+            kind,
             named_type,
-            kept,
         } = &mut self.open
         else {
             return;
         };
+        let context = || format!("file {} line {number}", self.file_name);
+        let id = &section.id;
         let Some((key, value)) = property(line) else {
-            let text = ByteString::from_bytes(line);
-            let warning = format!(
-                "file {} line {number} (section '{id}') - ignore config line: {text}\n",
-                self.file_name
-            );
-            // nothing is lost with a line of blanks
-            if !line.iter().copied().all(is_space_byte) {
-                kept.push(Line { key: None, text });
+            let (context, text) = (context(), ByteString::from_bytes(line));
+            let warning = format!("{context} (section '{id}') - ignore config line: {text}\n");
+            self.warnings.push(warning.into());
+            if !is_blank(&text) {
+                section.lines.push(text);
             }
-            self.warn(warning);
             return;
         };
 
         let key = ByteString::from_bytes(key);
-        let value = value.map(ByteString::from_bytes);
         let is_set = match key.as_str() {
             "type" => *named_type,
             name => section.get(name).is_some(),
         };
-        match accept(*kind, key.as_str(), is_set, value) {
+        match accept(
+            *kind,
+            key.as_str(),
+            is_set,
+            value.map(ByteString::from_bytes),
+        ) {
             Ok(Accepted::Type) => *named_type = true,
-            Ok(Accepted::Value(knob, value)) => section.set(knob.name.into(), value),
+            Ok(Accepted::Value(knob, value)) => {
+                section.properties.set(knob.name.into(), value);
+            }
             Err(err) => {
-                let context = format!("file {} line {number}", self.file_name);
+                let context = context();
                 let warning = format!(
                     "{context} (section '{id}') - unable to parse value of '{key}': {err}\n"
                 );
-                let error = ValueError {
+                self.warnings.push(warning.into());
+                self.errors.push(ValueError {
                     context,
                     section: id.clone().into_owned(),
-                    key: key.clone().into_owned(),
+                    key: key.into_owned(),
                     err: format!("{err}\n").into(),
-                };
-                kept.push(Line {
-                    key: Some(key),
-                    text: ByteString::from_bytes(line),
                 });
-                self.parsed.config.errors.push(error);
-                self.warn(warning);
+                section.lines.push(ByteString::from_bytes(line));
             }
         }
     }
 
-    /// Ends the section that is open.
+    /// Ends what is open.
     fn close(&mut self) {
-        let config = &mut self.parsed.config;
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Unknown(block) | Open::Outside(block) => config.kept.blocks.push(block),
-            Open::Known {
-                id, section, kept, ..
-            } => {
+            Open::Unknown(lines) | Open::Outside(lines) => {
+                self.items.push(Some(Item::Lines(lines)));
+            }
+            Open::Known { mut section, .. } => {
                 self.sections += 1;
-                let position = Value::Number(crate::wire::number::Number::Integer(self.sections));
-                config.order.insert(id.clone(), position);
-                match config.ids.entry(id.clone()) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(section);
-                    }
-                    Entry::Occupied(mut entry) => {
-                        let kind = section.kind();
-                        let old = entry.insert(section);
-                        let lines = config.kept.lines.remove(&id).unwrap_or_default();
-                        *config.kept.replaced.entry(id.clone()).or_default() += 1;
-                        if id == *DEFAULTS_ID {
-                            match (old.kind(), kind) {
-                                (Some(SectionType::Defaults), Some(SectionType::Wwid)) => {
-                                    let section = old;
-                                    config.kept.hidden = Some(Box::new(Hidden { section, lines }));
-                                }
-                                (_, Some(SectionType::Defaults)) => config.kept.hidden = None,
-                                _ => {}
-                            }
-                        }
-                    }
+                section.position = Some(self.sections);
+                let earlier = self.places.insert(section.id.clone(), self.items.len());
+                let earlier = earlier.and_then(|place| self.items.get_mut(place)?.take());
+                if let Some(Item::Section(mut earlier)) = earlier {
+                    section.replaced = std::mem::take(&mut earlier.replaced);
+                    section.replaced.push(earlier);
                 }
-                if !kept.is_empty() {
-                    config.kept.lines.insert(id, kept);
-                }
+                self.items.push(Some(Item::Section(section)));
             }
         }
     }
+}
 
-    /// Keeps a line that belongs to no section, together with those right before it.
-    fn keep_outside(&mut self, line: ByteString<'a>) {
-        if line
-            .as_str()
-            .chars()
-            .all(crate::wire::byte_string::is_space)
-        {
-            return;
-        }
-        match &mut self.open {
-            Open::Outside(block) => block.lines.push(line),
-            _ => {
-                self.open = Open::Outside(Block {
-                    after: self.sections,
-                    lines: vec![line],
-                });
-            }
-        }
-    }
-
-    fn context(&self, number: usize) -> String {
-        format!("file {} line {number}", self.file_name)
-    }
-
-    fn warn(&mut self, text: String) {
-        self.parsed.warnings.push(text.into());
-    }
+/// A line that means nothing to any version.
+fn is_blank(line: &ByteString<'_>) -> bool {
+    line.as_str().chars().all(is_space)
 }
 
 /// Why the value of a property is refused. The texts are PVE::SectionConfig's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unusable {
+pub(super) enum PropertyError {
     #[error("unknown property type")]
     UnknownProperty,
     #[error("duplicate attribute")]
@@ -278,7 +243,7 @@ pub(super) enum Unusable {
     #[error("property contains a line feed")]
     LineFeed,
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] SchemaError),
 }
 
 /// A property that means something.
@@ -295,23 +260,23 @@ pub(super) fn accept<'a>(
     key: &str,
     is_set: bool,
     value: Option<ByteString<'a>>,
-) -> Result<Accepted<'a>, Unusable> {
+) -> Result<Accepted<'a>, PropertyError> {
     let knob = Knob::find(key);
     if knob.is_none() && key != "type" && key != "id" {
-        return Err(Unusable::UnknownProperty);
+        return Err(PropertyError::UnknownProperty);
     }
     if is_set {
-        return Err(Unusable::Duplicate);
+        return Err(PropertyError::Duplicate);
     }
     if key == "type" && value.as_ref().is_some_and(|value| value == kind.as_str()) {
         return Ok(Accepted::Type);
     }
     let Some(knob) = knob.filter(|knob| knob.is_for(kind)) else {
-        return Err(Unusable::Unexpected(key.to_owned()));
+        return Err(PropertyError::Unexpected(key.to_owned()));
     };
-    let value = value.ok_or(Unusable::NoValue)?;
+    let value = value.ok_or(PropertyError::NoValue)?;
     if memchr::memchr2(b'\n', b'\r', value.as_str().as_bytes()).is_some() {
-        return Err(Unusable::LineFeed);
+        return Err(PropertyError::LineFeed);
     }
     Ok(Accepted::Value(
         knob,
@@ -327,7 +292,7 @@ fn is_comment(line: &[u8]) -> bool {
 }
 
 /// Type and ID of a section's header, `^(\S+):\s*(\S+)\s*$`.
-pub(super) fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
+fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (word, rest) = split_word(line);
     let id = trim(rest);
     if id.is_empty() {
@@ -351,11 +316,19 @@ fn property(line: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     (!key.is_empty()).then_some((key, (!value.is_empty()).then_some(value)))
 }
 
-/// Name and value in the text of a property line.
-pub(super) fn property_of<'t>(text: &'t str) -> Option<(&'t str, Option<ByteString<'t>>)> {
-    let (key, value) = property(text.as_bytes())?;
-    let text = |bytes: &'t [u8]| std::str::from_utf8(bytes).ok();
-    Some((text(key)?, value.and_then(text).map(ByteString::from)))
+/// [`header`] of a text. Cut at white space and colons, it stays UTF-8.
+pub(super) fn header_of(line: &str) -> Option<(&str, &str)> {
+    let (kind, id) = header(line.as_bytes())?;
+    Some((from_utf8(kind).ok()?, from_utf8(id).ok()?))
+}
+
+/// [`property`] of a text.
+pub(super) fn property_of(line: &str) -> Option<(&str, Option<&str>)> {
+    let (key, value) = property(line.as_bytes())?;
+    Some((
+        from_utf8(key).ok()?,
+        value.and_then(|value| from_utf8(value).ok()),
+    ))
 }
 
 fn split_word(text: &[u8]) -> (&[u8], &[u8]) {

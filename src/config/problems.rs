@@ -1,13 +1,14 @@
 //! What parsed, and is of no use or dangerous.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::parse::{Unusable, accept, header, property_of};
-use super::{Block, Config, DEFAULTS_ID, Line, Section};
-use crate::config::knobs::{Effect, SectionType};
-use crate::config::settings::{InvalidSetting, Setting};
+use super::document::{Config, Item, Section};
+use super::knobs::{Effect, SectionType};
+use super::parse::{PropertyError, accept, header_of, property_of};
+use super::settings::{InvalidSetting, Setting};
+use super::{DEFAULTS_ID, Value};
 use crate::types::alias::Alias;
 use crate::types::severity::Severity;
 use crate::types::tools_version::ToolsVersion;
@@ -76,75 +77,96 @@ pub struct Problem {
 ///
 /// `version` is the installed version of multipath-tools, if it is known.
 pub fn problems(config: &Config<'_>, version: Option<ToolsVersion>) -> Vec<Problem> {
+    let is_lun = |section: &&Section<'_>| section.kind() == Some(SectionType::Wwid);
+    let luns = config.sections().filter(is_lun);
+    let mut names = Names {
+        luns: luns.map(|section| section.id.as_str()).collect(),
+        aliases: HashMap::new(),
+    };
     let mut found = Vec::new();
-    let mut aliases: BTreeMap<String, String> = BTreeMap::new();
-    let mut blocks = config.kept.blocks.iter().peekable();
-
-    for (position, id, section) in config.placed() {
-        while let Some(block) = blocks.next_if(|block| block.is_before(position)) {
-            found.extend(block_problems(block));
-        }
-        let id = id.as_str();
-        let mut add = |severity, code, property: Option<&str>, message: String| {
-            found.push(Problem {
-                severity,
-                code,
-                section: Some(id.to_owned()),
-                property: property.map(str::to_owned),
-                message,
-            });
-        };
-        if let Some(count) = config.kept.replaced.get(id) {
-            let message = format!(
-                "the file has {} sections with this ID, of which only the last counts; \
-                merge them into one",
-                count.saturating_add(1)
-            );
-            add(
-                Severity::Warning,
-                ProblemCode::DuplicateSection,
-                None,
-                message,
-            );
-        }
-        let Some(kind) = section.kind() else { continue };
-        if let Some((code, message)) = id_problem(id, kind) {
-            add(Severity::Error, code, None, message);
-            continue; // nothing of it is used
-        }
-        for (property, value) in values(section, kind) {
-            if let Err(reason) = Setting::new(property, &value) {
-                let (severity, code) = classify(&reason);
-                add(
-                    severity,
-                    code,
-                    Some(property.name),
-                    format!("'{value}': {reason}"),
-                );
-            }
-            if let Some(version) = version.filter(|version| property.is_ignored_by(*version)) {
-                let message = format!("multipath-tools {version} ignores it; remove it");
-                add(
-                    Severity::Warning,
-                    ProblemCode::IgnoredKnob,
-                    Some(property.name),
-                    message,
-                );
-            }
-        }
-        if kind == SectionType::Wwid {
-            if let Some((code, message)) = alias_problem(config, id, section, &mut aliases) {
-                add(Severity::Error, code, Some("alias"), message);
-            }
-        }
-        for line in config.kept.lines.get(id).into_iter().flatten() {
-            let property = line.key.as_ref().map(ByteString::as_str);
-            let (code, message) = line_problem(kind, line);
-            add(Severity::Warning, code, property, message);
+    for item in &config.items {
+        match item {
+            Item::Lines(lines) => found.extend(line_problems(lines)),
+            Item::Section(section) => section_problems(section, version, &mut names, &mut found),
         }
     }
-    found.extend(blocks.flat_map(block_problems));
     found
+}
+
+/// What the maps of LUNs are called.
+struct Names<'c> {
+    /// The IDs of all LUNs.
+    luns: HashSet<&'c str>,
+    /// The WWIDs by alias, so far.
+    aliases: HashMap<String, &'c str>,
+}
+
+fn section_problems<'c>(
+    section: &'c Section<'_>,
+    version: Option<ToolsVersion>,
+    names: &mut Names<'c>,
+    found: &mut Vec<Problem>,
+) {
+    let mut add = |severity, (code, message), property: Option<&str>| {
+        found.push(Problem {
+            severity,
+            code,
+            section: Some(section.id.to_string()),
+            property: property.map(str::to_owned),
+            message,
+        });
+    };
+    if !section.replaced.is_empty() {
+        let message = format!(
+            "the file has {} sections with this ID, of which only the last counts; merge them into one",
+            section.replaced.len() + 1
+        );
+        add(
+            Severity::Warning,
+            (ProblemCode::DuplicateSection, message),
+            None,
+        );
+    }
+    let Some(kind) = section.kind() else { return };
+    if let Some(problem) = id_problem(section.id.as_str(), kind) {
+        add(Severity::Error, problem, None);
+        return; // nothing of it is used
+    }
+    for knob in kind.knobs() {
+        let value = section.get(knob.name).and_then(Value::to_text);
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        if let Err(reason) = Setting::new(knob, &value) {
+            let (severity, code) = classify(&reason);
+            add(
+                severity,
+                (code, format!("'{value}': {reason}")),
+                Some(knob.name),
+            );
+        }
+        if let Some(version) = version.filter(|version| knob.is_ignored_by(*version)) {
+            let message = format!("multipath-tools {version} ignores it; remove it");
+            add(
+                Severity::Warning,
+                (ProblemCode::IgnoredKnob, message),
+                Some(knob.name),
+            );
+        }
+    }
+    if kind == SectionType::Wwid {
+        if let Some(problem) = names.problem(section) {
+            add(Severity::Error, problem, Some("alias"));
+        }
+    }
+    for line in &section.lines {
+        let property = property_of(line.as_str());
+        let problem = match property {
+            Some((key, value)) => property_problem(kind, key, value),
+            None => stray_line(line.as_str()),
+        };
+        add(Severity::Warning, problem, property.map(|(key, _)| key));
+    }
 }
 
 const STAYS: &str = "it stays in the file and has no effect";
@@ -168,46 +190,32 @@ fn stray_line(text: &str) -> (ProblemCode, String) {
 }
 
 /// What was not understood between two sections.
-fn block_problems(block: &Block<'_>) -> Vec<Problem> {
-    let problem = |section, (code, message)| Problem {
+fn line_problems(lines: &[ByteString<'_>]) -> Vec<Problem> {
+    let problem = |section: Option<&str>, (code, message)| Problem {
         severity: Severity::Warning,
         code,
-        section,
+        section: section.map(str::to_owned),
         property: None,
         message,
     };
-    let first = block.lines.first().map(ByteString::to_bytes);
-    match first.flatten().as_deref().and_then(header) {
+    let lines = lines.iter().map(ByteString::as_str);
+    match lines.clone().next().and_then(header_of) {
         Some((kind, id)) => {
-            let text = |bytes| ByteString::from_bytes(bytes).into_str().into_owned();
             let message = format!(
                 "this version does not know sections of type {}; {STAYS}",
-                quoted(&text(kind))
+                quoted(kind)
             );
-            vec![problem(
-                Some(text(id)),
-                (ProblemCode::UnknownSection, message),
-            )]
+            vec![problem(Some(id), (ProblemCode::UnknownSection, message))]
         }
-        None => {
-            let lines = block.lines.iter();
-            lines
-                .map(|line| problem(None, stray_line(line.as_str())))
-                .collect()
-        }
+        None => lines.map(|line| problem(None, stray_line(line))).collect(),
     }
 }
 
-/// Why a line of a section was not understood.
-fn line_problem(kind: SectionType, line: &Line<'_>) -> (ProblemCode, String) {
-    let Some((key, value)) = property_of(line.text.as_str()) else {
-        return stray_line(line.text.as_str());
-    };
-    let shown = value
-        .as_ref()
-        .map_or("''".to_owned(), |value| quoted(value.as_str()));
-    match accept(kind, key, false, value) {
-        Err(Unusable::UnknownProperty | Unusable::Unexpected(_)) => (
+/// Why a property of a section was not understood.
+fn property_problem(kind: SectionType, key: &str, value: Option<&str>) -> (ProblemCode, String) {
+    let shown = quoted(value.unwrap_or_default());
+    match accept(kind, key, false, value.map(ByteString::from)) {
+        Err(PropertyError::UnknownProperty | PropertyError::Unexpected(_)) => (
             ProblemCode::UnknownProperty,
             format!(
                 "sections of type '{}' do not have it; {STAYS}",
@@ -247,16 +255,6 @@ fn id_problem(id: &str, kind: SectionType) -> Option<(ProblemCode, String)> {
     }
 }
 
-fn values(
-    section: &Section<'_>,
-    kind: SectionType,
-) -> impl Iterator<Item = (&'static crate::config::knobs::Knob, String)> {
-    kind.knobs().filter_map(|knob| {
-        let value = section.get(knob.name)?.to_text()?;
-        (!value.is_empty()).then(|| (knob, value.into_owned()))
-    })
-}
-
 fn classify(reason: &InvalidSetting) -> (Severity, ProblemCode) {
     match reason {
         InvalidSetting::Effect(Effect::Unset { .. }) => (Severity::Warning, ProblemCode::Unset),
@@ -271,36 +269,26 @@ fn classify(reason: &InvalidSetting) -> (Severity, ProblemCode) {
     }
 }
 
-/// What is wrong with an alias beside others. `given` has the WWIDs by the aliases so far.
-fn alias_problem(
-    config: &Config<'_>,
-    id: &str,
-    section: &Section<'_>,
-    given: &mut BTreeMap<String, String>,
-) -> Option<(ProblemCode, String)> {
-    let alias = section.get("alias")?.to_text()?;
-    if Alias::new(&alias).ok()?.reserved().is_some() {
-        return None; // is told of already
+impl<'c> Names<'c> {
+    /// What is wrong with an alias in view of other LUNs' names.
+    fn problem(&mut self, section: &'c Section<'_>) -> Option<(ProblemCode, String)> {
+        let id = section.id.as_str();
+        let alias = section.get("alias")?.to_text()?;
+        if Alias::new(&alias).ok()?.reserved().is_some() {
+            return None; // reported already
+        }
+        if alias != id && self.luns.contains(alias.as_ref()) {
+            let message = format!("'{alias}' is the WWID of another LUN; choose another alias");
+            return Some((ProblemCode::AliasIsWwid, message));
+        }
+        if let Some(owner) = self.aliases.get(alias.as_ref()) {
+            let message = format!(
+                "alias '{alias}' is already assigned to WWID '{owner}', which comes first in the file \
+                and keeps it; choose another alias"
+            );
+            return Some((ProblemCode::DuplicateAlias, message));
+        }
+        self.aliases.insert(alias.into_owned(), id);
+        None
     }
-    if let Some(other) = lun_called(config, id, &alias) {
-        let message =
-            format!("'{alias}' is the WWID of another LUN, '{other}'; choose another alias");
-        return Some((ProblemCode::AliasIsWwid, message));
-    }
-    if let Some(owner) = given.get(alias.as_ref()) {
-        let message = format!(
-            "alias '{alias}' is already assigned to WWID '{owner}', which stands first and keeps \
-            it; choose another alias"
-        );
-        return Some((ProblemCode::DuplicateAlias, message));
-    }
-    given.insert(alias.into_owned(), id.to_owned());
-    None
-}
-
-/// The ID of a LUN other than `id` whose WWID is this alias.
-pub(super) fn lun_called<'c>(config: &'c Config<'_>, id: &str, alias: &str) -> Option<&'c str> {
-    let (other, section) = config.ids.get_key_value(alias)?;
-    let is_lun = section.kind() == Some(SectionType::Wwid) && other.as_str() != id;
-    is_lun.then_some(other.as_str())
 }

@@ -1,11 +1,13 @@
-//! Schema-less reading of Proxmox VE's section configurations.
+//! Reads section configurations of Proxmox VE without a schema.
 //!
-//! Good for files whose schema is somebody else's, such as `storage.cfg` in a recorded folder: it
-//! knows the outer form, sections with properties, and no property's type.
+//! For files of other packages, such as `storage.cfg` in a recorded folder: it knows sections and
+//! properties, but no property's type.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+
+use super::parse::{header_of, property_of};
 
 /// A section configuration, as Perl's callers know it: `{ ids, order }`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -19,9 +21,8 @@ pub struct Sections {
 /// Reads a section configuration.
 ///
 /// A section is a line `TYPE: ID` and the indented lines `key value` below it, up to an empty line.
-/// Lines that start with `#` are comments. What is none of these is skipped. A property without a
-/// value is a set flag, `1`. Of sections with one ID and of properties with one name, the last
-/// counts.
+/// Lines that start with `#` are comments, and other lines are skipped. A property without a value is a
+/// flag that is set, `1`. If an ID or a property occurs twice, the last one counts.
 pub fn parse(text: &str) -> Sections {
     let mut sections = Sections::default();
     let mut current: Option<String> = None;
@@ -32,14 +33,13 @@ pub fn parse(text: &str) -> Sections {
         }
         if line.trim().is_empty() {
             current = None;
-        } else if line.starts_with([' ', '\t']) {
-            if let Some(section) = current.as_ref().and_then(|id| sections.ids.get_mut(id)) {
-                let line = line.trim();
-                let (key, value) = line.split_once([' ', '\t']).unwrap_or((line, "1"));
-                section.insert(key.to_owned(), value.trim_start().to_owned());
+        } else if let Some((key, value)) = property_of(line) {
+            let section = current.as_ref().and_then(|id| sections.ids.get_mut(id));
+            if let Some(section) = section {
+                section.insert(key.to_owned(), value.unwrap_or("1").to_owned());
             }
         } else {
-            current = header(line).map(|(kind, id)| {
+            current = header_of(line).map(|(kind, id)| {
                 position += 1;
                 let section = BTreeMap::from([("type".to_owned(), kind.to_owned())]);
                 sections.ids.insert(id.to_owned(), section);
@@ -49,13 +49,6 @@ pub fn parse(text: &str) -> Sections {
         }
     }
     sections
-}
-
-fn header(line: &str) -> Option<(&str, &str)> {
-    let (kind, id) = line.split_once(':')?;
-    let id = id.trim();
-    let word = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
-    (word(kind) && word(id)).then_some((kind, id))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use crate::config::knobs::{Effect, Knob, Refused, SectionType};
+use crate::config::knobs::{Effect, Knob, SchemaError, SectionType};
 use crate::wire::byte_string::is_space;
 use crate::wire::number::Number;
 
@@ -29,7 +29,7 @@ enum Stored {
 pub enum InvalidSetting {
     /// The schema does not take it.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Schema(#[from] SchemaError),
     /// A line break or another control character.
     #[error("a value may not have control characters, nor any that are no bytes")]
     Character,

@@ -1,18 +1,17 @@
 //! The value of a property, from a file or from Perl.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::Error as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::wire::byte_string::{ByteString, is_true};
 use crate::wire::number::Number;
 use crate::wire::scalar::Scalar;
 
 /// The value of a property.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(from = "Scalar<'a>")]
 pub enum Value<'a> {
     /// Not set; Perl's undef.
     #[default]
@@ -20,6 +19,7 @@ pub enum Value<'a> {
     /// A number.
     Number(Number),
     /// A text.
+    #[serde(borrow)]
     Text(ByteString<'a>),
     /// A list or hash, which no property takes.
     Nested,
@@ -101,47 +101,4 @@ impl<'a> From<Scalar<'a>> for Value<'a> {
             Scalar::Nested => Self::Nested,
         }
     }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Scalar::deserialize(deserializer).map(Self::from)
-    }
-}
-
-/// The pairs of a hash; none where it is undefined.
-pub(super) fn pairs<'de: 'a, 'a, D, C>(deserializer: D) -> Result<C, D::Error>
-where
-    D: Deserializer<'de>,
-    C: FromIterator<(ByteString<'a>, Value<'a>)>,
-{
-    struct PairsVisitor;
-
-    impl<'de> Visitor<'de> for PairsVisitor {
-        type Value = Vec<(ByteString<'de>, Value<'de>)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a hash")
-        }
-
-        fn visit_none<E>(self) -> Result<Self::Value, E> {
-            Ok(Vec::new())
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(Vec::new())
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(0).min(1024));
-            while let Some(pair) = map.next_entry()? {
-                pairs.push(pair);
-            }
-            Ok(pairs)
-        }
-    }
-
-    // not deserialize_map, which does not tell undef from an error
-    let pairs = deserializer.deserialize_any(PairsVisitor)?;
-    Ok(pairs.into_iter().collect())
 }

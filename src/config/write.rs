@@ -1,24 +1,25 @@
-//! Writing as PVE::SectionConfig writes, but only what would be read back the same.
+//! Writes as PVE::SectionConfig does, but only what is read back the same.
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use super::document::{Config, Item, Section};
+use super::knobs::{Knob, SchemaError, SectionType};
 use super::parse::{accept, property_of};
-use super::{Block, Config, DEFAULTS_ID, Line, Placed, Section, Value, by_position};
+use super::{DEFAULTS_ID, Value};
 use crate::Wwid;
-use crate::config::knobs::{Knob, Refused, SectionType};
 use crate::types::wwid::InvalidWwid;
 use crate::wire::byte_string::{ByteString, is_space};
 use crate::wire::number::Number;
 
-/// What is to be stored.
+/// A configuration as text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written<'a> {
     /// The file's bytes.
     pub text: Vec<u8>,
-    /// Positions that new sections got, after those that were there.
-    pub order: BTreeMap<ByteString<'a>, u64>,
+    /// The positions of new sections by ID.
+    pub order: BTreeMap<ByteString<'a>, i64>,
 }
 
 /// Why a configuration cannot be written.
@@ -35,107 +36,71 @@ pub struct WriteError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WriteErrorKind {
-    /// No section type of this configuration.
+    /// Not a section type of this configuration.
     #[error("unknown section type '{0}'")]
     UnknownType(String),
     /// The ID would be read back as something else.
-    #[error("an ID may not be empty, nor have blanks or characters that are no bytes")]
+    #[error("an ID may not be empty, nor have blanks or characters beyond one byte")]
     UnreadableId,
-    /// The ID of a new section is none that it may have.
-    #[error("a section of type 'defaults' has to be called 'defaults'")]
+    /// A new section of type `defaults` has another ID.
+    #[error("the ID of a section of type 'defaults' has to be 'defaults'")]
     DefaultsName,
-    /// The ID of a new section is no WWID.
+    /// The ID of a new LUN's section is not a WWID.
     #[error(transparent)]
     Wwid(#[from] InvalidWwid),
-    /// The ID of a new section would make a WWID of the global knobs.
+    /// The ID of a new LUN's section is `defaults`.
     #[error("'defaults' cannot be a WWID")]
     WwidDefaults,
-    /// A value with a line break.
+    /// A value has a line break.
     #[error("property '{0}' contains a line feed")]
     LineFeed(&'static str),
-    /// A value that the schema refuses.
+    /// The schema refuses a value.
     #[error("property '{property}': {reason}")]
     Refused {
         /// Name of the property.
         property: &'static str,
         /// Why.
-        reason: Refused,
+        reason: SchemaError,
     },
-    /// A list or hash.
+    /// A value is a list or a hash.
     #[error("property '{0}' is not a plain value")]
     Nested(&'static str),
-    /// A value that would be read back as something else.
-    #[error("property '{0}' has blanks around its value, or characters that are no bytes")]
+    /// A value would be read back as something else.
+    #[error("property '{0}' has blanks around its value, or characters beyond one byte")]
     UnreadableValue(&'static str),
-    /// Something that every section may have in Proxmox VE, but not in this configuration.
+    /// A property that PVE::SectionConfig writes for every section type, but does not read here.
     #[error("property '{0}' cannot be stored in this configuration")]
     Unsupported(&'static str),
 }
 
 /// Writes a configuration.
 ///
-/// The sections come by their position and new ones after them by ID, properties by name. For
-/// whatever [`parse`](super::parse) has read without a complaint, the text is the one that
-/// PVE::SectionConfig writes. What it did not understand is given back where it stood: blocks
-/// between the same sections, lines at the end of theirs.
+/// Sections come in file order, new ones last and by ID, properties by name. For whatever
+/// [`parse`](super::parse()) reads without a warning, the text is the one that PVE::SectionConfig
+/// writes. Lines that it did not understand are given back: those between sections where they stood,
+/// others at the end of their section.
 pub fn write<'a>(config: &Config<'a>) -> Result<Written<'a>, WriteError> {
     let mut text = Text::default();
-    let mut blocks = config.kept.blocks.iter().peekable();
-    let (order, positions) = positions(config);
-
-    for (position, id, section) in positions {
-        while let Some(block) = blocks.next_if(|block| block.is_before(position)) {
-            text.block(block);
-        }
-        let is_new = order.contains_key(id);
-        let kept = config.kept.lines.get(id).map_or(&[][..], Vec::as_slice);
-        text.section(id, section, is_new, kept)
-            .map_err(|kind| WriteError {
-                section: id.to_string(),
-                kind,
-            })?;
-    }
-    blocks.for_each(|block| text.block(block));
-
-    Ok(Written {
-        text: text.0,
-        order,
-    })
-}
-
-/// The new sections' positions, and all sections by position.
-fn positions<'c, 'a>(
-    config: &'c Config<'a>,
-) -> (BTreeMap<ByteString<'a>, u64>, Vec<Placed<'c, 'a>>) {
-    let (mut sections, mut new) = (Vec::with_capacity(config.ids.len()), Vec::new());
-    for (id, section) in &config.ids {
-        match config.position(id.as_str()) {
-            Some(position) => sections.push((position, id, section)),
-            None => new.push((id, section)),
-        }
-    }
-    let last = sections.iter().map(|(position, _, _)| *position);
-    let last = last.fold(0.0, f64::max);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "saturates"
-    )]
-    let mut last = last.floor() as u64;
-
     let mut order = BTreeMap::new();
-    new.sort_unstable_by_key(|(id, _)| *id);
-    for (id, section) in new {
-        last = last.saturating_add(1);
-        order.insert(id.clone(), last);
-        sections.push((to_f64(last), id, section));
+    let last = config.sections().filter_map(|section| section.position);
+    let mut last = last.fold(0, i64::max);
+    for item in &config.items {
+        match item {
+            Item::Lines(lines) => text.lines(lines),
+            Item::Section(section) => {
+                text.section(section).map_err(|kind| WriteError {
+                    section: section.id.to_string(),
+                    kind,
+                })?;
+                if section.position.is_none() {
+                    last = last.saturating_add(1);
+                    order.insert(section.id.clone(), last);
+                }
+            }
+        }
     }
-    sections.sort_unstable_by(by_position);
-    (order, sections)
-}
-
-fn to_f64(position: u64) -> f64 {
-    Number::Integer(position).as_f64()
+    let text = text.0;
+    Ok(Written { text, order })
 }
 
 #[derive(Default)]
@@ -156,27 +121,20 @@ impl Text {
         self.0.push(b'\n');
     }
 
-    fn block(&mut self, block: &Block<'_>) {
-        for line in &block.lines {
+    /// Lines between two sections.
+    fn lines(&mut self, lines: &[ByteString<'_>]) {
+        for line in lines {
             self.line([line.as_str(), "", "", ""]);
         }
         self.0.push(b'\n');
     }
 
-    fn section(
-        &mut self,
-        id: &ByteString<'_>,
-        section: &Section<'_>,
-        is_new: bool,
-        kept: &[Line<'_>],
-    ) -> Result<(), WriteErrorKind> {
+    fn section(&mut self, section: &Section<'_>) -> Result<(), WriteErrorKind> {
         let Some(kind) = section.kind() else {
-            let name = section
-                .get("type")
-                .and_then(|kind| kind.to_text().map(Into::into));
-            return Err(WriteErrorKind::UnknownType(name.unwrap_or_default()));
+            let name = section.get("type").and_then(Value::to_text);
+            return Err(WriteErrorKind::UnknownType(name.unwrap_or_default().into()));
         };
-        check_id(id, kind, is_new)?;
+        check_id(section, kind)?;
         // PVE::SectionConfig writes these, and refuses them when it reads
         for name in ["comment", "disable"] {
             let Some(value) = section.get(name).filter(|value| value.is_true()) else {
@@ -188,17 +146,16 @@ impl Text {
             });
         }
 
-        self.line([kind.as_str(), ": ", id.as_str(), ""]);
-        for (name, value) in section.iter().filter(|(_, value)| !value.is_undefined()) {
-            if let Some(knob) = Knob::find(name.as_str()).filter(|knob| knob.is_for(kind)) {
+        self.line([kind.as_str(), ": ", section.id.as_str(), ""]);
+        for (name, value) in section.properties.iter() {
+            let knob = Knob::find(name.as_str()).filter(|knob| knob.is_for(kind));
+            if let Some(knob) = knob.filter(|_| !value.is_undefined()) {
                 self.property(knob, value)?;
             }
         }
-        for line in kept
-            .iter()
-            .filter(|line| stays_refused(line, kind, section))
-        {
-            self.line([line.text.as_str(), "", "", ""]);
+        let lines = section.lines.iter();
+        for line in lines.filter(|line| stays_refused(line.as_str(), kind, section)) {
+            self.line([line.as_str(), "", "", ""]);
         }
         self.0.push(b'\n');
         Ok(())
@@ -212,7 +169,7 @@ impl Text {
         if text.is_empty() {
             return Ok(());
         }
-        // a number of more than 64 bits is no text that the schema takes, but was one when it was read
+        // read from digits that the schema accepts, but not printed as such
         let is_large = knob.is_number() && Number::is_large(&text);
         if !is_large {
             let refused = |reason| WriteErrorKind::Refused {
@@ -230,34 +187,32 @@ impl Text {
     }
 }
 
-fn check_id(id: &ByteString<'_>, kind: SectionType, is_new: bool) -> Result<(), WriteErrorKind> {
+fn check_id(section: &Section<'_>, kind: SectionType) -> Result<(), WriteErrorKind> {
+    let id = &section.id;
     if id.as_str().is_empty() || id.as_str().contains(is_space) || !id.is_bytes() {
         return Err(WriteErrorKind::UnreadableId);
     }
-    if !is_new {
-        return Ok(()); // it has been read like that
+    if section.position.is_some() {
+        return Ok(()); // it was read like that
     }
     match kind {
-        SectionType::Defaults if id != DEFAULTS_ID => Err(WriteErrorKind::DefaultsName),
-        SectionType::Wwid if id == DEFAULTS_ID => Err(WriteErrorKind::WwidDefaults),
-        SectionType::Wwid => Ok(Wwid::new(id.as_str()).map(|_| ())?),
+        SectionType::Defaults if *id != *DEFAULTS_ID => Err(WriteErrorKind::DefaultsName),
+        SectionType::Wwid if *id == *DEFAULTS_ID => Err(WriteErrorKind::WwidDefaults),
+        SectionType::Wwid => Ok(Wwid::new(id.as_str()).map(drop)?),
         SectionType::Defaults => Ok(()),
     }
 }
 
-/// Whether a line that was refused will be again. A repeated property would come into force once
-/// the first one is gone.
-fn stays_refused(line: &Line<'_>, kind: SectionType, section: &Section<'_>) -> bool {
-    match property_of(line.text.as_str()) {
-        Some((key, value)) => {
-            let is_set = key != "type" && section.get(key).is_some_and(is_read_back);
-            accept(kind, key, is_set, value).is_err()
-        }
-        None => true,
-    }
+/// Whether a line that was refused will be refused again. A repeated property would come into force
+/// once the first one is gone.
+fn stays_refused(line: &str, kind: SectionType, section: &Section<'_>) -> bool {
+    property_of(line).is_none_or(|(key, value)| {
+        let is_set = key != "type" && section.get(key).is_some_and(is_read_back);
+        accept(kind, key, is_set, value.map(ByteString::from)).is_err()
+    })
 }
 
-/// Whether what is written of a value sets it when it is read.
+/// Whether reading what was written of a value sets it.
 fn is_read_back(value: &Value<'_>) -> bool {
     let text = value.to_text();
     text.is_some_and(|text| !text.is_empty() && !Number::is_large(&text))

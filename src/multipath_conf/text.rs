@@ -13,7 +13,7 @@ pub fn trimmed(text: &[u8]) -> Vec<u8> {
 
 /// SHA-1 of a text's bytes in hexadecimal, lower case.
 pub fn digest(text: &[u8]) -> String {
-    crate::config::hexadecimal(&Sha1::digest(text))
+    format!("{:x}", Sha1::digest(text))
 }
 
 #[cfg(test)]

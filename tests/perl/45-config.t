@@ -112,7 +112,7 @@ my $refused = {
     'W32 disable' => qr/^section 'a': property 'disable'/,
     'W34 float' => qr/^section 'a': property 'rr-min-io-rq': type check/,
     'W36 array value' => qr/^section 'a': property 'alias'/,
-    'W38 wide' => qr/^section 'a': property 'path-selector'.* no bytes/,
+    'W38 wide' => qr/^section 'a': property 'path-selector'.* beyond one byte/,
 };
 # in the sequence of a hash there, by ID here
 my $by_id = {

@@ -5,11 +5,11 @@ pub mod pve_rs_multipath_config {
     use std::collections::BTreeMap;
 
     use anyhow::Error;
-    use pve_multipath::Wwid;
+    use pve_multipath::{Alias, Wwid};
     use pve_multipath::config::knobs::{Schema, SectionType};
-    use pve_multipath::config::settings::{Setting, Settings};
+    use pve_multipath::config::settings::Settings;
     use pve_multipath::config::{
-        self, Change, ChangeError, Config, Effective, Problem, Update, Value,
+        self, Change, ChangeError, Config, EffectiveConfig, ParsedConfig, Problem, Update, Value,
     };
     use pve_multipath::wire::byte_string::ByteString;
     use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub mod pve_rs_multipath_config {
     #[derive(Serialize)]
     pub struct Written<'a> {
         text: Bytes<'static>,
-        order: BTreeMap<ByteString<'a>, u64>,
+        order: BTreeMap<ByteString<'a>, i64>,
     }
 
     /// The arguments of a change; which of them matter depends on it.
@@ -83,7 +83,7 @@ pub mod pve_rs_multipath_config {
     /// Reads a file as PVE::SectionConfig does.
     #[export]
     pub fn parse(file_name: String, raw: &[u8]) -> Parsed<'_> {
-        let config::Parsed { config, warnings } = config::parse(&file_name, raw);
+        let ParsedConfig { config, warnings } = config::parse(&file_name, raw);
         Parsed { config, warnings }
     }
 
@@ -140,23 +140,22 @@ pub mod pve_rs_multipath_config {
 
     /// What is in force, and where it comes from.
     #[export]
-    pub fn effective(config: Config) -> Effective {
+    pub fn effective(config: Config) -> EffectiveConfig {
         config::effective(&config)
     }
 
     /// The allow-listed WWIDs, sorted.
     #[export]
     pub fn wwid_list(config: Config) -> Vec<Wwid> {
-        config::luns(&config).into_keys().collect()
+        config::allow_list(&config).into_keys().collect()
     }
 
     /// The aliases by WWID.
     #[export]
-    pub fn aliases(config: Config) -> BTreeMap<Wwid, Setting> {
-        let alias = |(wwid, mut lun): (Wwid, Settings)| Some((wwid, lun.remove("alias")?));
-        config::luns(&config)
-            .into_iter()
-            .filter_map(alias)
+    pub fn aliases(config: Config) -> BTreeMap<Wwid, Alias> {
+        let listed = config::allow_list(&config).into_iter();
+        listed
+            .filter_map(|(wwid, alias)| Some((wwid, alias?)))
             .collect()
     }
 

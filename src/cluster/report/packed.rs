@@ -21,7 +21,6 @@ use serde::de::MapAccess;
 use sha1::{Digest, Sha1};
 
 use super::broadcast::BadBroadcast;
-use crate::config::hexadecimal;
 use crate::wire::lenient::{Parts, fields, read, skip};
 use crate::wire::scalar::Scalar;
 
@@ -234,7 +233,7 @@ pub fn continuation_keys<'a>(first_values: impl IntoIterator<Item = &'a [u8]>) -
 }
 
 fn digest(data: impl AsRef<[u8]>) -> String {
-    hexadecimal(&Sha1::digest(data.as_ref()))
+    format!("{:x}", Sha1::digest(data.as_ref()))
 }
 
 #[cfg(test)]

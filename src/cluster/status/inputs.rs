@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use crate::config::{AllowListed, allow_list};
+use crate::config::{self, Config};
 use crate::types::node_name::NodeNames;
 use crate::wire::byte_string::ByteString;
 use crate::wire::scalar::Scalar;
@@ -37,7 +37,7 @@ pub struct StatusArgs<'a> {
     #[serde(borrow)]
     pub expectations: Option<KnownExpectations<'a>>,
     /// The cluster's multipath configuration.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "config::sections_of_hash")]
     pub config: Option<Config<'a>>,
 }
 
@@ -96,45 +96,6 @@ pub struct KnownExpectations<'a> {
     /// The nodes that should carry every allow-listed LUN of which no more is known.
     #[serde(borrow)]
     pub nodes: NodeNames<'a>,
-}
-
-/// The parsed configuration, as far as it matters here.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Config<'a> {
-    /// The sections by their IDs.
-    #[serde(borrow)]
-    pub ids: Option<ByName<'a, Option<Section<'a>>>>,
-    /// Their positions in the file: of several LUNs with one alias, the first has it.
-    #[serde(borrow)]
-    pub order: Option<ByName<'a, Scalar<'a>>>,
-}
-
-/// A section of the configuration.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Section<'a> {
-    /// Type of the section; those of type `wwid` are the allow-list.
-    #[serde(borrow, rename = "type")]
-    pub kind: Scalar<'a>,
-    /// Alias of the LUN.
-    #[serde(borrow)]
-    pub alias: Scalar<'a>,
-}
-
-impl Config<'_> {
-    /// The allow-listed WWIDs with their aliases.
-    pub(super) fn allow_list(&self) -> AllowListed {
-        let position = |id: &str| self.order.as_ref()?.get(id)?.as_int();
-        let luns = self.ids.iter().flatten().filter_map(|(id, section)| {
-            let section = section.as_ref()?;
-            let alias = section.alias.as_text().map(Cow::into_owned);
-            (section.kind.as_str() == Some("wwid")).then_some((id.as_str(), alias))
-        });
-        let mut luns: Vec<_> = luns.collect();
-        luns.sort_by_cached_key(|&(id, _)| (position(id).unwrap_or(i64::MAX), id));
-        allow_list(luns)
-    }
 }
 
 /// Arguments of [`aggregate`](super::aggregate).

@@ -26,8 +26,7 @@ mod roll_up;
 
 pub use crate::cluster::disagreement::Disagreement;
 pub use inputs::{
-    AggregateArgs, ByName, Config, KnownExpectations, KvTexts, Online, Presence, RawText, Section,
-    StatusArgs,
+    AggregateArgs, ByName, KnownExpectations, KvTexts, Online, Presence, RawText, StatusArgs,
 };
 pub use matrix::{ApplyError, Cells, Lun, Matrix, NodeErrors, Status};
 pub use roll_up::{aggregate, status, status_with};

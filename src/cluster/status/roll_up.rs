@@ -10,6 +10,7 @@ use crate::cluster::disagreement::disagreements;
 use crate::cluster::report::{
     ApplyStatus, BadBroadcast, Broadcast, Entry, Freshness, NamedEntry, Reader,
 };
+use crate::config;
 use crate::types::node_name::NodeNames;
 use crate::wire::scalar::Scalar;
 use crate::{Alias, CellState, NodeName, Reason, Wwid};
@@ -48,7 +49,7 @@ pub fn status_with(args: &StatusArgs<'_>, reader: &mut Reader) -> Status {
         own.filter(|nodes| !nodes.0.is_empty())
             .unwrap_or(&expectations.nodes)
     };
-    let allow_list = args.config.iter().flat_map(|config| config.allow_list());
+    let allow_list = args.config.iter().flat_map(config::allow_list);
     let allow_list = allow_list.map(|(wwid, alias)| {
         let expected = expected_on(&wwid);
         (wwid, alias, expected)

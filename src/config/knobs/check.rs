@@ -9,7 +9,7 @@ use crate::wire::number::Number;
 /// Why the schema refuses a value. The texts are PVE::JSONSchema's.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum SchemaError {
     /// Not digits with an optional sign.
     #[error("type check ('integer') failed - got '{0}'")]
     NotInteger(String),
@@ -37,25 +37,25 @@ impl Knob {
     /// numbers.
     ///
     /// What passes may still be of no use to multipathd, or worse: see [`assess`](Self::assess).
-    pub fn check(&self, value: &str) -> Result<Option<Number>, Refused> {
+    pub fn check(&self, value: &str) -> Result<Option<Number>, SchemaError> {
         match self.kind {
-            Kind::Choice(allowed) if !allowed.contains(&value) => Err(Refused::NotListed {
+            Kind::Choice(allowed) if !allowed.contains(&value) => Err(SchemaError::NotListed {
                 value: value.to_owned(),
                 allowed,
             }),
             Kind::WordOrDigits { words, .. } if !words.contains(&value) && !is_digits(value) => {
-                Err(Refused::Pattern)
+                Err(SchemaError::Pattern)
             }
             Kind::Integer { minimum, .. } => integer(value, minimum).map(Some),
             Kind::Alias => match Alias::check(value) {
                 Ok(()) => Ok(None),
                 Err(InvalidAlias::TooLong(_)) if Alias::has_allowed_characters(value) => {
-                    Err(Refused::TooLong(crate::types::alias::MAX_LEN))
+                    Err(SchemaError::TooLong(crate::types::alias::MAX_LEN))
                 }
-                Err(_) => Err(Refused::Pattern),
+                Err(_) => Err(SchemaError::Pattern),
             },
             Kind::PathSelector { max_len } if value.chars().count() > max_len => {
-                Err(Refused::TooLong(max_len))
+                Err(SchemaError::TooLong(max_len))
             }
             Kind::Choice(_) | Kind::WordOrDigits { .. } | Kind::PathSelector { .. } => Ok(None),
         }
@@ -66,13 +66,13 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn integer(value: &str, minimum: u64) -> Result<Number, Refused> {
+fn integer(value: &str, minimum: u64) -> Result<Number, SchemaError> {
     let negative = value.starts_with('-');
     let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
     match Number::from_digits(digits) {
-        None => Err(Refused::NotInteger(value.to_owned())),
-        Some(_) if negative => Err(Refused::TooSmall(minimum)),
-        Some(Number::Integer(number)) if number < minimum => Err(Refused::TooSmall(minimum)),
+        None => Err(SchemaError::NotInteger(value.to_owned())),
+        Some(_) if negative => Err(SchemaError::TooSmall(minimum)),
+        Some(Number::Integer(number)) if number < minimum => Err(SchemaError::TooSmall(minimum)),
         Some(number) => Ok(number),
     }
 }
@@ -81,8 +81,8 @@ fn integer(value: &str, minimum: u64) -> Result<Number, Refused> {
 mod tests {
     use super::*;
 
-    fn check(knob: &str, value: &str) -> Result<Option<Number>, Refused> {
-        Knob::find(knob).map_or(Err(Refused::Pattern), |knob| knob.check(value))
+    fn check(knob: &str, value: &str) -> Result<Option<Number>, SchemaError> {
+        Knob::find(knob).map_or(Err(SchemaError::Pattern), |knob| knob.check(value))
     }
 
     #[test]
@@ -105,8 +105,14 @@ mod tests {
             check("polling-interval", "+018"),
             Ok(Some(Number::Integer(18)))
         );
-        assert_eq!(check("polling-interval", "0"), Err(Refused::TooSmall(1)));
-        assert_eq!(check("polling-interval", "-5"), Err(Refused::TooSmall(1)));
+        assert_eq!(
+            check("polling-interval", "0"),
+            Err(SchemaError::TooSmall(1))
+        );
+        assert_eq!(
+            check("polling-interval", "-5"),
+            Err(SchemaError::TooSmall(1))
+        );
         let err = check("polling-interval", "+-5").map_err(|err| err.to_string());
         assert_eq!(
             err,

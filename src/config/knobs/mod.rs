@@ -8,7 +8,7 @@ mod check;
 mod effect;
 mod schema;
 
-pub use check::Refused;
+pub use check::SchemaError;
 pub use effect::{Effect, InvalidSelector, check_path_selector, path_selectors};
 pub use schema::Schema;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::record::{Progress, Record};
 use super::{Certainty, Cluster, Content, Node, Usage};
 use crate::Wwid;
-use crate::config::Kept;
+use crate::config::Config;
 use crate::node::wwids_file::{can_be_added_to, entries};
 
 /// What to do about a WWID on this node.
@@ -110,7 +110,7 @@ pub(super) fn steps(
         .collect();
 
     let dropped = all.iter().filter(|wwid| !listed.contains(**wwid));
-    let named = named(dropped.copied(), &cluster.config.kept);
+    let named = named(dropped.copied(), cluster.config);
     let mut unfinished = false;
     let mut steps = Vec::new();
     for wwid in all {
@@ -168,16 +168,14 @@ fn removal(wwid: &Wwid, lines: Lines, named: &HashSet<&Wwid>, node: &Node<'_>) -
 ///
 /// Each place in the lines is looked at once for each length that a WWID has, of which there are few,
 /// however many WWIDs there are.
-fn named<'w>(wwids: impl Iterator<Item = &'w Wwid>, kept: &Kept<'_>) -> HashSet<&'w Wwid> {
+fn named<'w>(wwids: impl Iterator<Item = &'w Wwid>, config: &Config<'_>) -> HashSet<&'w Wwid> {
     let mut by_length: BTreeMap<usize, HashMap<&[u8], &Wwid>> = BTreeMap::new();
     for wwid in wwids {
         let text = wwid.as_str().as_bytes();
         by_length.entry(text.len()).or_default().insert(text, wwid);
     }
-    let outside = kept.blocks.iter().flat_map(|block| &block.lines);
-    let inside = kept.lines.values().flatten().map(|line| &line.text);
     let mut named = HashSet::new();
-    for line in outside.chain(inside) {
+    for line in config.lines() {
         for (length, wwids) in &by_length {
             let places = line.as_str().as_bytes().windows(*length);
             named.extend(places.filter_map(|place| wwids.get(place)));

@@ -171,8 +171,7 @@ const MAX_MAPS: usize = 3;
 pub fn plan(cluster: &Cluster<'_>, node: &Node<'_>) -> Plan {
     let config = cluster.config;
     let overrides = crate::multipath_conf::trimmed(cluster.overrides);
-    let configured =
-        !config.ids.is_empty() || !config.kept.blocks.is_empty() || !overrides.is_empty();
+    let configured = !config.is_empty() || !overrides.is_empty();
     let mut plan = Plan {
         configured,
         ..Plan::default()
