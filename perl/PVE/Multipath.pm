@@ -64,8 +64,8 @@ use constant {
     HEALTH_FAILED => 'failed',
 };
 
-# Functions and package variables, by the module that has them. They are no copies: callers may set the
-# variables under these names.
+# Functions and package variables, by the module that has them. They are no copies: callers may set
+# the variables under these names.
 my $names = {
     Daemon => [qw(
         is_supported assert_supported daemon_state is_running list_etc_multipath_wwids add_wwid

@@ -75,8 +75,8 @@ cmp_ok(
     is_deeply(
         [grep { /multipath\.cfg|^cannot/ } $calls->{warnings}->@*],
         [
-            "cannot apply the multipath configuration: multipathd does not answer, so it does not know"
-                . " of the changes yet\n",
+            "cannot apply the multipath configuration: multipathd does not answer, so the changes"
+                . " are not in effect yet\n",
             "cannot get the health of multipath maps: multipathd did not answer in time\n",
         ],
         'and each part says so',
@@ -143,7 +143,7 @@ for (
     ['list_images', qr/\Amultipathd did not answer in time\n\z/, qr/\Ano answer .*is it running\?/],
     [
         'activate_volume', qr/\Acannot activate the LUN with WWID '$wwid': multipathd does not answer\n\z/,
-        qr/\Acannot activate the LUN with WWID '$wwid': multipathd does not run\n\z/,
+        qr/\Acannot activate the LUN with WWID '$wwid': multipathd is not running\n\z/,
     ],
 ) {
     my ($name, @expected) = @$_;
@@ -198,7 +198,7 @@ is_deeply(
 );
 is_deeply(with_daemon('exec sleep 60', $status)->{warnings}, [], 'once');
 is_deeply(
-    with_daemon($stops, $status)->{warnings}, ["storage 'san-c' is not active: multipathd does not run\n"],
+    with_daemon($stops, $status)->{warnings}, ["storage 'san-c' is not active: multipathd is not running\n"],
     'another reason as well',
 );
 

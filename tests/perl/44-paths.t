@@ -152,7 +152,7 @@ is_deeply(
 spew($stored, slurp($stored) =~ s/"paths": 2/"paths": 3/r);
 $res = cli(['maps', '--replay', $copy]);
 is($res->{code}, 1, 'maps: a path is missed');
-like($res->{out}, qr/1 path gone \(2 of 3 there\)/, 'and said to be gone');
+like($res->{out}, qr/1 path gone \(2 of 3 present\)/, 'and said to be gone');
 for (
     [['accept-paths'], qr/no LUN given/],
     [['accept-paths', '../x', '--replay', $copy], qr/WWID/],

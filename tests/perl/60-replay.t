@@ -117,8 +117,8 @@ for my $kind (qw(Live Recorded)) {
 
     my $res = cli(['plan', '--replay', $dir]);
     is_deeply([$res->@{qw(code err)}], [1, ''], 'plan: there is something to do');
-    like($res->{out}, qr/^  write pve-$_\.conf: it is not there yet$/m, "the $_") for qw(defaults aliases);
-    like($res->{out}, qr/^  add $wwid: the cluster lists it, the node does not$/m, 'the LUN');
+    like($res->{out}, qr/^  write pve-$_\.conf: it does not exist yet$/m, "the $_") for qw(defaults aliases);
+    like($res->{out}, qr/^  add $wwid: it is on the allow-list, but not in this file$/m, 'the LUN');
 
     $res = cli(['status', '--replay', $dir]);
     is_deeply([$res->@{qw(code err)}], [1, ''], 'status: 1');

@@ -183,7 +183,7 @@ my sub unchanged($config, $overrides, $what) {
 }
 {
     my $node = node('stopped' => '');
-    changed($two_luns, '', 'multipathd does not run');
+    changed($two_luns, '', 'multipathd is not running');
     is((grep { m/reconfigure/ } $node->calls()->@*), 0, 'no reconfigure then');
 
     unlink($node->path('stopped'));
@@ -376,7 +376,7 @@ my sub sync($seconds = 10) {
     is_deeply($sent, [], 'no news');
     is_deeply(
         $warnings,
-        ["another file of multipathd's configuration wins: defaults: user-friendly-names is yes, not no\n"],
+        ["overridden by another file of multipathd's configuration: defaults: user-friendly-names is yes, not no\n"],
         'what does not hold is told',
     );
     is_deeply([sync()], [[], []], 'once');
@@ -388,7 +388,7 @@ my sub sync($seconds = 10) {
     ($sent, $warnings) = sync();
     is_deeply($sent, [], 'multipathd does not tell what is in force: no failure to apply');
     is(scalar(@$warnings), 1, 'a warning');
-    like($warnings->[0], qr/^cannot tell whether .* is in force: 'multipathd show config local' failed/,
+    like($warnings->[0], qr/^cannot check whether .* is in effect: 'multipathd show config local' failed/,
         'that says so');
     ok(-e $drop_in, 'and the next change is made');
 

@@ -141,11 +141,11 @@ my $held = "multipathd is not told to read its configuration for now: it would r
         'a new path of another size, which multipathd has not added to the map');
 }
 
-# --- multipathd does not run ---
+# --- multipathd is not running ---
 {
     my $node = node(4096, 2048);
     $node->set('stopped', '');
-    is(regenerate($two)->[1], "$held\n", 'multipathd does not run');
+    is(regenerate($two)->[1], "$held\n", 'multipathd is not running');
     is_deeply([grep { m/add map/ } $node->calls()->@*], [], 'it will make the maps once it does');
 }
 

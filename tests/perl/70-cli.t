@@ -76,7 +76,7 @@ for (
     [['status', '--replay'], qr/Option replay requires an argument/],
     [['status', '--replay', $optimal, '--output-format', 'xml'], qr/unknown output format 'xml'/],
     [['status', '--node', 'pve1'], qr/Unknown option: node/],
-    [['maps', '--node', 'pve1'], qr/--node is for recordings/],
+    [['maps', '--node', 'pve1'], qr/--node needs --replay/],
 ) {
     my ($args, $message) = @$_;
     my $res = cli($args);
@@ -186,7 +186,7 @@ like($out, qr/\n\n5 maps: 1 degraded, 4 optimal\n\z/, 'the summary');
 remove_tree($_) for "$dir/kv", "$dir/multipath.cfg", "$dir/storage.cfg";
 $res = cli(['status', '--replay', $dir]);
 is($res->{code}, 0, 'no LUNs: 0');
-like($res->{out}, qr/No LUN is allow-listed.*multipath\.cfg/s, 'and what to do next');
+like($res->{out}, qr/No LUN is allow-listed.*pvemultipath wwid add/s, 'and what to do next');
 is_deeply(
     from_json(cli(['status', '--replay', $dir, '--output-format', 'json'])->{out}),
     { luns => [], nodes => {} },

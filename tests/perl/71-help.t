@@ -73,7 +73,7 @@ for (
     [['help', 'status', 'maps'], qr/unexpected argument 'maps'/],
     [['wwid', 'set', '--frobnicate'], qr/Unknown option: frobnicate\ntry 'pvemultipath wwid set --help'/],
     [['maps', '--explain', 'x'], qr/Unknown option: explain\ntry 'pvemultipath maps --help'/],
-    [['wwid'], qr/'wwid' needs to know what to do: wwid add, wwid remove, wwid set\ntry 'pvemultipath wwid --help'/],
+    [['wwid'], qr/'wwid' needs a subcommand: wwid add, wwid remove, wwid set\ntry 'pvemultipath wwid --help'/],
 ) {
     my ($args, $message) = @$_;
     my $res = cli($args);

@@ -131,7 +131,7 @@ path-selector  queue-length 0  cluster
 TEXT
 like(
     cli(['config', '--replay', "$replay/three-nodes", '--wwid', '35000c50000000c01'])->{out},
-    qr/\A35000c50000000c01\n\n.*multipathd decides\.\n\z/s, 'a LUN for which nobody sets anything',
+    qr/\A35000c50000000c01\n\n.*the defaults of multipathd apply\.\n\z/s, 'a LUN for which nobody sets anything',
 );
 is(
     cli([@one, 'storage-array-lun-17'])->{out}, cli([@one, '36001405aabbccddeeff00112233445566'])->{out},
@@ -339,7 +339,7 @@ $res = cli(['config', '--replay', $bad]);
 is($res->{code}, 0, 'config with problems: 0');
 is_deeply(lines($res->{err}), [map { "warning: $_" } @parser], 'warns');
 like(
-    $res->{out}, qr/\n\n3 errors, 5 warnings: 'pvemultipath problems' says what is wrong\n\z/,
+    $res->{out}, qr/\n\n3 errors, 5 warnings: 'pvemultipath problems' lists them\n\z/,
     'and says where to look',
 );
 unlike(cli(['config', '--replay', $many])->{out}, qr/problems/, 'but only then');

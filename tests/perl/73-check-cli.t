@@ -285,7 +285,7 @@ $PVE::Multipath::Source::PMXCFS = tempdir(CLEANUP => 1);
 $res = live();
 is($res->{code}, 0, 'a node without its cluster file system goes on');
 is_deeply($res->{warnings}, [
-    "the allow-list is not looked at: '$PVE::Multipath::Source::PMXCFS' is not mounted"
+    "the allow-list is not checked: '$PVE::Multipath::Source::PMXCFS' is not mounted"
         . " - is pve-cluster running?\n",
 ], 'with a warning');
 

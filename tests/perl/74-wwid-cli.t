@@ -206,8 +206,8 @@ for (
         ['add', '3600c', '--digest', '0' x 40], ['remove', '3600b', '--digest', '0' x 40],
         ['set', '3600b', '--alias', 'x', '--digest', ''],
         ['set', '3600b', '--alias', 'x', '--digest', uc(sha1_hex($config))]),
-    [qr/nothing to set or to delete/, 'set', '3600b'],
-    [qr/nothing to set or to delete/, 'set', '3600b', '--delete', ''],
+    [qr/nothing to set or delete/, 'set', '3600b'],
+    [qr/nothing to set or delete/, 'set', '3600b', '--delete', ''],
     [qr/no WWID given/, 'add'], [qr/no LUN given/, 'set', '--alias', 'x'],
     [qr/unexpected argument '3600d'/, 'add', '3600c', '3600d'],
     [qr/Unknown option: polling-interval/, 'set', '3600b', '--polling-interval', '5'],
@@ -216,7 +216,7 @@ for (
     [qr/Unknown option: alias/, 'remove', '3600b', '--alias', 'x'],
     [qr/Option alias requires an argument/, 'add', '3600c', '--alias'],
     [qr/unknown command 'wwid delete', known are: wwid add, wwid remove, wwid set/, 'delete', 'x'],
-    [qr/'wwid' needs to know what to do: wwid add, wwid remove, wwid set/],
+    [qr/'wwid' needs a subcommand: wwid add, wwid remove, wwid set/],
 ) {
     my ($message, @args) = @$_;
     my $inode = (stat($file))[1];
@@ -262,7 +262,7 @@ is(
     is($res->{code}, 3, 'a LUN that a storage uses');
     is(
         $res->{err},
-        "error: WWID '3600a' is still used by storage 'vg' - to remove it nevertheless, use --force\n",
+        "error: WWID '3600a' is used by storage 'vg' - use --force to remove it anyway\n",
         'stays, which is said',
     );
     is(wwid($dir, 'remove', '3600b')->{code}, 0, 'one that none uses');

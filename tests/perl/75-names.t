@@ -48,7 +48,7 @@ spew($file, $original);
 spew("$dir/storage.cfg", "multipath: san\n\nlvm: vg\n\tvgname x\n\tbase san:$wwid\n");
 my $res = run($dir, 'wwid', 'remove', 'san-b');
 is($res->[0], 3, 'a LUN that a storage uses');
-like($res->[2], qr/WWID '$wwid' is still used by storage 'vg'/, 'stays');
+like($res->[2], qr/WWID '$wwid' is used by storage 'vg'/, 'stays');
 is(slurp($file), $original, 'as it was');
 
 # --- which LUN is meant ---
@@ -62,7 +62,7 @@ for my $args (
 ) {
     is_deeply(
         run($dir, @$args),
-        [3, '', "error: 'same' is the alias of several LUNs, name one by its WWID: 3600a, 3600b\n"],
+        [3, '', "error: 'same' is the alias of several LUNs, use the WWID: 3600a, 3600b\n"],
         "@$args: which one is not known",
     );
 }

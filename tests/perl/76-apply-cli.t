@@ -47,14 +47,14 @@ my sub run(@args) {
     my $res = cli(['plan', '--replay', $dir]);
     is($res->{code}, 1, 'something to do: 1');
     is($res->{err}, '', 'no complaints');
-    like($res->{out}, qr/^  write pve-defaults\.conf: it is not there yet$/m, 'a drop-in');
+    like($res->{out}, qr/^  write pve-defaults\.conf: it does not exist yet$/m, 'a drop-in');
     like($res->{out}, qr/^    \+    find_multipaths strict$/m, 'with its content');
     like(
-        $res->{out}, qr/^  add 35000c50000000e01: the cluster lists it, the node does not$/m,
+        $res->{out}, qr/^  add 35000c50000000e01: it is on the allow-list, but not in this file$/m,
         'a WWID that the node does not have',
     );
     unlike($res->{out}, qr/^  .*35000c50000000a01:/m, 'but none that it has');
-    like($res->{out}, qr/^multipathd reads its configuration again/m, 'and what follows');
+    like($res->{out}, qr/^multipathd is reconfigured/m, 'and what follows');
 
     my $data = from_json(cli(['plan', '--replay', $dir, '--output-format', 'json'])->{out});
     is_deeply(
@@ -80,15 +80,15 @@ my sub run(@args) {
     my @plan = ('plan', '--replay', $dir, '--node', 'pve2');
     $res = cli(\@plan);
     is($res->{code}, 2, 'something to be seen to: 2');
-    like($res->{out}, qr/^  keep 3600old: nobody knows whether its map is in use$/m, 'no recording');
-    like($res->{out}, qr/^To be seen to:\n  nobody knows which maps are in use: no recording/m, 'of it');
+    like($res->{out}, qr/^  keep 3600old: it is unknown whether its map is in use$/m, 'no recording');
+    like($res->{out}, qr/^Errors:\n  nobody knows which maps are in use: no recording/m, 'of it');
     spew("$node/dmsetup/info.out", "1:mpath-3600used\n0:mpath-3600old\n");
     spew("$node/dmsetup/info.rc", "0\n");
     $res = cli(\@plan);
     is($res->{code}, 1, 'with it: 1');
-    like($res->{out}, qr/^  remove 3600old: Proxmox VE added it, and the cluster lists it no more$/m,
+    like($res->{out}, qr/^  remove 3600old: Proxmox VE added it, and it is no longer on the allow-list$/m,
         'what is not in use is removed');
-    like($res->{out}, qr/^  keep 3600used: its map is in use; it is removed once that is over$/m,
+    like($res->{out}, qr/^  keep 3600used: its map is in use; it is removed when the map no longer is$/m,
         'what is, stays');
     unlike($res->{out}, qr/3600hand/, 'what is not ours is not mentioned');
 
@@ -113,9 +113,9 @@ my sub run(@args) {
         qr/^Maps whose paths .*:\n  san-z \(WWID 1Linux_scsi_debug_2000, not in use\): $sizes bytes$/m,
         'which path has which size',
     );
-    like($res->{out}, qr/^multipathd has to read its configuration again, which waits\.$/m, 'what waits');
+    like($res->{out}, qr/^The reconfigure of multipathd is postponed\.$/m, 'what waits');
     like(
-        $res->{out}, qr/^To be seen to:\n  multipathd is not told to read its .*bytes: $sizes\); rescan /m,
+        $res->{out}, qr/^Errors:\n  multipathd is not told to read its .*bytes: $sizes\); rescan /m,
         'and what to do',
     );
     my $data = from_json(cli([@plan, '--output-format', 'json'])->{out});
@@ -126,7 +126,7 @@ my sub run(@args) {
     $res = cli(\@plan);
     is($res->{code}, 1, 'in use: 1');
     like($res->{out}, qr/^  san-z \(WWID 1Linux_scsi_debug_2000, in use\): $sizes bytes$/m, 'the sizes');
-    like($res->{out}, qr/^multipathd reads its configuration again/m, 'and nothing waits');
+    like($res->{out}, qr/^multipathd is reconfigured/m, 'and nothing waits');
 
     unlink("$node/sys/devices/sdae/size");
     unlike(cli(\@plan)->{out}, qr/different sizes/, 'a path that is gone has no size');
@@ -142,15 +142,15 @@ my sub run(@args) {
         'which one, and who has it',
     );
     unlike($res->{out}, qr/alias san-a/, 'multipathd is not given it');
-    like($res->{out}, qr/^To be seen to:\n  '35000c50000000a00' does not get its alias 'san-a' /m, 'what to do');
+    like($res->{out}, qr/^Errors:\n  '35000c50000000a00' does not get its alias 'san-a' /m, 'what to do');
 }
 
 # --- apply ---
 {
     my $node = MultipathNode->new()->enter();
     $node->set('effective', $strict . $alias);
-    is_deeply(run('plan'), { code => 0, out => "There is nothing to do.\n", err => '' }, 'nothing: 0');
-    is_deeply(run('apply'), { code => 0, out => "There was nothing to do.\n", err => '' }, 'nor done');
+    is_deeply(run('plan'), { code => 0, out => "Nothing to do.\n", err => '' }, 'nothing: 0');
+    is_deeply(run('apply'), { code => 0, out => "Nothing to do.\n", err => '' }, 'nor done');
 
     $node->set('pve/multipath.cfg', $config);
     is(run('plan')->{code}, 1, 'something to do');
@@ -174,8 +174,8 @@ my sub run(@args) {
     $node->set('open', "3600a\n");
     is(
         run('apply')->{out},
-        "waiting until it is sure that nobody is saving the configuration\n"
-            . "reconfiguring multipathd\nDone.\n  keep 3600a: its map is in use; it is removed once that is over\n",
+        "waiting until the configuration has not changed for two seconds\n"
+            . "reconfiguring multipathd\nDone.\n  keep 3600a: its map is in use; it is removed when the map no longer is\n",
         'what is left alone is told',
     );
     unlink($node->path('open'));
@@ -189,7 +189,7 @@ my sub run(@args) {
         from_json($res->{out}),
         {
             changed => 1,
-            drift => ['another file wins: defaults: find-multipaths is greedy, not strict'],
+            drift => ['overridden by another file: defaults: find-multipaths is greedy, not strict'],
         },
         'what does not hold is told',
     );

@@ -26,7 +26,7 @@ is($res->{out}, <<'END', 'each node in a sentence');
 On pve1 it is optimal. 4 of 4 paths are active.
 On pve2 it is degraded: sdb, sdf, sdk failed. 1 of 4 paths is active.
 On pve3 it is unknown: the last report is 10 min old.
-What is unknown does not count: the state of the LUN is the worst of the other nodes.
+Nodes in state unknown are ignored: the state of the LUN is the worst state on the other nodes.
 pve2: applying the configuration failed 45 s ago: writing '/etc/multipath/conf.d/pve-defaults.conf'
     failed: No space left on device
 END
@@ -60,10 +60,10 @@ for my $node (qw(pve1 pve2)) {
 }
 is(cli(['status', '--explain', 'san-a', '--replay', $dir], COLUMNS => 400)->{out}, <<'END', 'notes');
 35000c50000000a01 (san-a) is degraded. Its size is 1 GiB. The storage 'vg-a' uses it.
-On pve1 it is degraded: 2 paths gone (2 of 4 there). 2 of 2 paths are active, and 4 should be there.
-On pve2 it is optimal. 2 of 2 paths are active, and 1 should be there. All active paths run through one HBA. All active paths run through one port of the array. There are more paths than configured (1).
+On pve1 it is degraded: 2 paths gone (2 of 4 present). 2 of 2 paths are active, 4 expected.
+On pve2 it is optimal. 2 of 2 paths are active, 1 expected. All active paths run through one HBA. All active paths run through one port of the array. There are more paths than configured (1).
 On pve3 it is unknown: the last report is 10 min old.
-What is unknown does not count: the state of the LUN is the worst of the other nodes.
+Nodes in state unknown are ignored: the state of the LUN is the worst state on the other nodes.
 The nodes disagree about its size: 1 GiB on pve1, 2 GiB on pve2.
 The nodes disagree about its map's name: san-\x{1b}[31mpve1 on pve1, san-\x{1b}[31mpve2 on pve2.
 END
@@ -174,7 +174,7 @@ unlink("$dir/kv/multipath/pve2");
 spew("$dir/storage.cfg", "multipath: san\n\tnodes pve2\n");
 like(
     cli(['status', '--replay', $dir], COLUMNS => 400)->{out},
-    qr/^pve2: san-a, [^\n]* missing: the node has not sent any report$/m,
+    qr/^pve2: san-a, [^\n]* missing: the node has not sent a report$/m,
     'no report at all is something else',
 );
 
@@ -184,10 +184,10 @@ for (
     [['status', '--explain', 'nobody'], qr/no LUN 'nobody': it is not allow-listed/],
     [['status', '--explain', "\e[31m"], qr/no LUN '\\x\{1b\}\[31m'/],
     [['status', '--watch'], qr/watching needs a terminal/],
-    [['status', '--watch=-1'], qr/--watch takes seconds from 1 on/],
-    [['status', '--watch', '--explain', 'san-a'], qr/--watch shows a table/],
-    [['status', '--watch', '--output-format', 'json'], qr/--watch shows a table/],
-    [['metrics', '--output-format', 'json'], qr/metrics are OpenMetrics text/],
+    [['status', '--watch=-1'], qr/--watch needs at least 1 second/],
+    [['status', '--watch', '--explain', 'san-a'], qr/--watch cannot be combined/],
+    [['status', '--watch', '--output-format', 'json'], qr/--watch cannot be combined/],
+    [['metrics', '--output-format', 'json'], qr/the output is OpenMetrics text/],
 ) {
     my ($args, $message) = @$_;
     $res = cli([@$args, '--replay', "$replay/three-nodes"]);

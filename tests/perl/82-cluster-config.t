@@ -91,7 +91,7 @@ for my $observed (0, 1) {
         @PVE::Cluster::locked = ();
         my $called = 0;
         my $err = failure(sub { $lock->(sub { $inner->(sub { $called = 1 }) }, 'it failed') });
-        like($err, qr/\Ait failed: the lock of .* is taken already, .*\n\z/, "$what: no lock in a lock");
+        like($err, qr/\Ait failed: the lock of .* is already taken by this process\n\z/, "$what: no lock in a lock");
         is_deeply([$called, @PVE::Cluster::locked], [0, 'domain-multipath'], "$what: nor a wait for it");
         is($lock->(sub { return 'free' }), 'free', "$what: afterwards it is free");
     }

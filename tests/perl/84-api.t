@@ -255,7 +255,7 @@ $PVE::Storage::ids = {
 is_deeply(
     refused('DELETE', 'wwid/{wwid}', wwid => '3600a'),
     {
-        wwid => "WWID '3600a' is still used by storage 'vg' - to remove it nevertheless, set 'force'",
+        wwid => "WWID '3600a' is used by storage 'vg' - set 'force' to remove it anyway",
     },
     'a LUN that a storage uses',
 );

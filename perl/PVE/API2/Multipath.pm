@@ -27,10 +27,10 @@ my $delete = {
     type => 'string',
     format => 'pve-configid-list',
     optional => 1,
-    description => 'The properties to delete, separated by comma, semicolon or blanks.',
+    description => 'The properties to delete, separated by commas, semicolons or blanks.',
 };
 
-# In bytes. A form has up to three times as many, of which pveproxy takes 512 KiB.
+# In bytes. A form may have three times as many, and pveproxy accepts 512 KiB.
 my $MAX_TEXT_LENGTH = 128 * 1024;
 
 my $text = {
@@ -41,7 +41,7 @@ my $text = {
 
 my $section_id = {
     type => 'string',
-    description => "The ID of a section of type 'wwid': a WWID, or whatever else is there in its place.",
+    description => "The ID of a section of type 'wwid', which need not be a valid WWID.",
     typetext => '<WWID>',
 };
 
@@ -52,18 +52,18 @@ my $lun = {
 
 my $findings = {
     type => 'array',
-    description => 'What is wrong with the text, by place.',
+    description => 'The findings in the text, in its order.',
     items => PVE::Multipath::Schema::finding(),
 };
 
-# What a request sets: its parameters but for those that say what to set, and how.
+# The properties that a request sets: its parameters, without those that control it.
 my sub properties($param) {
     my %set = %$param;
     delete @set{qw(wwid delete digest)};
     return \%set;
 }
 
-# Texts are characters in the API, and bytes in a file.
+# Texts are characters in the API and bytes in files.
 my sub text_bytes($characters) {
     my $bytes = $characters;
     utf8::encode($bytes);
@@ -73,8 +73,8 @@ my sub text_bytes($characters) {
     return $bytes;
 }
 
-# The ID of the section that a request means. In the file it is bytes. A parameter is characters, or
-# bytes if it stood in the path of the URL; and a text that is not UTF-8 is shown byte by byte.
+# Finds the ID of a section, which is bytes in the file. A parameter is characters, or bytes if it
+# was in the path of the URL; an ID that is not UTF-8 was shown as a character for each byte.
 my sub section_of($cfg, $id) {
     my ($encoded, $decoded) = ($id, $id);
     utf8::encode($encoded);
@@ -83,7 +83,7 @@ my sub section_of($cfg, $id) {
     return $found // $id;
 }
 
-# Makes a change of the configuration as it is under the lock.
+# Changes the configuration under the lock.
 my sub change($what, $code) {
     PVE::Multipath::ClusterConfig::lock_config(
         sub() {
@@ -99,8 +99,7 @@ my sub assert_unused($wwid) {
     my $consumers = PVE::Multipath::cluster_storage_expectations()->{consumers};
     my $storage = $consumers->{$wwid} // return;
     raise_param_exc({
-        wwid => "WWID '$wwid' is still used by storage '$storage' - to remove it nevertheless,"
-            . " set 'force'",
+        wwid => "WWID '$wwid' is used by storage '$storage' - set 'force' to remove it anyway",
     });
 }
 
@@ -124,7 +123,7 @@ __PACKAGE__->register_method({
         properties => {
             defaults => {
                 type => 'object',
-                description => 'The global knobs that are in force.',
+                description => 'The global knobs in effect.',
                 properties => PVE::Multipath::Schema::defaults(),
             },
             wwids => {
@@ -139,13 +138,13 @@ __PACKAGE__->register_method({
             },
             'wwid-options' => {
                 type => 'object',
-                description => 'Alias and knobs by WWID, of the LUNs that have any.',
+                description => 'Alias and knobs by WWID, for LUNs that have any.',
                 additionalProperties => 1,
             },
             problems => {
                 type => 'array',
-                description => 'What is dangerous in the configuration, has no effect, or was not'
-                    . ' understood; for the version of multipath-tools of the node that answers.',
+                description => 'Dangerous values, and those that have no effect or are not'
+                    . ' understood; for the multipath-tools on the node that answers.',
                 items => PVE::Multipath::Schema::problem(),
             },
             digest => $digest,
@@ -231,7 +230,8 @@ __PACKAGE__->register_method({
     path => 'wwid',
     method => 'POST',
     protected => 1,
-    description => 'Allow-list a LUN, with its alias and knobs. One that is listed already stays as it is.',
+    description => 'Add a LUN to the allow-list, with its alias and knobs. If it is already listed, it is'
+        . ' not changed.',
     permissions => $modify,
     parameters => {
         additionalProperties => 0,
@@ -275,7 +275,7 @@ my $removal = {
         force => {
             type => 'boolean',
             optional => 1,
-            description => 'Also if a storage uses the LUN.',
+            description => 'Remove the LUN even if a storage uses it.',
         },
         digest => $digest,
     },
@@ -286,8 +286,8 @@ __PACKAGE__->register_method({
     path => 'wwid/{wwid}',
     method => 'DELETE',
     protected => 1,
-    description => 'Take a LUN off the allow-list. One that is not listed is no error. Nodes that use its'
-        . ' map keep it until they do not.',
+    description => 'Remove a LUN from the allow-list. It is not an error if it is not listed. Nodes keep'
+        . ' its map while it is in use.',
     permissions => $modify,
     parameters => $removal,
     returns => $nothing,
@@ -299,7 +299,7 @@ __PACKAGE__->register_method({
     path => 'wwid',
     method => 'DELETE',
     protected => 1,
-    description => "The same for an ID that cannot be part of a URL's path, since it has a slash.",
+    description => 'The same for an ID with a slash, which cannot be part of the path of a URL.',
     permissions => $modify,
     parameters => $removal,
     returns => $nothing,
@@ -334,7 +334,7 @@ __PACKAGE__->register_method({
     path => 'alias/{wwid}',
     method => 'DELETE',
     protected => 1,
-    description => 'Remove the alias of a LUN. It is no error if there is none.',
+    description => 'Remove the alias of a LUN. It is not an error if it has none.',
     permissions => $modify,
     parameters => {
         additionalProperties => 0,
@@ -352,7 +352,7 @@ __PACKAGE__->register_method({
     name => 'overrides',
     path => 'overrides',
     method => 'GET',
-    description => "The administrator's own text for multipathd.",
+    description => "The administrator's overrides for multipathd.",
     permissions => $audit,
     parameters => { additionalProperties => 0, properties => {} },
     returns => { type => 'object', properties => { text => $text, digest => $digest } },
@@ -370,7 +370,7 @@ __PACKAGE__->register_method({
     path => 'overrides',
     method => 'PUT',
     protected => 1,
-    description => "Replace the administrator's own text for multipathd. What would harm is refused.",
+    description => "Replace the administrator's overrides for multipathd. Dangerous text is refused.",
     permissions => $modify,
     parameters => {
         additionalProperties => 0,
@@ -381,7 +381,7 @@ __PACKAGE__->register_method({
         properties => {
             warnings => {
                 type => 'array',
-                description => 'What is doubtful in the text, but was accepted.',
+                description => 'The warnings about the text, which was accepted.',
                 items => { type => 'string' },
             },
         },
@@ -412,7 +412,7 @@ __PACKAGE__->register_method({
     name => 'check_overrides',
     path => 'check-overrides',
     method => 'POST',
-    description => 'Check a text for multipathd without storing it.',
+    description => 'Check overrides for multipathd without storing them.',
     permissions => $audit,
     parameters => {
         additionalProperties => 0,
@@ -422,7 +422,7 @@ __PACKAGE__->register_method({
                 type => 'string',
                 pattern => '\d+\.\d+(?:\.\d+)?',
                 optional => 1,
-                description => 'The version of multipath-tools; by default all that are supported.',
+                description => 'The version of multipath-tools; default: all supported ones.',
             },
         },
     },
@@ -436,7 +436,7 @@ __PACKAGE__->register_method({
             );
         };
         if (my $err = $@) {
-            # the pattern lets a line feed and huge numbers through
+            # the pattern accepts a trailing line feed and huge numbers
             raise_param_exc({ version => $err =~ s/\n\z//r }) if $err =~ m/ is no version of /;
             die $err;
         }

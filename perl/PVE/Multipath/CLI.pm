@@ -1,7 +1,7 @@
 package PVE::Multipath::CLI;
 
-# The command line of pvemultipath: options and dispatch. Its manual is in the program itself, its
-# commands are in the modules below.
+# The command line of pvemultipath: options and dispatch. The manual page is in the program file,
+# the commands are in the modules below.
 
 use v5.36;
 
@@ -28,11 +28,11 @@ my $EXIT_ERROR = 3;
 
 my $formats = { map { $_ => 1 } qw(text json json-pretty yaml) };
 
-# input: what the command works on. With 'cluster', the cluster's data; with 'node', the node's own
-# are enough; with 'files', the files of pmxcfs as well; with 'file', what the arguments name, and
-# the cluster's data where there are any.
-# args: names of the arguments that it needs; a LUN is there already, a WWID may be new.
-# help: gives lines for --help, beside the page of the manual.
+# input: what the command works on: 'cluster', the cluster's data; 'node', only the node's data;
+# 'files', also the files of pmxcfs; 'file', the file in the arguments, and the cluster's data if
+# available.
+# args: the names of its arguments; a LUN has to be configured, a WWID may be new.
+# help: returns additional lines for --help.
 my $commands = {
     status => {
         code => \&PVE::Multipath::CLI::Status::run,
@@ -120,7 +120,7 @@ my sub help($name) {
     return $EXIT_DONE;
 }
 
-# The command's name, which may have two words, taken from the arguments.
+# Takes the name of the command, one or two words, from the arguments.
 my sub command_name($args) {
     my $next = sub() { @$args && $args->[0] !~ m/^-/ ? shift @$args : undef };
 
@@ -153,13 +153,13 @@ my sub source($input, $replay) {
 
     my $live = eval { PVE::Multipath::Source->live() };
     return $live if defined($live) || $input eq 'file';
-    die(("$@" =~ s/\n\z//r) . "; to look at recorded data, use --replay DIR\n");
+    die(("$@" =~ s/\n\z//r) . "; use --replay DIR for recorded data\n");
 }
 
 my sub dispatch(@args) {
     my $opts = { 'output-format' => 'text' };
 
-    # for the shell's completion, see perl/bash-completion
+    # see perl/bash-completion
     if (@args && $args[0] eq 'complete') {
         shift @args;
         PVE::Multipath::CLI::Complete::run($commands, \@common_options, @args);
@@ -171,7 +171,7 @@ my sub dispatch(@args) {
     $name = command_name(\@args) if $is_help;
 
     my $command = $commands->{$name};
-    # without a command, there is nothing to do but to tell how it is used
+    # without a command there is only --help and --version
     my @options = defined($command) ? @common_options : @common_options[0, 1];
     push @options, $command->{options}->() if defined($command) && $command->{options};
     parse_options($name, \@args, $opts, @options);
@@ -185,7 +185,7 @@ my sub dispatch(@args) {
 
     if (!defined($command)) {
         usage_error('no command given') if $name eq '';
-        usage_error("'$name' needs to know what to do: "
+        usage_error("'$name' needs a subcommand: "
                 . join(', ', grep { m/\A\Q$name\E / } sort keys %$commands), $name);
     }
     my @wanted = ($command->{args} // [])->@*;
@@ -195,7 +195,7 @@ my sub dispatch(@args) {
     usage_error("unknown output format '" . safe(characters($opts->{'output-format'}))
             . "', known are: " . join(', ', sort keys %$formats), $name)
         if !$formats->{ $opts->{'output-format'} };
-    usage_error('--node is for recordings, together with --replay', $name)
+    usage_error('--node needs --replay', $name)
         if defined($opts->{node}) && !defined($opts->{replay});
 
     return $command->{code}->(source($command->{input}, $opts->{replay}), $opts, @args);
@@ -209,7 +209,7 @@ sub main(@args) {
 
     my $exit_code = eval { dispatch(@args) };
     if (!defined($exit_code)) {
-        # may be an object
+        # it may be an object
         my $err = "$@";
         chomp $err;
         my @lines = map { safe(characters($_)) } split(/\n/, $err);

@@ -14,29 +14,28 @@ PVE::Multipath::ClusterConfig - the cluster's multipath configuration in pmxcfs
 
 =head1 DESCRIPTION
 
-F<multipath.cfg> and F<multipath-overrides.conf>. Where PVE::Cluster knows these files, it reads and
-caches them; a stock one does not, and they are read and written below F</etc/pve> directly, with the
-same results. What is absent is empty; what cannot be read is an error.
+F<multipath.cfg> and F<multipath-overrides.conf>. If PVE::Cluster knows these files, it reads and
+caches them; a stock one does not, then they are read and written below F</etc/pve> directly, with
+the same results. An absent file is empty; one that cannot be read is an error.
 
 =over
 
 =item read_config(), write_config($cfg)
 
-A configuration as L<PVE::Multipath::Config> has it. Reading it does not warn of what was not
-understood: C<PVE::Multipath::Config::problems()> lists that.
+A configuration as in L<PVE::Multipath::Config>. Reading does not warn about lines that are not
+understood: C<PVE::Multipath::Config::problems()> lists them.
 
 =item read_overrides(), write_overrides($text)
 
-The administrator's text, as bytes. It is checked before it is written, and what would harm is refused;
-gives the warnings.
+The administrator's text, as bytes. It is checked before it is written: errors are refused, warnings
+are returned.
 
 =item lock_config($code, $errmsg), lock_overrides($code, $errmsg)
 
-Call the code under the cluster's lock and return what it returns. Both take the same lock, the domain
-C<multipath>, on every node, whether or not its PVE::Cluster knows the files: the nodes of a cluster may
-have different versions of it. Code that runs under the lock must not take it again; that is an error.
-Exceptions of Proxmox VE stay what they are, with their HTTP code and parameters; other errors get
-C<$errmsg> in front of them.
+Call the code under the cluster's lock and return its result. Both take the same lock, the domain
+C<multipath>, whether or not PVE::Cluster knows the files: it may on some nodes of a cluster only.
+Taking the lock again under the lock is an error. Exceptions of Proxmox VE are passed on unchanged,
+with their HTTP code and parameters; other errors are prefixed with C<$errmsg>.
 
 =back
 
@@ -65,7 +64,7 @@ my sub format_overrides($filename, $text) {
     return PVE::Multipath::Config::write_overrides($filename, $text);
 }
 
-# Whether PVE::Cluster knows the files; it dies over others.
+# Whether PVE::Cluster knows the files; it dies for other ones.
 my $observed = eval {
     PVE::Cluster::cfs_register_file(
         $CONFIG, \&PVE::Multipath::Config::parse_quietly, \&format_config,
@@ -74,21 +73,21 @@ my $observed = eval {
     1;
 };
 
-# $format makes a file's bytes of the data, as it was registered.
+# $format converts the data to the bytes of the file, like the registered function.
 my sub write_file($name, $data, $format) {
     return PVE::Cluster::cfs_write_file($name, $data) if $observed;
-    # a file below the mount point would keep pmxcfs from being mounted again
+    # a file below the mount point would prevent pmxcfs from being mounted
     PVE::Multipath::Source::assert_mounted();
     my $path = "$PVE::Multipath::Source::PMXCFS/$name";
     PVE::Tools::file_set_contents($path, $format->($name, $data));
     return;
 }
 
-# Whether this process has the lock. Taking it twice would wait for itself until the time-out.
+# Whether this process has the lock. Taking it again would wait until the time-out.
 our $locked = 0;
 
 my sub lock($code, $errmsg) {
-    die "the lock of the multipath configuration is taken already, it cannot be taken twice\n"
+    die "the lock of the multipath configuration is already taken by this process\n"
         if $locked;
 
     my $res = PVE::Cluster::cfs_lock_domain('multipath', undef, sub() {

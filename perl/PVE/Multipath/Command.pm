@@ -10,8 +10,8 @@ PVE::Multipath::Command - run a program with a time-out, without a shell
 
 returns a hash with C<stdout> and C<stderr> (bytes, kept apart: multipathd prints complaints about
 configuration files on stderr beside a correct answer), C<exit-code> (undef if a signal ended the
-program, or the time-out did) and C<timed-out>. A program that cannot be started gives exit code 127 and
-the reason on stderr, as in a shell. Dies only if there is no pipe or no process to be had.
+program, or the time-out did) and C<timed-out>. A program that cannot be started gives exit code 127
+and the reason on stderr, as in a shell. Dies only if there is no pipe or no process to be had.
 
 PVE::Tools::run_command does not serve here, because it
 
@@ -23,8 +23,8 @@ measures the time-out with C<alarm>, so that an alarm of its caller does not go 
 
 =item *
 
-kills only the program itself at the time-out, not its children, and waits for every process that has
-inherited the pipes
+kills only the program itself at the time-out, not its children, and waits for every process that
+has inherited the pipes
 
 =item *
 
@@ -37,8 +37,8 @@ takes any amount of output
 
 =item *
 
-reports time-outs and signals only in the text of an error, and any program as failed where the caller
-ignores SIGCHLD
+reports time-outs and signals only in the text of an error, and any program as failed where the
+caller ignores SIGCHLD
 
 =item *
 
@@ -67,7 +67,7 @@ our $OUTPUT_LIMIT = 64 * 1024 * 1024;
 
 my $READ_SIZE = 256 * 1024;
 
-# Never returns and runs no clean-up code: the child is a copy of a daemon.
+# Never returns, and runs no clean-up code: the child is a copy of a daemon.
 my sub child($cmd, $stdin, $stdout, $stderr, $failure) {
     eval {
         local $SIG{__DIE__} = 'DEFAULT';
@@ -79,7 +79,7 @@ my sub child($cmd, $stdin, $stdout, $stderr, $failure) {
         POSIX::dup2(fileno($stdout), 1) // die "stdout: $!\n";
         POSIX::dup2(fileno($stderr), 2) // die "stderr: $!\n";
 
-        # neither the caller's locale nor a tainted PATH
+        # without the caller's locale and its tainted PATH
         %ENV = (PATH => '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL => 'C');
 
         no warnings 'exec';
@@ -97,7 +97,7 @@ my sub nonblocking($fh) {
     return;
 }
 
-# Everything that can be read now; false at the end of the stream.
+# Reads what is available now; false at the end of the stream.
 my sub drain($fh, $bufref) {
     while (1) {
         my $count = sysread($fh, $$bufref, $READ_SIZE, length($$bufref));
@@ -121,20 +121,20 @@ my sub collect($pid, $reply, $streams, $deadline) {
             return undef;
         }
 
-        # A process that the program left behind may keep the pipes open: look after the program
-        # itself, too.
+        # A process that the program left behind may keep the pipes open, so the program itself is
+        # checked as well.
         if (!defined($status)) {
             my $res = waitpid($pid, WNOHANG);
             if ($res == $pid) {
                 $status = $?;
             } elsif ($res < 0 && $! != EINTR) {
-                $status = -1; # somebody else took its status
+                $status = -1; # other code of this process has reaped it
             }
         }
 
         my $rin = '';
         vec($rin, fileno($_->[0]), 1) = 1 for @$streams;
-        # most programs end when their streams do
+        # most programs exit when they close their streams
         $pause *= 2 if !@$streams;
         my $wait = defined($status) ? 0 : min($left, @$streams ? 0.05 : $pause, 0.05);
         my $ready = select(my $rout = $rin, undef, undef, $wait);
@@ -157,7 +157,6 @@ my sub collect($pid, $reply, $streams, $deadline) {
     }
 }
 
-# The streams may end long before the program does, then only waitpid is asked, more and more rarely.
 sub run($cmd, %opts) {
     my $deadline = monotonic() + ($opts{timeout} // 10);
     my $reply = { 'exit-code' => undef, stdout => '', stderr => '', 'timed-out' => 0 };
@@ -165,11 +164,11 @@ sub run($cmd, %opts) {
     open(my $null, '<', '/dev/null') or die "cannot open /dev/null - $!\n";
     pipe(my $out_r, my $out_w) or die "cannot create a pipe - $!\n";
     pipe(my $err_r, my $err_w) or die "cannot create a pipe - $!\n";
-    # closed by a successful exec, else it carries the reason
+    # closed by a successful exec, else it has the reason
     pipe(my $fail_r, my $fail_w) or die "cannot create a pipe - $!\n";
     nonblocking($_) for $out_r, $err_r;
 
-    # Ours is to be waited for here, whatever the daemon does with its own children.
+    # this function waits for the child, whatever the daemon's handler does
     my $chld_handler = $SIG{CHLD};
     my ($status, $failure, $err);
     {
@@ -178,13 +177,13 @@ sub run($cmd, %opts) {
         my $pid = fork() // die "cannot fork - $!\n";
         child($cmd, $null, $out_w, $err_w, $fail_w) if $pid == 0;
 
-        # in both, the child may be the second to get there
+        # in parent and child, since either may be first
         POSIX::setpgid($pid, $pid);
         close($_) for $null, $out_w, $err_w, $fail_w;
 
-        # a caller's alarm may die in here; the child must not outlive that
+        # the caller's alarm may die in here; then the child is killed as well
         my $done = eval {
-            # ends at the exec
+            # blocks until the exec
             while (!defined(sysread($fail_r, $failure, 1024))) {
                 die "cannot start '$cmd->[0]' - $!\n" if $! != EINTR;
             }
@@ -200,7 +199,7 @@ sub run($cmd, %opts) {
             while (waitpid($pid, 0) == -1 && $! == EINTR) { }
         }
     }
-    # signals that came in the meantime for the caller's own children
+    # the caller's own children may have exited in the meantime
     kill('CHLD', $$) if defined($chld_handler) && $chld_handler !~ m/^(?:DEFAULT|IGNORE|)$/;
 
     die $err if defined($err);

@@ -12,21 +12,21 @@ PVE::Multipath::Config - the cluster's multipath configuration
 
 =head1 DESCRIPTION
 
-Pure: nothing is read or written here. A configuration is a plain hash
+Pure functions, without I/O. A configuration is a plain hash
 
     {
         ids => { ID => { type => ..., PROPERTY => VALUE, ... }, ... },
         order => { ID => POSITION, ... },
         digest => SHA-1 of the file, in hexadecimal,
-        errors => [{ context, section, key, err }, ...],   # values that were refused, if any
-        kept => { ... },                                   # what was not understood, if anything
+        errors => [{ context, section, key, err }, ...],   # refused values, if any
+        kept => { ... },                                   # lines not understood, if any
     }
 
-as PVE::SectionConfig makes it, but for C<kept>, which belongs to the library and is given back when
-the configuration is written.
+like that of PVE::SectionConfig, except for C<kept>: it is private to the library, which writes it
+back with the configuration.
 
-Trailing arguments may be left out in all functions below, except the configuration and WWID of a change and
-what is to be written. Without a configuration, functions that ask take it for an empty one.
+Trailing arguments are optional in all functions below, except the configuration and WWID of a
+change and the data to write. For queries, no configuration is the same as an empty one.
 
 =head2 Reading and writing
 
@@ -34,34 +34,35 @@ what is to be written. Without a configuration, functions that ask take it for a
 
 =item PVE::Multipath::Config->parse_config($filename, $raw)
 
-Reads as PVE::SectionConfig does, warnings included. C<$raw> are bytes, undef is an empty file.
+Reads a file like PVE::SectionConfig, with the same warnings. C<$raw> is bytes, undef is an empty
+file.
 
 =item parse_quietly($filename, $raw)
 
-The same without the warnings, for programs that read the file again and again. problems() lists what
-was not understood.
+The same without the warnings, for programs that read the file repeatedly. problems() lists what was
+not understood.
 
 =item PVE::Multipath::Config->write_config($filename, $cfg)
 
-The text of the file, as bytes. New sections go to the end, sorted; their positions are noted in
-C<< $cfg->{order} >>. Dies, naming section and property, for what could not be read back.
+The text of the file, as bytes. New sections are appended, sorted; their positions are stored in
+C<< $cfg->{order} >>. Dies for values that could not be read back, and names section and property.
 
 =back
 
-=head2 Asking
+=head2 Queries
 
-These leave out what would harm: see problems().
+Dangerous values are left out, see problems().
 
 =over
 
 =item managed_defaults(), effective_defaults($cfg)
 
-The global knobs, C<< { KNOB => VALUE } >>: where nobody says otherwise, and as configured.
+The global knobs, C<< { KNOB => VALUE } >>: the built-in ones, and as configured.
 
 =item wwid_list($cfg), aliases($cfg), wwid_opts($cfg)
 
-The allow-listed WWIDs, sorted; C<< { WWID => ALIAS } >>; C<< { WWID => { alias, KNOB => VALUE } } >>
-of the LUNs that have any.
+The allow-listed WWIDs, sorted; C<< { WWID => ALIAS } >>; C<< { WWID => { alias, KNOB => VALUE } }
+>> of the LUNs that have any.
 
 =item luns($cfg)
 
@@ -69,14 +70,15 @@ The same as a list of C<< { wwid, alias, KNOB => VALUE } >>, sorted by WWID.
 
 =item effective($cfg)
 
-What is in force and where it comes from: C<< { defaults => { KNOB => { value, from } }, luns => {
-WWID => { alias, knobs => { KNOB => { value, from } } } } } >> with C<from> one of C<default>,
+The values in effect and where they come from: C<< { defaults => { KNOB => { value, from } }, luns
+=> { WWID => { alias, knobs => { KNOB => { value, from } } } } } >> with C<from> one of C<default>,
 C<cluster>, C<lun>.
 
 =item problems($cfg, $version)
 
 What is dangerous, has no effect, or was not understood: a list of C<< { severity, code, section,
-property, message } >>, by its place in the file. C<$version> of multipath-tools is optional.
+property, message } >> in the order of the file. With a C<$version> of multipath-tools, also the
+knobs that it ignores.
 
 =back
 
@@ -89,11 +91,12 @@ property, message } >>, by its place in the file. C<$version> of multipath-tools
     remove_alias($cfg, $wwid, $digest)
     update_defaults($cfg, $set, $delete, $digest)
 
-Each gives a new configuration and leaves the old one alone, or dies. Removing what is not there changes
-nothing; remove_wwid() removes any section of type C<wwid>, also one whose ID is not a WWID. C<$set> is C<< { PROPERTY =>
-VALUE } >>, without the undefined ones; C<$delete> a list of properties, separated by comma,
-semicolon or blanks. With a C<$digest>, the change is refused if it is not the configuration's. What is
-wrong with a parameter is a parameter exception of Proxmox VE where PVE::Exception is installed.
+Each returns a new configuration and leaves the old one unchanged, or dies. Removing something that
+does not exist changes nothing; remove_wwid() removes any section of type C<wwid>, also one whose ID
+is not a WWID. C<$set> is C<< { PROPERTY => VALUE } >>, undefined values are ignored; C<$delete> is
+a list of properties, separated by commas, semicolons or blanks. With a C<$digest>, the change is
+refused unless it is that of the configuration. An invalid parameter is a parameter exception of
+Proxmox VE if PVE::Exception is installed.
 
 =head2 Rendering
 
@@ -103,9 +106,10 @@ wrong with a parameter is a parameter exception of Proxmox VE where PVE::Excepti
     parse_wwids($text)
     format_wwids($wwids)
 
-The text of F<pve-defaults.conf>, by default with managed_defaults(); the section C<multipaths> and the text of F<pve-aliases.conf> around
-it, both '' if there is nothing to say; entries of F</etc/multipath/wwids> and back. Knobs that
-C<$version> of multipath-tools ignores are left out; without one, none.
+The text of F<pve-defaults.conf>, by default with managed_defaults(); the section C<multipaths>, and
+the text of F<pve-aliases.conf> with it, both '' if there are no values; the entries of
+F</etc/multipath/wwids>, and its text. Knobs that C<$version> of multipath-tools ignores are left
+out; without a version, none are.
 
 =head2 Overrides
 
@@ -118,13 +122,15 @@ C<$version> of multipath-tools ignores are left out; without one, none.
     drift($cfg, $dump, $version, $overrides)
 
 The administrator's text for multipathd, as bytes in UTF-8. It is checked for C<$version> of
-multipath-tools, or for all that are supported: check_overrides() dies for what must not reach
-multipathd, and for bytes that are not UTF-8, and gives the warnings as texts; overrides_findings() gives everything as data, C<< { severity, code, line, column, message,
-instead, versions, text } >>. A blacklist that hits one of C<$wwids>, the allow-list, is among the
-warnings. The text is stored as it is, but for white space at its end.
+multipath-tools, or for all supported ones: check_overrides() dies for errors and for bytes that are
+not UTF-8, and returns the warnings as texts; overrides_findings() returns everything as data, C<< {
+severity, code, line, column, message, instead, versions, text } >>. A blacklist that matches one of
+C<$wwids>, the allow-list, is a warning. The text is stored unchanged, except for white space at its
+end.
 
-drift() compares the configuration with what C<multipathd show config local> printed: C<< [{ wwid,
-knob, wanted, found }] >>, where somebody else's file has changed a value; the overrides may.
+drift() compares the configuration with the output of C<multipathd show config local>: C<< [{ wwid,
+knob, wanted, found }] >> are the values that another file overrides. Values that the overrides set
+are not reported.
 
 =head2 Schema
 
@@ -144,14 +150,15 @@ use PVE::RS::Multipath::Render;
 
 # --- reading and writing ---
 
-# A character beyond a byte means that the caller has decoded the file; PVE::SectionConfig dies then.
-my sub bytes($text, $what) {
+# A character beyond a byte means that the caller has decoded the file; PVE::SectionConfig dies as
+# well.
+my sub assert_bytes($text, $what) {
     utf8::downgrade($text, 1) or die "Wide character in $what: it has to be bytes\n";
     return $text;
 }
 
 my sub parse($filename, $raw) {
-    return PVE::RS::Multipath::Config::parse($filename // '', bytes($raw // '', 'configuration'));
+    return PVE::RS::Multipath::Config::parse($filename // '', assert_bytes($raw // '', 'configuration'));
 }
 
 sub parse_config($class, $filename = undef, $raw = undef, @) {
@@ -170,9 +177,9 @@ sub write_config($class, $filename, $cfg, @) {
     return $res->{text};
 }
 
-# --- asking ---
+# --- queries ---
 
-# For questions only. What is written or changed has to be a configuration.
+# For queries only. A configuration to write or change must not be missing.
 my sub or_empty($cfg) {
     return { ids => {}, ($cfg // {})->%* };
 }
@@ -219,9 +226,9 @@ my sub raise($error, $parameter) {
     die defined($parameter) ? "$parameter: $error\n" : "$error\n";
 }
 
-# Whatever else a caller keeps in the hash stays there.
+# Other keys that a caller has put into the hash are kept.
 my sub change($cfg, $change, $args) {
-    die "there is no configuration to change\n" if !defined($cfg);
+    die "no configuration to change\n" if !defined($cfg);
     my $res = PVE::RS::Multipath::Config::change({ %$args, config => $cfg, change => $change });
     raise($res->{error}, $res->{parameter}) if defined($res->{error});
 
@@ -272,7 +279,7 @@ sub generate_aliases_conf($wwid_opts = undef, $version = undef) {
 }
 
 sub parse_wwids($text = undef) {
-    return PVE::RS::Multipath::Allowlist::parse_wwids(bytes($text // '', 'list of WWIDs'));
+    return PVE::RS::Multipath::Allowlist::parse_wwids(assert_bytes($text // '', 'list of WWIDs'));
 }
 
 sub format_wwids($wwids = undef) {
@@ -281,7 +288,7 @@ sub format_wwids($wwids = undef) {
 
 # --- overrides ---
 
-# The first error counts; the others are for editors.
+# Dies with the first error and the number of others.
 sub check_overrides($text = undef, $version = undef, $wwids = undef) {
     my (@errors, @warnings);
     for my $finding (overrides_findings($text, $version, $wwids)->@*) {
@@ -296,7 +303,7 @@ sub check_overrides($text = undef, $version = undef, $wwids = undef) {
 }
 
 sub overrides_findings($text = undef, $version = undef, $wwids = undef) {
-    $text = bytes($text // '', 'overrides');
+    $text = assert_bytes($text // '', 'overrides');
     return PVE::RS::Multipath::Overrides::check($text, $version, $wwids);
 }
 
@@ -305,23 +312,23 @@ sub parse_overrides($filename = undef, $raw = undef) {
 }
 
 sub write_overrides($filename, $text) {
-    $text = bytes($text // '', 'overrides');
+    $text = assert_bytes($text // '', 'overrides');
     check_overrides($text);
     return PVE::RS::Multipath::Overrides::trimmed($text);
 }
 
 sub overrides_digest($text = undef) {
-    return PVE::RS::Multipath::Overrides::digest(bytes($text // '', 'overrides'));
+    return PVE::RS::Multipath::Overrides::digest(assert_bytes($text // '', 'overrides'));
 }
 
 sub generate_overrides_conf($text = undef) {
-    return PVE::RS::Multipath::Overrides::drop_in(bytes($text // '', 'overrides')) // '';
+    return PVE::RS::Multipath::Overrides::drop_in(assert_bytes($text // '', 'overrides')) // '';
 }
 
 sub drift($cfg, $dump, $version = undef, $overrides = '') {
     return PVE::RS::Multipath::Overrides::drift(
-        effective_defaults($cfg), wwid_opts($cfg), bytes($overrides, 'overrides'),
-        bytes($dump, 'configuration'), $version,
+        effective_defaults($cfg), wwid_opts($cfg), assert_bytes($overrides, 'overrides'),
+        assert_bytes($dump, 'configuration'), $version,
     );
 }
 

@@ -52,8 +52,8 @@ sub list_etc_multipath_wwids($node = PVE::Multipath::Node->live()) {
     return PVE::RS::Multipath::Allowlist::parse_wwids($node->wwids_text() // '');
 }
 
-# Runs a command and returns if one of the patterns matches its output. The programs also exit with 0
-# after some failures, so the exit code alone does not prove success.
+# Runs a command and returns if one of the patterns matches its output. The programs also exit with
+# 0 after some failures, so the exit code alone does not prove success.
 my sub run_and_expect($name, $command, @patterns) {
     my $reply = PVE::Multipath::Command::run($command, timeout => $COMMAND_TIMEOUT);
     die "'$name' did not end within $COMMAND_TIMEOUT seconds\n" if $reply->{'timed-out'};
@@ -62,8 +62,8 @@ my sub run_and_expect($name, $command, @patterns) {
     die PVE::Multipath::Command::failure($name, $reply);
 }
 
-# multipath takes the WWID for a device name or an alias if there is one, and then changes the entry of
-# another LUN. Its output names the LUN that it has changed.
+# multipath takes the WWID for a device name or an alias if there is one, and then changes the entry
+# of another LUN. Its output names the LUN that it has changed.
 my sub change_wwids($wwid, $option, @results) {
     $wwid = bytes($wwid // '');
     PVE::RS::Multipath::Allowlist::assert_wwid($wwid);

@@ -6,9 +6,9 @@ PVE::Multipath::File - whole files: read, replace, lock
 
 =head1 DESCRIPTION
 
-An absent file is undef, and one that cannot be read is an error: an unreadable file must never be taken
-for an empty one. A file is replaced as a whole or not at all. Files that are created here have the mode
-0644, folders 0755 and lock files 0600, whatever the umask is.
+An absent file is undef, and one that cannot be read is an error: an unreadable file must never be
+taken for an empty one. A file is replaced as a whole or not at all. Files that are created here
+have the mode 0644, folders 0755 and lock files 0600, whatever the umask is.
 
 The functions of PVE::Tools do not serve here:
 
@@ -16,13 +16,14 @@ The functions of PVE::Tools do not serve here:
 
 =item *
 
-C<file_set_contents> does not sync, neither the file nor its directory. After a power failure the record
-of our WWIDs could be empty although entries were added because of it, or a drop-in be back.
+C<file_set_contents> does not sync, neither the file nor its directory. After a power failure the
+record of our WWIDs could be empty although entries were added because of it, or a drop-in be back.
 
 =item *
 
-It applies the umask to the mode, and each process leaves a temporary file of another name behind when
-it is killed. Here the name is fixed, so the next pass removes it, and does not end in F<.conf>.
+It applies the umask to the mode, and each process leaves a temporary file of another name behind
+when it is killed. Here the name is fixed, so the next pass removes it, and does not end in
+F<.conf>.
 
 =item *
 
@@ -30,9 +31,9 @@ C<file_get_contents> does not tell an absent file from an unreadable one, and re
 
 =item *
 
-C<lock_file> cannot try a lock without waiting, prints to stderr each time it has to wait, and creates a
-lock file that every user can lock. The lock ends with the process: a C<multipath -a> that is still at
-work after its pass was killed would overlap with the next pass. It also uses C<alarm>.
+C<lock_file> cannot try a lock without waiting, prints to stderr each time it has to wait, and
+creates a lock file that every user can lock. The lock ends with the process: a C<multipath -a> that
+is still at work after its pass was killed would overlap with the next pass. It also uses C<alarm>.
 
 =item *
 
@@ -116,15 +117,15 @@ my sub attributes_of($path) {
     return { mode => $stat[2] & $FILE_MODE, uid => $stat[4], gid => $stat[5] };
 }
 
-# The name of the new file until it replaces the old one; a killed process leaves it behind. multipathd
-# does not read it: it does not end in .conf.
+# The name of the new file until it replaces the old one; a killed process leaves it behind.
+# multipathd does not read it: it does not end in .conf.
 my sub unfinished($path) {
     return "$path.tmp";
 }
 
-# Readers see the old or the new content, also after a power failure. A link becomes a file. Callers hold
-# a lock, so that no other process replaces the file at the same time. With the option 'keep', the file
-# keeps its owner, its group, and a mode that allows less.
+# Readers see the old or the new content, also after a power failure. A link becomes a file. Callers
+# hold a lock, so that no other process replaces the file at the same time. With the option 'keep',
+# the file keeps its owner, its group, and a mode that allows less.
 sub replace($path, $bytes, %options) {
     my $attributes = $options{keep} ? attributes_of($path) : { mode => $FILE_MODE };
 
@@ -171,9 +172,10 @@ sub make_directory($path) {
     return;
 }
 
-# Calls the code under a lock, whose file is removed afterwards. Waits for other processes up to $timeout
-# seconds; with 0 it returns at once without calling the code if another one has the lock. Programs that
-# the code runs inherit the lock: one that is still at work after this process was killed keeps it.
+# Calls the code under a lock, whose file is removed afterwards. Waits for other processes up to
+# $timeout seconds; with 0 it returns at once without calling the code if another one has the lock.
+# Programs that the code runs inherit the lock: one that is still at work after this process was
+# killed keeps it.
 sub locked($path, $code, $timeout = $LOCK_TIMEOUT) {
     my $deadline = monotonic() + $timeout;
 

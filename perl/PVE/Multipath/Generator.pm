@@ -2,56 +2,57 @@ package PVE::Multipath::Generator;
 
 =head1 NAME
 
-PVE::Multipath::Generator - bring a node in line with the cluster's configuration
+PVE::Multipath::Generator - apply the cluster's configuration to a node
 
 =head1 DESCRIPTION
 
-What is to be done is decided in the library behind C<PVE::RS::Multipath::Plan>; the functions here
-look at the node and carry it out. Whatever kills them, and whenever, the next pass ends where an
-undisturbed one would have.
+The library behind C<PVE::RS::Multipath::Plan> decides what is to be done; the functions here
+collect its inputs on the node and carry out its plan. They may be killed at any point: the next
+pass completes the work.
 
 =over
 
 =item plan($cfg, $overrides, $node)
 
-What applying would do, C<< { configured, 'drop-ins', wwids, 'taken-aliases', 'record-unreadable',
-unconfirmed, reconfigure, uneven, 'held-back', changes, errors } >>, each drop-in, WWID and alias with
-C<reason>, the first two with C<action>. The configuration is a parsed one, or its text as bytes, and is
-taken as one that is saved. C<$node> is a L<PVE::Multipath::Node>, by default the local one.
+What applying would do: C<< { configured, 'drop-ins', wwids, 'taken-aliases', 'record-unreadable',
+unconfirmed, reconfigure, uneven, 'held-back', changes, errors } >>. Each drop-in, WWID and alias
+has a C<reason>, drop-ins and WWIDs also an C<action>. The configuration is a parsed one, or its
+text as bytes, and is assumed to be completely saved. C<$node> is a L<PVE::Multipath::Node>, by
+default the local one.
 
 =item diff($step, $node)
 
-The difference that a drop-in's step would make, as C<diff -u> prints it; undef if the texts are too
+The change to a drop-in by a step of the plan, as C<diff -u> prints it; undef if the texts are too
 long to compare.
 
 =item regenerate($cfg, $overrides, %options)
 
-Applies the configuration as it is given, and gives 1 if that changed anything, else 0. A step that
-fails does not stop the others; then it dies in the end with all the reasons, one a line. Options:
-C<timeout> is how many seconds to wait for another pass, C<progress> is called with a text at each step
-of those that take long, C<limit> is after how many seconds to leave further WWIDs to the next pass. If
-another pass is still at work after the time-out, it dies; with a time-out of 0, nothing is done then.
+Applies the given configuration, and returns 1 if that changed anything, else 0. A step that fails
+does not stop the others; at the end it dies with all errors, one per line. Options: C<timeout> is
+how many seconds to wait for another pass, C<progress> is called with a text at each slow step,
+C<limit> is after how many seconds to leave further WWIDs to the next pass. If another pass is still
+running after the time-out, it dies; with a time-out of 0, it returns without doing anything.
 
 =item apply(%options)
 
-Applies the cluster's present configuration, with the same options and the same result. Before anything
-is taken away, it waits until the files have been the same for two seconds: an editor may be in the
-middle of saving them.
+Applies the cluster's present configuration, with the same options and result. Before it removes
+anything, it waits until the files have not changed for two seconds: an editor may just be saving
+them.
 
 =item drift($cfg, $overrides, $node)
 
-The configured values that another file keeps from being in force, by what multipathd says: sentences as
-C<defaults: KNOB is VALUE, not VALUE>, each on a line.
+The configured values that another file overrides, as multipathd reports them: sentences such as
+C<defaults: KNOB is VALUE, not VALUE>.
 
 =item sync()
 
-A pass with the cluster's present configuration, for daemons: never dies, tells the cluster how it
-went, and costs little where there is nothing to do. If the configuration cannot be read, nothing is
-changed. What would be taken away is left to a later pass, until two of them have read the same, two
-seconds apart: so each process that calls this first only adds.
+A pass with the cluster's present configuration, for daemons: never dies, publishes its result, and
+is cheap if there is nothing to do. If the configuration cannot be read, nothing is changed.
+Removals are left to a later pass until two passes have read the same files two seconds apart, so
+the first pass of a process only adds.
 
-A pass that another one keeps from working tells nothing, nor does one that succeeds, but leaves something
-to the next pass.
+A pass that did not do everything, because another one was running or something was left to the next
+pass, publishes nothing.
 
 =back
 
@@ -74,27 +75,28 @@ use PVE::Multipath::WwidsFile;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Plan;
 
-# A pass that adds a thousand LUNs takes a while.
+# How long to wait for another pass, in seconds. Adding a thousand LUNs takes a while.
 our $LOCK_TIMEOUT = 60;
 
-# A daemon has other things to do, so it adds many WWIDs in several passes.
+# How long a pass of a daemon may add and remove WWIDs, in seconds. The rest is left to the next
+# pass.
 our $TIME_LIMIT = 5;
 
-# How many WWIDs are marked in the record at once. If a pass is killed, an entry that an administrator
-# then adds by hand for one of these is taken for ours, so they are not many.
+# How many WWIDs are marked in the record at once. After a pass was killed, an entry that an
+# administrator adds by hand for one of these is taken for ours, so the number is small.
 our $RECORD_AT_ONCE = 50;
 
-# How long a person waits for files that somebody keeps changing, in seconds.
+# How long apply() waits for files that keep changing, in seconds.
 our $SETTLE_TIMEOUT = 30;
 
-# --- what the cluster wants ---
+# --- the cluster's configuration ---
 
-# A configuration that is given, as it is: { config, overrides, certainty }.
+# A configuration that was passed in: { config, overrides, certainty }.
 my sub given($cfg, $overrides) {
     return { config => $cfg, overrides => $overrides // '', certainty => {} };
 }
 
-# The configuration that the cluster has now, with how certain it is that this is all of it.
+# The cluster's present configuration, and whether it is certain that it is completely saved.
 my sub read_cluster() {
     my $source = PVE::Multipath::Source->files();
     my $readings = PVE::Multipath::State::current()->{readings};
@@ -107,9 +109,10 @@ my sub read_cluster() {
     return $cluster;
 }
 
-# --- what the node has ---
+# --- the state of the node ---
 
-# Something was changed since multipathd has read its configuration. It reads it at boot anyway.
+# Exists while there are changes that multipathd has not read yet. A boot removes it, and multipathd
+# reads everything then.
 my sub reconfigure_marker($node) {
     return "$node->{'run-dir'}/reconfigure";
 }
@@ -118,7 +121,7 @@ my sub drop_in_path($node, $file) {
     return "$node->{'drop-in-dir'}/$file";
 }
 
-# undef if there is none
+# { text } or { error }, undef if the file does not exist.
 my sub content($path) {
     my $text = eval { PVE::Multipath::File::read($path) };
     return { error => $@ =~ s/\n\z//r } if $@;
@@ -137,14 +140,14 @@ my sub present($node) {
     };
 }
 
-# Reasons are told one a line, so each is one.
+# Errors are printed one per line.
 my sub assert_success($command, $reply) {
     return if ($reply->{'exit-code'} // -1) == 0;
     my $why = one_line($reply->{stderr});
     die "'$command' failed: " . (length($why) ? $why : 'no answer') . "\n";
 }
 
-# What the library asks for where something depends on it. The last needs a process.
+# Inputs that the library only asks for if the plan depends on them. The last one needs a process.
 my $answers = {
     disks => sub($node, $present) { $present->{devices} = $node->devices() },
     usage => sub($node, $present) {
@@ -164,7 +167,7 @@ my sub make_plan($cluster, $present) {
     return PVE::RS::Multipath::Plan::plan_text($config, $overrides, $certainty, $present);
 }
 
-# What a plan follows from; undef if that cannot be told.
+# The inputs of a plan as a string; undef if they cannot be compared.
 my sub basis($cluster, $present) {
     return undef if ref($cluster->{config}) || $present->{'reconfigure-due'};
     my $drop_ins = $present->{'drop-ins'};
@@ -185,7 +188,8 @@ my sub is_idle($plan) {
     return !$plan->{changes} && !$plan->{unconfirmed} && !$plan->{errors}->@* && !$plan->{wwids}->@*;
 }
 
-# The plan, and what it is based on. A daemon asks again and again, mostly with nothing to do.
+# The plan and its inputs. A plan without changes is kept, since a daemon mostly has the same inputs
+# again.
 my sub look($cluster, $node) {
     my $present = present($node);
     my $basis = basis($cluster, $present);
@@ -211,7 +215,7 @@ sub diff($step, $node = PVE::Multipath::Node->live()) {
     return PVE::RS::Multipath::Plan::diff($step->{file}, $old && $old->{text}, $step->{text});
 }
 
-# --- changing it ---
+# --- carrying it out ---
 
 my sub replace($path, $bytes) {
     PVE::Multipath::File::make_directory($path =~ s!/[^/]*\z!!r);
@@ -219,14 +223,14 @@ my sub replace($path, $bytes) {
     return;
 }
 
-# Runs the code; if it fails, that is noted. Tells whether it succeeded.
+# Runs the code and collects its error. Returns whether it succeeded.
 my sub attempt($errors, $code) {
     return 1 if eval { $code->(); 1 };
     push @$errors, $@ =~ s/\n\z//r;
     return 0;
 }
 
-# Runs the code for each step; one that fails does not stop the others. Gives how many succeeded.
+# Runs the code for each step; a failed step does not stop the others. Returns how many succeeded.
 my sub each_step($errors, $steps, $code, $in_time = sub() { 1 }) {
     my $done = 0;
     for my $step (@$steps) {
@@ -245,17 +249,18 @@ my sub apply_drop_ins($plan, $node, $errors) {
     });
 }
 
-# The record is written before an entry is added, so that it is known as ours even if this process is
-# killed right after. One write marks several entries: the record of a thousand would otherwise be
-# written a thousand times. Returns how many WWIDs were changed, and whether some were left to the next
-# pass.
+# The record is written before an entry is added, so that it is known as ours even if this process
+# is killed right after. One write marks several entries: the record of a thousand would otherwise
+# be written a thousand times. Returns how many WWIDs were changed, and whether some were left to
+# the next pass.
 my sub apply_wwids($plan, $present, $node, $errors, %options) {
     my $record = $present->{record} ? $present->{record}->{text} : undef;
     my %noted;
     my $note = sub(%changes) {
         %noted = (%noted, %changes);
-        # multipath leaves that to the kernel, so a power failure may undo what the record says. With
-        # the record, the file's new size would get to the disk, and zeros instead of its last entries.
+        # multipath leaves that to the kernel, so a power failure may undo what the record says.
+        # With the record, the file's new size would get to the disk, and zeros instead of its last
+        # entries.
         PVE::Multipath::File::sync($node->{'wwids-file'}) if -e $node->{'wwids-file'};
         return if $plan->{'record-unreadable'} || !%noted;
         my $text = PVE::RS::Multipath::Plan::record($record, \%noted);
@@ -313,24 +318,25 @@ my sub apply_wwids($plan, $present, $node, $errors, %options) {
     return ($done, $late);
 }
 
-# A daemon that is stopped reads everything when it starts. One that hangs may go on as it was.
+# If multipathd is stopped, it reads everything when it starts. If it hangs, it may not have read
+# the changes.
 my sub reconfigure($marker) {
     my $state = PVE::Multipath::daemon_state();
-    die "multipathd does not answer, so it does not know of the changes yet\n"
+    die "multipathd does not answer, so the changes are not in effect yet\n"
         if $state eq 'no-answer';
     PVE::Multipath::reconfigure() if $state eq 'running';
     PVE::Multipath::File::remove($marker);
     return;
 }
 
-# For LUNs that are allow-listed while multipathd must not read its configuration. It may refuse: a
-# reconfigure would make no map of such a LUN either.
+# For new LUNs while a reconfigure is postponed. multipathd may refuse, then a reconfigure would not
+# create the map either.
 my sub add_maps($wwids, %options) {
     return if !@$wwids || !PVE::Multipath::is_running();
     my $deadline = defined($options{limit}) ? monotonic() + $options{limit} : undef;
     for my $wwid (@$wwids) {
         last if defined($deadline) && monotonic() >= $deadline;
-        $options{progress}->("making the map of $wwid");
+        $options{progress}->("creating the map of $wwid");
         my $reply = PVE::Multipath::Command::run(
             [$PVE::Multipath::Node::MULTIPATHD, 'add', 'map', $wwid],
             timeout => $PVE::Multipath::COMMAND_TIMEOUT,
@@ -340,22 +346,22 @@ my sub add_maps($wwids, %options) {
     return;
 }
 
-# Gives whether anything was changed, and whether something is left to the next pass.
+# Returns whether anything was changed, and whether something is left to the next pass.
 my sub carry_out($cluster, $plan, $present, $node, %options) {
     my $errors = $plan->{errors};
     my $marker = reconfigure_marker($node);
     my $due = $present->{'reconfigure-due'};
 
-    # before anything is changed: whoever comes after a kill knows nothing else of it
+    # before anything is changed: after a kill, it is all that the next pass knows of the changes
     attempt($errors, sub() { replace($marker, '') }) if $plan->{reconfigure} && !$due;
 
     my $changed = apply_drop_ins($plan, $node, $errors);
     my ($done, $late) = apply_wwids($plan, $present, $node, $errors, %options);
     $changed += $done;
 
-    # reading everything again stalls multipathd, so not for a step that fails again and again
+    # a reconfigure stalls multipathd, so there is none for a step that fails in each pass
     if ($changed || $due) {
-        # that may have taken long enough for paths to get another size
+        # meanwhile the sizes of paths may have changed
         my ($now) = look($cluster, $node);
         $plan->{'held-back'} = $now->{'held-back'};
         if (defined($plan->{'held-back'})) {
@@ -371,9 +377,9 @@ my sub carry_out($cluster, $plan, $present, $node, %options) {
     return ($changed ? 1 : 0, $late);
 }
 
-# A pass. The code gives what the cluster wants; it is called again once nobody else is at work. Gives
-# { changed, complete }: whether anything was changed, and whether all was done that there was to do. Dies
-# with what an administrator has to see to.
+# A pass. $read returns the configuration; it is called again under the lock. Returns { changed,
+# complete }: whether anything was changed, and whether nothing is left to do. Dies with the errors
+# that an administrator has to fix.
 my sub pass($read, %options) {
     my $node = PVE::Multipath::Node->live();
     $options{progress} //= sub($) { };
@@ -386,7 +392,7 @@ my sub pass($read, %options) {
         my $alone = 0;
         PVE::Multipath::File::locked("$node->{'run-dir'}/lock", sub() {
             $alone = 1;
-            # somebody may have done it in the meantime, or want something else by now
+            # another pass may have done it, or the configuration may have changed
             my $cluster = $read->();
             ($plan, $present) = look($cluster, $node);
             PVE::Multipath::File::remove_unfinished(
@@ -419,9 +425,9 @@ sub apply(%options) {
             $changed ||= $res->{changed};
             return $changed if $res->{complete};
         }
-        die "the cluster's configuration does not stop changing: nothing is taken away\n"
+        die "the cluster's configuration keeps changing: nothing was removed\n"
             if monotonic() >= $deadline;
-        $options{progress}->('waiting until it is sure that nobody is saving the configuration')
+        $options{progress}->('waiting until the configuration has not changed for two seconds')
             if $options{progress} && !$told++;
         Time::HiRes::sleep(0.5);
     }
@@ -444,7 +450,7 @@ sub drift($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
 
 # --- for daemons ---
 
-my sub tell($error) {
+my sub report($error) {
     my $state = PVE::Multipath::State::current();
     warn "cannot apply the multipath configuration: $error"
         if defined($error) && $error ne $state->{'apply-error'};
@@ -458,8 +464,9 @@ my sub quietly($code) {
     return $code->();
 }
 
-# The daemon has had the time between two passes to read what was changed.
-my sub prove($config, $overrides) {
+# The values that are not in effect although the last pass has applied them. Between two passes,
+# multipathd has had time to read them.
+my sub verify($config, $overrides) {
     my $state = PVE::Multipath::State::current();
     my $applied = $state->{unverified} // return;
     $state->{unverified} = undef;
@@ -470,7 +477,8 @@ my sub prove($config, $overrides) {
     return drift($cfg, $overrides);
 }
 
-# Where nobody can say which storages there are, every node is meant.
+# Whether this node should have any of the configured LUNs. If the storages are unknown, every node
+# should.
 my sub should_carry_luns($config) {
     my $wwids = quietly(sub() {
         PVE::Multipath::Config::wwid_list(
@@ -486,7 +494,7 @@ my sub should_carry_luns($config) {
     return $@ ? scalar(@$wwids) : $expected;
 }
 
-# Whether everything is in order afterwards. Dies with what is not.
+# Returns whether nothing is left to do. Dies with the errors.
 my sub daemon_pass() {
     my $cluster = read_cluster();
     my ($config, $overrides) = $cluster->@{qw(config overrides)};
@@ -495,10 +503,10 @@ my sub daemon_pass() {
         PVE::Multipath::assert_supported() if should_carry_luns($config);
         return $cluster->{certainty}->{config} eq 'settled';
     }
-    # a daemon that does not answer now is no reason to apply nothing
-    my @lost = eval { prove($config, $overrides) };
-    warn "cannot tell whether the multipath configuration is in force: $@" if $@;
-    warn "another file of multipathd's configuration wins: $_\n" for @lost;
+    # the configuration is applied even if multipathd does not answer now
+    my @lost = eval { verify($config, $overrides) };
+    warn "cannot check whether the multipath configuration is in effect: $@" if $@;
+    warn "overridden by another file of multipathd's configuration: $_\n" for @lost;
 
     my $read = sub() { return $cluster = read_cluster() };
     my $res = pass($read, timeout => 0, limit => $TIME_LIMIT);
@@ -507,12 +515,12 @@ my sub daemon_pass() {
     return $res->{complete};
 }
 
-# What a pass that was not complete would tell, nobody knows: what was told before stands.
+# An incomplete pass has no result, so the last published one stays.
 sub sync() {
     eval {
         my $complete = eval { daemon_pass() };
         my $error = $@;
-        tell(length($error) ? "$error" : undef) if length($error) || $complete;
+        report(length($error) ? "$error" : undef) if length($error) || $complete;
     };
     warn $@ if $@;
     return;

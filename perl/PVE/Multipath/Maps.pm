@@ -30,16 +30,17 @@ sub parse_maps_json($json) {
     return $res->{maps};
 }
 
-# The cluster's configuration, as far as the maps of a node depend on it; undef if it cannot be read.
-# Errors in it are reported elsewhere.
+# The cluster's configuration, as far as the maps of a node depend on it; undef if it cannot be
+# read. Errors in it are reported elsewhere.
 sub known_config() {
     return undef if !-d $PVE::Multipath::Source::PMXCFS;
     return eval { PVE::Multipath::Source->files()->quiet_config() };
 }
 
-# The arguments of the core for the maps of a PVE::Multipath::Node, with the cluster's configuration if it
-# is known; and the error if the file with the remembered numbers of paths cannot be read. A reply may
-# fail because a map vanished while multipathd was printing it, so the core can ask for one retry.
+# The arguments of the core for the maps of a PVE::Multipath::Node, with the cluster's configuration
+# if it is known; and the error if the file with the remembered numbers of paths cannot be read. A
+# reply may fail because a map vanished while multipathd was printing it, so the core can ask for
+# one retry.
 sub ask($node, $config) {
     my $ask = sub {
         my $reply = $node->query(['show', 'maps', 'json']);
@@ -66,7 +67,8 @@ sub fetch($node, $config) {
     return ($res->{maps}, [$res->{warnings}->@*, $memory_err || ()]);
 }
 
-# The maps of the local node, or of another PVE::Multipath::Node, then with the cluster's configuration.
+# The maps of the local node, or of another PVE::Multipath::Node, then with the cluster's
+# configuration.
 sub get_maps($node = undef, $config = undef) {
     if (!defined($node)) {
         PVE::Multipath::Daemon::assert_supported();
@@ -80,8 +82,8 @@ sub get_maps($node = undef, $config = undef) {
     return $maps;
 }
 
-# The local node: { supported, running, daemon, maps }. 'daemon' is what daemon_state() returns and is
-# absent without multipath-tools. 'maps' is empty unless multipathd is running.
+# The local node: { supported, running, daemon, maps }. 'daemon' is what daemon_state() returns and
+# is absent without multipath-tools. 'maps' is empty unless multipathd is running.
 sub node_status() {
     return { supported => 0, running => 0, maps => [] } if !PVE::Multipath::Daemon::is_supported();
 
@@ -112,8 +114,8 @@ sub get_map_for_wwid($wwid) {
     return find(get_maps(), $wwid);
 }
 
-# multipathd may fail to answer while it sets up a new map, so only the last failure counts, and only as
-# a warning. Once multipathd did not answer in time, there is no further attempt.
+# multipathd may fail to answer while it sets up a new map, so only the last failure counts, and
+# only as a warning. Once multipathd did not answer in time, there is no further attempt.
 sub wait_for_map($wwid, $timeout = 10) {
     PVE::Multipath::Daemon::assert_supported();
 

@@ -9,9 +9,9 @@ PVE::Multipath::Node - where the data of one node comes from: its multipathd, it
     my $node = PVE::Multipath::Node->live();
     my $node = PVE::Multipath::Node->replay($dir, 'pve1');
 
-C<live> is the node that this process runs on, C<replay> a folder with recordings of a node (its layout
-is in F<fixtures/replay/README.md>), and C<replay_nothing> a recorded node without any file. This is
-the base class of both, and reads what both have as files; L<PVE::Multipath::Node::Live> and
+C<live> is the node that this process runs on, C<replay> a folder with recordings of a node (its
+layout is in F<fixtures/replay/README.md>), and C<replay_nothing> a recorded node without any file.
+This is the base class of both, and reads what both have as files; L<PVE::Multipath::Node::Live> and
 L<PVE::Multipath::Node::Recorded> have what differs:
 
 =over
@@ -64,8 +64,8 @@ our $RUN_DIR = '/run/pve-multipath';
 # pveproxy waits 5 seconds for pvedaemon, in which a whole request has to be done.
 our $QUERY_TIMEOUT = 3.5;
 
-# How long a process does not ask a multipathd again that did not answer in time, in seconds. pvestatd
-# begins a round every 10 seconds.
+# How long a process does not ask a multipathd again that did not answer in time, in seconds.
+# pvestatd begins a round every 10 seconds.
 our $SILENCE = 5;
 
 sub live($class) {
@@ -146,8 +146,8 @@ sub mapped($self) {
     return $mapped;
 }
 
-# All block devices, { mapped, disks }: those of device-mapper with their 'slaves', the others as { size,
-# dev, udev }. 'dev' and 'udev' are only read for a disk that is in no map.
+# All block devices, { mapped, disks }: those of device-mapper with their 'slaves', the others as {
+# size, dev, udev }. 'dev' and 'udev' are only read for a disk that is in no map.
 sub devices($self) {
     my $base = "$self->{sysfs}/block";
     my ($mapped, $disks) = (mapped($self), {});

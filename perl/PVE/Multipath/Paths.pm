@@ -43,8 +43,8 @@ sub learn($node, $maps, $config, $now) {
 }
 
 # Makes the present number of paths of a LUN the expected one on the local node, or on another
-# PVE::Multipath::Node, then with the cluster's configuration. Returns the number, undef if the LUN has
-# no map.
+# PVE::Multipath::Node, then with the cluster's configuration. Returns the number, undef if the LUN
+# has no map.
 sub accept_paths($wwid, $node = undef, $config = undef) {
     $wwid = bytes($wwid // '');
     PVE::RS::Multipath::Allowlist::assert_wwid($wwid);

@@ -60,8 +60,8 @@ my sub publish($what, $key, $text) {
     return 0;
 }
 
-# Publishes the values that the code returns, in their order. It is called with the time and with what
-# the peers have: { now => ..., 'last-text' => ..., 'last-time' => ... }.
+# Publishes the values that the code returns, in their order. It is called with the time and with
+# what the peers have: { now => ..., 'last-text' => ..., 'last-time' => ... }.
 my sub publish_changes($what, $key, $code) {
     my $now = time();
     # pmxcfs keeps the values in memory: after its restart they have to be sent again
@@ -84,8 +84,8 @@ my sub publish_changes($what, $key, $code) {
 }
 
 # Publishes the health of this node's maps if it has changed or the last report is too old. A node
-# without maps, or without multipath-tools, publishes an empty report. If multipathd cannot be asked,
-# the maps are unknown and the last report stays until it is stale.
+# without maps, or without multipath-tools, publishes an empty report. If multipathd cannot be
+# asked, the maps are unknown and the last report stays until it is stale.
 sub broadcast_health() {
     require PVE::Cluster;
 
@@ -111,8 +111,8 @@ sub broadcast_health() {
     return;
 }
 
-# Publishes why this node could not apply the configuration, or that it could ($error is undef), if that
-# has changed or the last report is too old.
+# Publishes why this node could not apply the configuration, or that it could ($error is undef), if
+# that has changed or the last report is too old.
 sub refresh_apply_status($error) {
     require PVE::Cluster;
 

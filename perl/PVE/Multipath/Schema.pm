@@ -1,6 +1,6 @@
 package PVE::Multipath::Schema;
 
-# What the API takes and returns, as PVE::JSONSchema has it. The knobs come from the library's table.
+# Parameters and results of the API as schemas for PVE::JSONSchema. The knobs come from the library.
 
 use v5.36;
 
@@ -18,7 +18,7 @@ my sub list($description, $items) {
     return { type => 'array', description => $description, items => $items };
 }
 
-# All of it may be absent but for these.
+# An object whose properties are optional except for @needed.
 my sub object($properties, @needed) {
     my %needed = map { $_ => 1 } @needed;
     my %properties = map {
@@ -29,7 +29,7 @@ my sub object($properties, @needed) {
 
 sub wwid() {
     return text(
-        "The LUN's WWID, as multipathd reports it.",
+        "The WWID of the LUN, as reported by multipathd.",
         pattern => '[a-zA-Z0-9._:][a-zA-Z0-9._:-]*',
         maxLength => 122,
         typetext => '<WWID>',
@@ -46,16 +46,16 @@ sub defaults() {
     return PVE::Multipath::Config::defaults_api_schema();
 }
 
-my $severity = text('How bad it is.', enum => ['error', 'warning']);
+my $severity = text('The severity.', enum => ['error', 'warning']);
 
 sub problem() {
     return object(
         {
             severity => $severity,
-            code => text('What kind of problem it is, for programs.'),
-            section => text('ID of the section in multipath.cfg; none for a line outside of sections.'),
+            code => text('The kind of problem, for programs.'),
+            section => text('The ID of the section in multipath.cfg; absent for a line outside of sections.'),
             property => text('The property.'),
-            message => text('What is wrong and what to do.'),
+            message => text('What is wrong, and what to do about it.'),
         },
         qw(severity code message),
     );
@@ -65,15 +65,15 @@ sub finding() {
     return object(
         {
             severity => $severity,
-            code => text('What kind of finding it is, for programs.'),
-            line => number('The line, from 1.', minimum => 1),
-            column => number('The column in bytes, from 1.', minimum => 1),
+            code => text('The kind of finding, for programs.'),
+            line => number('The line, counted from 1.', minimum => 1),
+            column => number('The column in bytes, counted from 1.', minimum => 1),
             message => text('What is wrong.'),
             instead => text('What to write instead.'),
             versions => list(
-                'The versions of multipath-tools that are meant; absent for all.', text('A version.'),
+                'The affected versions of multipath-tools; absent if all are.', text('A version.'),
             ),
-            text => text('All of it but the place, in a sentence.'),
+            text => text('The whole finding without its place, as a sentence.'),
         },
         qw(severity code line column message text),
     );
@@ -81,10 +81,10 @@ sub finding() {
 
 my $reason = {
     type => 'object',
-    description => 'A reason: its code, and the facts that belong to it.',
+    description => 'A reason: its code and details.',
     properties => {
         code => text(
-            'What kind of reason it is, for programs: no-paths, all-paths-failed, path-failed,'
+            'The kind of reason, for programs: no-paths, all-paths-failed, path-failed,'
                 . ' path-gone; of a node not-assembled, no-report, node-offline, reporter-stale,'
                 . ' bad-broadcast, newer-broadcast, unknown-state.',
         ),
@@ -94,10 +94,10 @@ my $reason = {
 
 my $note = {
     type => 'object',
-    description => 'A note, which makes nothing worse: its code, and the facts that belong to it.',
+    description => 'A note that does not affect the state: its code and details.',
     properties => {
         code => text(
-            'What kind of note it is, for programs: single-hba, single-target-port, single-target,'
+            'The kind of note, for programs: single-hba, single-target-port, single-target,'
                 . ' more-paths-than-configured, suspended, all-paths-marginal, all-checkers-faulty;'
                 . ' of a LUN size-differs, name-differs, transport-differs, paths-differ,'
                 . ' write-protection-differs.',
@@ -110,22 +110,22 @@ my $health = text('The health of the map.', enum => ['optimal', 'degraded', 'fai
 my $state = text(
     'The state.', enum => ['optimal', 'degraded', 'missing', 'failed', 'unknown'],
 );
-my $transport = text('How the paths reach the LUN.');
+my $transport = text('The transport of the paths.');
 my $size = number('The size in bytes.');
 my $active = number('Number of active paths.');
 my $total = number('Number of paths.');
-my $expected = number('Number of paths that there should be, as far as that is known.');
-my $notes = list('What is worth knowing beside the state.', $note);
+my $expected = number('Expected number of paths, if known.');
+my $notes = list('Notes beside the state.', $note);
 
 my $path = object(
     {
-        dev => text('Kernel name, local to the node.'),
+        dev => text('Kernel name on this node.'),
         'dev-number' => text('Device number.'),
-        'dm-state' => text('State that device-mapper has of the path.'),
+        'dm-state' => text('State of the path in device-mapper.'),
         'dev-state' => text('State of the block device.'),
-        'check-state' => text('What the path checker found last.'),
+        'check-state' => text('Last result of the path checker.'),
         checker => text('Name of the path checker.'),
-        priority => { type => 'integer', description => 'Priority; -1 if there is none.' },
+        priority => { type => 'integer', description => 'Priority; -1 if unset.' },
         transport => $transport,
         'host-wwnn' => text('Fibre Channel: node name of the HBA.'),
         'host-wwpn' => text('Fibre Channel: port name of the HBA.'),
@@ -133,19 +133,19 @@ my $path = object(
         'target-wwpn' => text('Fibre Channel: port name of the target.'),
         'host-adapter' => text("PCI address of the HBA; iSCSI: the initiator's address."),
         lun => text('Number of the LUN.'),
-        'marginal-state' => text("'marginal' where the path fails now and then."),
+        'marginal-state' => text("'marginal' if the path fails intermittently."),
     },
     'dev',
 );
 
 my $group = object(
     {
-        group => number('Number of the group, from 1.'),
+        group => number('Number of the group, counted from 1.'),
         'dm-state' => text('State of the group.'),
-        priority => { type => 'integer', description => 'Priority; -1 if there is none.' },
+        priority => { type => 'integer', description => 'Priority; -1 if unset.' },
         selector => text('Path selector.'),
-        'marginal-state' => text("'marginal' where the group is used last."),
-        paths => list("The group's paths.", $path),
+        'marginal-state' => text("'marginal' if the group is only used when no other is left."),
+        paths => list('The paths of the group.', $path),
     },
     qw(group dm-state priority paths),
 );
@@ -154,7 +154,7 @@ sub map() {
     return object(
         {
             wwid => wwid(),
-            name => text('Name below /dev/mapper, local to the node.'),
+            name => text('Name in /dev/mapper on this node.'),
             sysfs => text('Kernel name of the map.'),
             'dm-state' => text('State of the device-mapper device.'),
             health => $health,
@@ -165,22 +165,22 @@ sub map() {
             notes => $notes,
             'path-groups' => list('The path groups.', $group),
             transport => $transport,
-            vendor => text('Vendor that the array reports.'),
-            product => text('Product that the array reports.'),
-            revision => text('Firmware revision that the array reports.'),
-            queueing => text('What happens to I/O while no path is left.'),
+            vendor => text('Vendor, as reported by the array.'),
+            product => text('Product, as reported by the array.'),
+            revision => text('Firmware revision, as reported by the array.'),
+            queueing => text('What happens to I/O while there is no path.'),
             failback => text('When a preferred path group is used again.'),
             features => text('Features of the device-mapper table.'),
             'hardware-handler' => text('Hardware handler of the device-mapper table.'),
             'write-protected' => { type => 'boolean', description => 'Whether it is read-only.' },
-            'path-faults' => number('Path failures since multipathd knows the map.'),
-            'group-switches' => number('Switches of the path group.'),
-            'map-loads' => number("Loads of the map's table."),
-            'queue-seconds' => number('Seconds that I/O was queued for lack of a path.'),
-            'queue-timeouts' => number('How often queueing ended by its time-out.'),
+            'path-faults' => number('Number of path failures since multipathd has known the map.'),
+            'group-switches' => number('Number of path group switches.'),
+            'map-loads' => number('Number of table loads of the map.'),
+            'queue-seconds' => number('Seconds for which I/O was queued because there was no path.'),
+            'queue-timeouts' => number('Number of times that queueing ended with a time-out.'),
             size => $size,
-            path => text('Link below /dev/disk/by-id.'),
-            used => { type => 'boolean', description => 'Whether something holds the map open.' },
+            path => text('Link in /dev/disk/by-id.'),
+            used => { type => 'boolean', description => 'Whether a device, such as a logical volume, uses the map.' },
         },
         qw(wwid name sysfs dm-state health paths-active paths-total path-groups),
     );
@@ -202,11 +202,11 @@ sub status() {
     my $lun = object(
         {
             wwid => wwid(),
-            alias => text('Its alias.'),
+            alias => text('The alias.'),
             'used-by' => text('The storage that uses it.'),
             size => $size,
             'cluster-state' => $state,
-            notes => list('In what the nodes disagree.', $note),
+            notes => list('Disagreements between the nodes.', $note),
             nodes => {
                 type => 'object',
                 description => 'The state on each node, by name: '
@@ -218,11 +218,11 @@ sub status() {
     );
     my $node_errors = object({
         'apply-error' => text('Why the configuration could not be applied.'),
-        'apply-time' => number('When, in seconds since the epoch.'),
+        'apply-time' => number('The time of that error, in seconds since the epoch.'),
         'report-error' => {
             %$reason,
-            description => 'Why the report of the node cannot be read, also where no LUN is expected'
-                . ' on it: the code bad-broadcast or newer-broadcast, and the facts.',
+            description => 'Why the report of the node cannot be read, also if no LUN is expected on'
+                . ' it: the code bad-broadcast or newer-broadcast, and details.',
         },
     });
     return object(
@@ -230,7 +230,7 @@ sub status() {
             luns => list('The LUNs, sorted by WWID.', $lun),
             nodes => {
                 type => 'object',
-                description => 'What is wrong with the nodes themselves, by name: '
+                description => 'Errors of the nodes themselves, by name: '
                     . join(', ', sort keys $node_errors->{properties}->%*) . '.',
                 additionalProperties => $node_errors,
             },

@@ -9,9 +9,9 @@ PVE::Multipath::Source - where the data of the cluster comes from
     my $source = PVE::Multipath::Source->live();
     my $source = PVE::Multipath::Source->replay($dir);
 
-C<live> is the node's pmxcfs with its key-value store and the storage configuration, C<files> only the
-files of pmxcfs, which need no module of Proxmox VE, and C<replay> a folder with recordings of them (its
-layout is in F<fixtures/replay/README.md>). This is the base class of
+C<live> is the node's pmxcfs with its key-value store and the storage configuration, C<files> only
+the files of pmxcfs, which need no module of Proxmox VE, and C<replay> a folder with recordings of
+them (its layout is in F<fixtures/replay/README.md>). This is the base class of
 L<PVE::Multipath::Source::Live> and L<PVE::Multipath::Source::Recorded>, which have what differs.
 
 =over
@@ -38,8 +38,8 @@ the sections of F<storage.cfg>
 
 =item config()
 
-the cluster's F<multipath.cfg>, parsed; an empty one if the file does not exist. Warns of what was not
-understood in it.
+the cluster's F<multipath.cfg>, parsed; an empty one if the file does not exist. Warns of what was
+not understood in it.
 
 =item quiet_config()
 
@@ -47,14 +47,14 @@ the same without the warnings
 
 =item config_text(), overrides_text(), storage_text()
 
-the bytes of F<multipath.cfg>, F<multipath-overrides.conf> and F<storage.cfg>, empty if the file does
-not exist
+the bytes of F<multipath.cfg>, F<multipath-overrides.conf> and F<storage.cfg>, empty if the file
+does not exist
 
 =item change_config($code)
 
-reads F<multipath.cfg>, calls the code with it, which returns the changed one or dies, and writes that,
-all under a lock. Returns the new configuration, and whether it was written: one that says the same as
-before leaves the file alone.
+reads F<multipath.cfg>, calls the code with it, which returns the changed one or dies, and writes
+that, all under a lock. Returns the new configuration, and whether it was written: one that says the
+same as before leaves the file alone.
 
 =item problems($cfg)
 
@@ -75,8 +75,9 @@ the same; in a folder without any node, one without any file
 
 =back
 
-Two functions, not methods, are about the mounted pmxcfs: C<assert_mounted()> dies if it is absent, and
-C<pmxcfs_start()> returns when it was started, in seconds since the epoch, undef if it does not run.
+Two functions, not methods, are about the mounted pmxcfs: C<assert_mounted()> dies if it is absent,
+and C<pmxcfs_start()> returns when it was started, in seconds since the epoch, undef if it does not
+run.
 
 =cut
 

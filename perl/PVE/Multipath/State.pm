@@ -25,8 +25,8 @@ C<< { program, version } >>: the version of multipath-tools, and the program fil
 
 =item silence
 
-C<< { program, until } >>: the multipathd that did not answer in time, and until when it is not asked
-again (monotonic clock)
+C<< { program, until } >>: the multipathd that did not answer in time, and until when it is not
+asked again (monotonic clock)
 
 =item learning
 
@@ -44,8 +44,8 @@ C<< { TEXT => TIME } >>: when each warning was last logged (monotonic clock)
 
 =item readings
 
-C<< { config, overrides } >>: what was last read of the cluster's files and since when it is the same,
-as the library has it
+C<< { config, overrides } >>: what was last read of the cluster's files and since when it is the
+same, as the library has it
 
 =item idle
 

@@ -43,8 +43,8 @@ my sub encode_broadcast($value) {
     return undef if !defined($value);
     return bytes("$value") if !ref($value);
 
-    # each alone: one that cannot be encoded (cyclic, too deep) must not affect the others; half of a
-    # surrogate pair is escaped
+    # each alone: one that cannot be encoded (cyclic, too deep) must not affect the others; half of
+    # a surrogate pair is escaped
     return eval {
         local $SIG{__DIE__} = 'DEFAULT';
         $json_class->new()->ascii()->allow_nonref()->allow_blessed()->convert_blessed()
@@ -93,8 +93,8 @@ my sub status_args($args) {
     };
 }
 
-# The arguments of cluster_status, from the live cluster or from another PVE::Multipath::Source, whose
-# configuration is only read if it is not passed in.
+# The arguments of cluster_status, from the live cluster or from another PVE::Multipath::Source,
+# whose configuration is only read if it is not passed in.
 sub cluster_status_args($source = PVE::Multipath::Source->live(), $config = $source->config()) {
     my $kv = $source->kv($PVE::Multipath::Publish::KV_KEY);
     my $keys = PVE::RS::Multipath::Broadcast::continuation_keys(bytes_of_values($kv));
@@ -117,9 +117,9 @@ sub cluster_status_json($args = undef) {
     return PVE::RS::Multipath::Cluster::status_json(status_args($args));
 }
 
-# The changes between two results of cluster_status, a list of { wwid, node, from, to, reasons }. With a
-# hash $damping that the caller keeps between calls, and that has the time of $current in 'now', changes
-# for the worse are reported at once and changes for the better once they last.
+# The changes between two results of cluster_status, a list of { wwid, node, from, to, reasons }.
+# With a hash $damping that the caller keeps between calls, and that has the time of $current in
+# 'now', changes for the worse are reported at once and changes for the better once they last.
 sub health_events($previous = undef, $current = undef, $damping = undef) {
     my $res = PVE::RS::Multipath::Events::health_events({
         previous => { luns => ($previous // {})->{luns} // [] },
@@ -130,8 +130,8 @@ sub health_events($previous = undef, $current = undef, $damping = undef) {
     return $res->{events};
 }
 
-# The state of the cluster and of the local node as OpenMetrics text, bytes; from the live cluster, or
-# from another PVE::Multipath::Source. A recording may lack the node.
+# The state of the cluster and of the local node as OpenMetrics text, bytes; from the live cluster,
+# or from another PVE::Multipath::Source. A recording may lack the node.
 sub openmetrics($source = PVE::Multipath::Source->live()) {
     my $args = cluster_status_args($source);
     my $node = eval { $source->node() };

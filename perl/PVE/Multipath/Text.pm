@@ -16,8 +16,8 @@ our @EXPORT_OK = qw(
 # --- bytes and characters ---
 
 # The library takes texts as bytes. Bytes are returned as they are. A string of characters may be
-# decoded text, or bytes that were joined with such; only in the latter case its characters are UTF-8
-# themselves.
+# decoded text, or bytes that were joined with such; only in the latter case its characters are
+# UTF-8 themselves.
 sub bytes($text) {
     return $text if !defined($text) || !utf8::is_utf8($text);
 
@@ -30,8 +30,8 @@ sub bytes($text) {
     return $bytes;
 }
 
-# The characters of bytes in UTF-8. What is not UTF-8 stays as it is, a character for each byte, and so
-# do characters.
+# The characters of bytes in UTF-8. What is not UTF-8 stays as it is, a character for each byte, and
+# so do characters.
 sub characters($text) {
     my $decoded = $text // return undef;
     return $text if !utf8::downgrade($decoded, 1) || !utf8::decode($decoded);
@@ -50,8 +50,8 @@ sub decode_texts($found) {
 
 # --- safe for a terminal ---
 
-# Nothing that comes from a peer, an array or a file may steer the terminal, reorder what stands
-# there, or be invisible.
+# Escapes characters that affect the terminal, reorder text or are invisible: the text may come from
+# a peer, an array or a file.
 sub safe($text) {
     $text //= '';
     $text =~ s/([\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}])/sprintf('\\x{%x}', ord($1))/ge;
@@ -80,7 +80,8 @@ sub pad($text, $width) {
     return $text . ' ' x max(0, $width - width($text));
 }
 
-# Pieces of at most $width columns. Nothing is lost: a WWID that was cut is another WWID.
+# Pieces of at most $width columns, with nothing left out: a part of a WWID could be taken for
+# another WWID.
 sub pieces($text, $width) {
     return ($text) if width($text) <= $width;
 
@@ -92,8 +93,8 @@ sub pieces($text, $width) {
     return @pieces;
 }
 
-# Lines of at most $width columns, broken between words; the ones after the first are indented. A
-# word that is too long for a line gets one of its own.
+# Lines of at most $width columns, broken between words; all but the first are indented. A word that
+# is too long for a line gets its own.
 sub wrap($text, $width, $indent = '') {
     my @lines = ('');
     for my $word (split(/ /, $text)) {
@@ -155,9 +156,9 @@ sub color($text, $state, $enabled) {
 
 # --- tables ---
 
-# A table is a list of columns { title, cells => [text, ...] } with, if need be, the states that
-# colour the cells ({ states => [...] }), and the most columns on the terminal that it may take
-# ({ width => n }). What is wider goes on in the next line.
+# A table is a list of columns { title, cells => [text, ...] }, optionally with the states that
+# colour the cells ({ states => [...] }) and a maximum width on the terminal ({ width => n }). Wider
+# cells continue on the next line.
 
 my sub column_width($column) {
     my $natural = $column->{natural} //=
@@ -170,7 +171,7 @@ sub table_width($columns) {
     return sum0(map { column_width($_) } @$columns) + 2 * (scalar(@$columns) - 1);
 }
 
-# Makes the widest columns narrower until the table fits, or none has more than $least left.
+# Narrows the widest columns until the table fits, or all are at $least.
 sub shrink($columns, $width, $least) {
     while (table_width($columns) > $width) {
         my ($widest) = sort { column_width($b) <=> column_width($a) } @$columns;

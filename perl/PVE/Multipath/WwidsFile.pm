@@ -1,8 +1,8 @@
 package PVE::Multipath::WwidsFile;
 
-# The entries of multipathd's wwids file, while other programs may change it as well. Looking at it
-# before and after each of many additions costs the same however long the file is: it is read again only
-# if it has changed by something else than the entry that was just added.
+# The entries of /etc/multipath/wwids while it is being changed, also by other programs. The file
+# can be checked before and after each of many additions: it is only read again if anything else has
+# changed than that the added entry was appended.
 
 use v5.36;
 
@@ -34,8 +34,8 @@ sub lists($self, $wwid) {
     return $self->{listed}->{$wwid};
 }
 
-# 'multipath -a' has been run for this WWID: if all it did was to append an entry to what was read, the
-# file need not be read again.
+# To be called after 'multipath -a' for this WWID: if it has just appended the entry, the file need
+# not be read again.
 sub expect_appended($self, $wwid) {
     my ($inode, $size, $version) = present_version($self);
     my $entry = "/$wwid/\n";

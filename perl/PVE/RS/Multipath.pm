@@ -16,9 +16,9 @@ PVE::RS::Multipath - base module of the Perl bindings of pve-multipath
 
 =head1 DESCRIPTION
 
-Loads F<libpve_multipath_perl.so> once and gives the packages below this one a C<bootstrap> method,
-which installs the functions that the library exports for them. The library is looked for in the
-directories of LD_LIBRARY_PATH and in F<auto/> of each directory of C<@INC>.
+Loads F<libpve_multipath_perl.so> once and provides the method C<bootstrap> for the packages below
+this one, which installs the functions that the library exports for them. The library is searched in
+the directories of LD_LIBRARY_PATH and in F<auto/> of each directory of C<@INC>.
 
 =cut
 
@@ -55,7 +55,7 @@ sub load {
 
     $handle = DynaLoader::dl_load_file($path, 0);
     if (!defined($handle)) {
-        # it ends in our own position and a NUL
+        # it ends in the position in this file and a NUL
         my $reason = (DynaLoader::dl_error() // 'unknown error') =~ s/ at \S+ line \d+\..*//sr;
         die "cannot load the library: $reason\n";
     }

@@ -1,7 +1,7 @@
 package PVE::Service::pvemultipathd;
 
-# Applies the multipath configuration and publishes the health of the node's maps, every 10 seconds: for
-# nodes whose pvestatd does not.
+# Applies the multipath configuration and publishes the health of the node's maps every 10 seconds,
+# on nodes whose pvestatd does not do that.
 
 use v5.36;
 
@@ -20,10 +20,10 @@ my $daemon = __PACKAGE__->new('pvemultipathd', [$0, @ARGV], restart_on_error => 
 
 my $restart_request;
 
-# Why each of these failed the last time.
+# The last error of each task.
 my $failures = {};
 
-# What fails again and again for the same reason is logged once.
+# The same error is logged only once in a row.
 my sub attempt($what, $code) {
     my $failure = eval { $code->(); 1 } ? '' : $@;
     syslog('err', '%s', "$what: $failure")
@@ -32,7 +32,7 @@ my sub attempt($what, $code) {
     return;
 }
 
-# Without a failure being asked for, it warns each time.
+# With an argument, cfs_update dies instead of warning each time.
 my sub read_cluster_state() {
     attempt('reading the cluster state', sub() { PVE::Cluster::cfs_update(1) });
     return;
@@ -62,7 +62,7 @@ sub run($self) {
         PVE::Multipath::Generator::sync();
         attempt('publishing the health of multipath maps', \&PVE::Multipath::broadcast_health);
 
-        # a clock that is set back must not make it wait for that long
+        # at most $INTERVAL, even if the clock is set back
         for (1 .. $INTERVAL) {
             last if time() >= $next || $restart_request;
             sleep(1);

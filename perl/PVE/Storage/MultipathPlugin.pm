@@ -1,7 +1,7 @@
 package PVE::Storage::MultipathPlugin;
 
-# Storage type 'multipath': each multipath map of a node is a raw volume, called after its WWID. LUNs
-# come from the array, so volumes are neither made nor removed here.
+# Storage type 'multipath': each multipath map of a node is a raw volume, named by its WWID. LUNs
+# are managed on the array, so volumes cannot be created or removed here.
 
 use v5.36;
 
@@ -14,12 +14,12 @@ use PVE::RS::Multipath::Allowlist;
 
 use base qw(PVE::Storage::Plugin);
 
-# How long to wait for udev's link once multipathd has the map, in seconds.
+# How long to wait for udev's link after multipathd has created the map, in seconds.
 our $LINK_TIMEOUT = 5;
 
 our $BY_ID = '/dev/disk/by-id';
 
-# The same LUNs are seen by all nodes.
+# All nodes see the same LUNs.
 push @PVE::Storage::Plugin::SHARED_STORAGE, 'multipath'
     if !grep { $_ eq 'multipath' } @PVE::Storage::Plugin::SHARED_STORAGE;
 
@@ -62,13 +62,13 @@ sub path($class, $scfg, $volname, $storeid, $snapname = undef) {
     return $class->filesystem_path($scfg, $volname, $snapname);
 }
 
-# One question to multipathd for each round of questions to the storages.
+# Asks multipathd once for all storages.
 my sub maps($cache) {
     return $cache->{'multipath-maps'} //= PVE::Multipath::get_maps();
 }
 
 sub list_images($class, $storeid, $scfg, $vmid = undef, $vollist = undef, $cache = {}) {
-    # LUNs belong to nobody, so there are none of a guest unless it names them
+    # LUNs have no owner, so none belongs to a guest unless it is named
     return [] if defined($vmid) && !$vollist;
 
     my $wanted = $vollist ? { map { $_ => 1 } @$vollist } : undef;
@@ -81,7 +81,8 @@ sub list_images($class, $storeid, $scfg, $vmid = undef, $vollist = undef, $cache
     return \@images;
 }
 
-# For the selection of an LVM storage's base, whatever content the storage is for. LUNs are always images.
+# For selecting the base of an LVM storage, whatever content the storage is for. LUNs are always
+# images.
 sub list_volumes($class, $storeid, $scfg, $vmid = undef, @) {
     return [map { { %$_, content => 'images' } } $class->list_images($storeid, $scfg, $vmid)->@*];
 }
@@ -100,11 +101,12 @@ sub volume_has_feature($class, $scfg, $feature, $storeid, $volname, $snapname = 
 # --- activation ---
 
 my $troubles = {
-    stopped => 'multipathd does not run',
+    stopped => 'multipathd is not running',
     'no-answer' => 'multipathd does not answer',
 };
 
-# A LUN has no size that could be given away, so there are no numbers. One question for all storages.
+# There is no space to allocate from, so there are no numbers. Asks multipathd once for all
+# storages.
 sub status($class, $storeid, $scfg, $cache = {}) {
     my $state = $cache->{'multipath-daemon'} //= PVE::Multipath::daemon_state();
     return (0, 0, 0, 1) if $state eq 'running';
@@ -135,28 +137,28 @@ sub activate_volume($class, $storeid, $scfg, $volname, $snapname = undef, @) {
             . " the node have paths to the LUN? See 'pvemultipath status'\n";
     }
 
-    # udev makes the link a moment later
+    # udev creates the link a moment later
     my $deadline = Time::HiRes::time() + $LINK_TIMEOUT;
     while (!-b $path) {
-        die "the multipath map for WWID '$wwid' is there, but not its link '$path' - is udev well?\n"
+        die "the multipath map for WWID '$wwid' exists, but not its link '$path' - check udev ('udevadm settle')\n"
             if Time::HiRes::time() >= $deadline;
         Time::HiRes::sleep(0.1);
     }
     return 1;
 }
 
-# Maps belong to the node, and others may use them.
+# Maps are managed by multipathd, and may have other users.
 sub deactivate_volume($class, $storeid, $scfg, $volname, $snapname = undef, @) {
     return 1;
 }
 
-# --- what the array would have to do ---
+# --- operations that only the array can do ---
 
 my sub impossible($what) {
-    die "$what is not possible on multipath storage: the array has to do that\n";
+    die "$what is not possible on multipath storage, it has to be done on the array\n";
 }
 
-sub create_base($class, @) { impossible('making a base volume') }
+sub create_base($class, @) { impossible('creating a base volume') }
 sub clone_image($class, @) { impossible('cloning a volume') }
 sub alloc_image($class, @) { impossible('creating a volume') }
 sub free_image($class, @) { impossible('removing a volume') }

@@ -35,17 +35,17 @@ __PACKAGE__->register_method({
         type => 'object',
         properties => {
             supported => { type => 'boolean', description => 'Whether multipath-tools is installed.' },
-            running => { type => 'boolean', description => 'Whether multipathd runs and answers.' },
+            running => { type => 'boolean', description => 'Whether multipathd is running and answers.' },
             daemon => {
                 type => 'string',
                 enum => ['running', 'stopped', 'no-answer'],
                 optional => 1,
-                description => 'The state of multipathd, if multipath-tools is installed. One that'
-                    . ' does not answer may be busy, or hang.',
+                description => 'The state of multipathd, if multipath-tools is installed. If it'
+                    . ' does not answer, it may be busy or hang.',
             },
             maps => {
                 type => 'array',
-                description => 'The maps; none unless multipathd runs and answers.',
+                description => 'The maps; empty unless multipathd is running and answers.',
                 items => PVE::Multipath::Schema::map(),
             },
         },
@@ -82,7 +82,7 @@ __PACKAGE__->register_method({
     method => 'POST',
     protected => 1,
     proxyto => 'node',
-    description => "Take the present number of a map's paths for the one that it should have.",
+    description => 'Make the present number of paths of a map the expected one.',
     permissions => { check => ['perm', '/nodes/{node}', ['Sys.Modify']] },
     parameters => {
         additionalProperties => 0,
@@ -91,7 +91,7 @@ __PACKAGE__->register_method({
             wwid => PVE::Multipath::Schema::wwid(),
         },
     },
-    returns => { type => 'integer', description => 'That number.' },
+    returns => { type => 'integer', description => 'The number of paths.' },
     code => sub($param) {
         return found($param->{wwid}, PVE::Multipath::accept_paths($param->{wwid}));
     },

@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::AcceptPaths;
 
-# pvemultipath accept-paths: the present number of a LUN's paths is the one that it should have.
+# pvemultipath accept-paths: makes the present number of a LUN's paths the expected one.
 
 use v5.36;
 
@@ -10,7 +10,7 @@ use PVE::Multipath::CLI::Output qw(print_lines print_data plural);
 use PVE::Multipath::Source;
 use PVE::Multipath::Text qw(characters safe);
 
-# The number of paths. What was warned of is not told again as an error.
+# Returns the number of paths. A warning that is also the error is not printed twice.
 my sub accept_paths($wwid, @recorded) {
     my @warnings;
     my $paths = eval {
@@ -25,7 +25,7 @@ my sub accept_paths($wwid, @recorded) {
 
 sub run($source, $opts, $name) {
     my @recorded = defined($source) ? ($source->node($opts->{node}), $source->config()) : ();
-    # a node without a configuration knows no aliases
+    # without a configuration there are no aliases
     my $cfg = $recorded[1] // eval { PVE::Multipath::Source->files()->quiet_config() };
     my $wwid = defined($cfg) ? configured_wwid($cfg, $name) // $name : $name;
     my $paths = accept_paths($wwid, @recorded)

@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Apply;
 
-# pvemultipath plan and apply: what is to be done on this node, and doing it.
+# pvemultipath plan and apply: show the pending changes on this node, and apply them.
 
 use v5.36;
 
@@ -13,38 +13,38 @@ my $EXIT_DONE = 0;
 my $EXIT_CHANGES = 1;
 my $EXIT_ERRORS = 2;
 
-# How long to wait until multipathd has read what was changed, in seconds.
-my $HOLDS_WITHIN = 10;
+# How long multipathd may take to apply a reconfigure, in seconds.
+my $IN_EFFECT_WITHIN = 10;
 
 my $reasons = {
-    absent => 'it is not there yet',
+    absent => 'it does not exist yet',
     differs => 'its content differs',
     unreadable => 'it cannot be read',
-    'no-content' => 'there is nothing to put into it',
-    'not-ours' => "it does not say that it is Proxmox VE's",
-    refused => 'what should be in it would harm, so it stays as it is',
+    'no-content' => 'it would be empty',
+    'not-ours' => 'it is not marked as managed by Proxmox VE',
+    refused => 'its new content is dangerous, so it is not changed',
 
-    missing => 'the cluster lists it, the node does not',
-    interrupted => 'a pass was killed while it added it',
-    'no-longer-listed' => 'Proxmox VE added it, and the cluster lists it no more',
-    gone => 'somebody has removed it',
-    'added-by-others' => 'somebody else has added it as well, so it stays',
-    'in-use' => 'its map is in use; it is removed once that is over',
-    'use-unknown' => 'nobody knows whether its map is in use',
-    'record-unreadable' => 'the cluster lists it; it cannot be recorded that Proxmox VE added it',
-    'not-understood' => 'the configuration names it, in a part that is not understood',
-    'line-not-plain' => 'its line in the file holds more, which multipath cannot remove',
-    'file-unfinished' => 'the file has no line feed at its end, where multipath would spoil it',
-    unconfirmed => 'the configuration may be in the middle of being saved',
-    'reconfigure-waits' => 'it is removed once multipathd may read its configuration again',
+    missing => 'it is on the allow-list, but not in this file',
+    interrupted => 'an earlier run was killed while adding it',
+    'no-longer-listed' => 'Proxmox VE added it, and it is no longer on the allow-list',
+    gone => 'it was removed by other means',
+    'added-by-others' => 'it was also added by other means, so it stays',
+    'in-use' => 'its map is in use; it is removed when the map no longer is',
+    'use-unknown' => 'it is unknown whether its map is in use',
+    'record-unreadable' => 'it is on the allow-list, but its owner cannot be recorded',
+    'not-understood' => 'it is in a line of the configuration that is not understood',
+    'line-not-plain' => 'its line contains other text, so multipath cannot remove it',
+    'file-unfinished' => 'the file does not end in a line feed, so appending would corrupt it',
+    unconfirmed => 'the configuration may just be being saved',
+    'reconfigure-waits' => 'it is removed after the postponed reconfigure',
 
     'other-device' => 'another device has this name',
     'other-lun' => 'the map of another LUN has this name',
-    'not-yet-free' => 'the map of another LUN has this name now; the next pass gives it',
+    'not-yet-free' => 'the map of another LUN still has this name; the next run assigns it',
 };
 
 my $verbs = {
-    confirm => 'note as ours',
+    confirm => 'record',
     drop => 'forget',
 };
 
@@ -55,7 +55,7 @@ my sub step_line($name, $step) {
 }
 
 my sub colored_diff($diff) {
-    return '    (too long to be compared)' if !defined($diff);
+    return '    (too long to compare)' if !defined($diff);
     my $color = use_color();
     return map {
         my $state = m/\A\+/ ? 'optimal' : m/\A-/ ? 'failed' : undef;
@@ -86,17 +86,17 @@ my sub plan_lines($plan, $diffs) {
     push @lines, 'WWIDs in /etc/multipath/wwids:' if @wwids;
     push @lines, map { step_line($_->{wwid}, $_) } @wwids;
     my @aliases = $plan->{'taken-aliases'}->@*;
-    push @lines, 'Aliases that LUNs do not get on this node:' if @aliases;
+    push @lines, 'Aliases that are not assigned on this node:' if @aliases;
     push @lines, map { alias_line($_) } @aliases;
     my @uneven = $plan->{uneven}->@*;
     push @lines, 'Maps whose paths have different sizes:' if @uneven;
     push @lines, map { uneven_line($_) } @uneven;
     push @lines,
         defined($plan->{'held-back'})
-        ? 'multipathd has to read its configuration again, which waits.'
-        : 'multipathd reads its configuration again, if it runs.'
+        ? 'The reconfigure of multipathd is postponed.'
+        : 'multipathd is reconfigured if it is running.'
         if $plan->{reconfigure};
-    push @lines, 'There is nothing to do.' if !$plan->{changes} && !$plan->{reconfigure};
+    push @lines, 'Nothing to do.' if !$plan->{changes} && !$plan->{reconfigure};
     return @lines;
 }
 
@@ -107,7 +107,7 @@ my sub errors($plan) {
 my sub error_lines($plan) {
     my @errors = errors($plan);
     return () if !@errors;
-    return ('To be seen to:', map { '  ' . one_line(safe($_)) } @errors);
+    return ('Errors:', map { '  ' . one_line(safe($_)) } @errors);
 }
 
 sub plan($source, $opts) {
@@ -131,23 +131,23 @@ sub plan($source, $opts) {
     return $plan->{changes} ? $EXIT_CHANGES : $EXIT_DONE;
 }
 
-# What is not in force, once multipathd has had the time to read it.
+# Values that are not in effect after a reconfigure.
 my sub drift_lines($source) {
     return () if !PVE::Multipath::is_running();
 
     my ($cfg, $overrides) = ($source->config(), $source->overrides_text());
     my @drift;
-    for (1 .. $HOLDS_WITHIN) {
+    for (1 .. $IN_EFFECT_WITHIN) {
         @drift = PVE::Multipath::Generator::drift($cfg, $overrides);
         last if !@drift;
         sleep(1);
     }
-    return map { 'another file wins: ' . safe($_) } @drift;
+    return map { 'overridden by another file: ' . safe($_) } @drift;
 }
 
 sub apply($source, $opts) {
     return plan($source, $opts) if $opts->{'dry-run'};
-    die "nothing can be applied to a folder with recordings, use --dry-run\n"
+    die "cannot apply anything to a folder with recordings, use --dry-run\n"
         if defined($opts->{replay});
 
     my $is_text = $opts->{'output-format'} eq 'text';
@@ -159,7 +159,7 @@ sub apply($source, $opts) {
     if ($is_text) {
         my $left = PVE::Multipath::Generator::plan($source->config_text(), $source->overrides_text());
         print_lines(
-            $changed ? 'Done.' : 'There was nothing to do.',
+            $changed ? 'Done.' : 'Nothing to do.',
             (map { step_line($_->{wwid}, $_) } grep { $_->{action} eq 'keep' } $left->{wwids}->@*),
             map { alias_line($_) } $left->{'taken-aliases'}->@*,
         );

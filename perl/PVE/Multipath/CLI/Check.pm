@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Check;
 
-# pvemultipath check: what is wrong with a text for multipathd, told as compilers tell it.
+# pvemultipath check: the findings in a text for multipathd, printed like those of a compiler.
 
 use v5.36;
 
@@ -11,7 +11,7 @@ use PVE::Multipath::CLI::Severity qw(severity_color severity_counts severity_exi
 use PVE::Multipath::Config;
 use PVE::Multipath::Text qw(characters decode_texts safe one_line width pieces);
 
-# What is larger was named by mistake, such as a disk.
+# A larger file was named by mistake, for example a disk.
 my $MOST_READ = 1024 * 1024;
 
 my $MARGIN = '  | ';
@@ -20,7 +20,7 @@ my $DOTS = '...';
 # These are about the text as a whole.
 my $without_place = { 'too-long' => 1, unlisted => 1 };
 
-# --- what there is to tell ---
+# --- findings ---
 
 my sub contents($file) {
     my ($fh, $name) = (undef, $file eq '-' ? 'the standard input' : "'$file'");
@@ -28,17 +28,17 @@ my sub contents($file) {
     die "cannot read $name - $!\n" if !$opened;
     binmode($fh);
     my $count = read($fh, my $raw, $MOST_READ + 1) // die "cannot read $name - $!\n";
-    die "$name is too large for a text for multipathd\n" if $count > $MOST_READ;
+    die "$name is too large for a multipath.conf text\n" if $count > $MOST_READ;
     return $raw;
 }
 
-# The LUNs that a blacklist should not hit. A live node may not know them.
+# The LUNs that a blacklist should not match. They are unknown on a node without pmxcfs.
 my sub allow_list($source, $opts) {
     return undef if !defined($source);
     my $cfg = eval { $source->config() };
     return PVE::Multipath::Config::wwid_list($cfg) if defined($cfg);
     die $@ if defined($opts->{replay});
-    warn "the allow-list is not looked at: $@";
+    warn "the allow-list is not checked: $@";
     return undef;
 }
 
@@ -49,13 +49,13 @@ my sub findings($source, $opts, $raw) {
     return decode_texts($findings);
 }
 
-# --- a line with its place ---
+# --- a line and the place in it ---
 
 my sub shown($chars) {
     return printable(safe($chars =~ s/\t/    /gr));
 }
 
-# The beginning, as much as has room.
+# As much of the beginning as fits.
 my sub cut($shown, $width) {
     return $shown if width($shown) <= $width;
     my $room = $width - length($DOTS);
@@ -67,13 +67,13 @@ my sub cut_before($shown, $width) {
     return scalar reverse(cut(scalar reverse($shown), $width));
 }
 
-# What is left of the place, and what is right of it, of a line's bytes.
+# The text before and after a place in a line of bytes.
 my sub around($line, $column, $width) {
     my $chars = characters($line);
-    # a place counts bytes, of which a character may have several; it may be behind the last one
+    # the column counts bytes, a character may have several; it may be one past the end
     my $place = $chars eq $line ? $column - 1 : (substr("$line\n", 0, $column) =~ tr/\x80-\xbf//c) - 1;
 
-    # more than a line's characters are never shown
+    # no more than the width of the terminal is shown
     my $from = max(0, $place - $width - 1);
     my $before = shown(substr($chars, $from, $place - $from));
     my $after = shown(substr($chars, $place, $width + 1));

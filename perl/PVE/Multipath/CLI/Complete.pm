@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Complete;
 
-# What a shell completes: the words that a command line may go on with.
+# Shell completion: candidates for the last word of a command line.
 
 use v5.36;
 
@@ -12,10 +12,10 @@ use PVE::Multipath::Config;
 use PVE::Multipath::File;
 use PVE::Multipath::Source;
 
-# Of Debian 12, 13 and sid.
+# Those of Debian 12, 13 and sid.
 my @TOOLS_VERSIONS = qw(0.9.4 0.11.1 0.15.1);
 
-# The shell itself knows its files.
+# The shell completes file names itself.
 my $FILES = ':files';
 my $DIRECTORIES = ':directories';
 
@@ -63,7 +63,7 @@ my $argument_values = {
     'configured LUN' => \&configured_luns,
 };
 
-# Values of an option; a knob has them in its schema.
+# Values of an option; those of a knob are in its schema.
 my sub values_of($option, $given) {
     my $values = $option_values->{$option};
     return $values->($given) if defined($values);
@@ -72,14 +72,14 @@ my sub values_of($option, $given) {
 
 # --- a command line ---
 
-# Words of commands' names behind these.
+# The next words of command names that start with these.
 my sub names_behind($commands, @words) {
     my $start = join('', map { "$_ " } @words);
     return map { substr($_, length($start)) =~ s/ .*//r } grep { index($_, $start) == 0 } keys %$commands;
 }
 
-# Options and arguments that were given: ({ OPTION => VALUE }, [ARGUMENT, ...], the option of which the
-# value comes next).
+# Splits the words: ({ OPTION => VALUE }, [ARGUMENT, ...], the option whose value comes next, if
+# any).
 my sub given($takes_value, @words) {
     my ($given, @arguments) = ({});
     while (defined(my $word = shift @words)) {
@@ -109,7 +109,7 @@ my sub candidates($commands, $common, $current, @words) {
     my $command = $commands->{$name} // return ();
     return () if $is_help;
 
-    # as Getopt::Long has them: NAME|SHORT=TYPE, with a colon before a value that is optional
+    # in the syntax of Getopt::Long: NAME|SHORT=TYPE, with a colon for an optional value
     my @specs = (@$common, $command->{options} ? $command->{options}->() : ());
     my %takes_value = map { m/\A([\w-]+)[^=]*=/ ? ($1 => 1) : () } @specs;
     my ($given, $arguments, $option) = given(\%takes_value, @words);
@@ -122,16 +122,16 @@ my sub candidates($commands, $common, $current, @words) {
     return $values->($given);
 }
 
-# Prints what the last of the words behind 'pvemultipath' may become, one a line.
+# Prints the candidates for the last word after 'pvemultipath', one per line.
 sub run($commands, $common, @words) {
-    # bash takes '--option=value' for three words
+    # bash splits '--option=value' into three words
     push @words, '' if @words && $words[-1] eq '=';
     my $current = pop(@words) // '';
     @words = grep { $_ ne '=' } @words;
 
     local $SIG{__WARN__} = sub { };
     my @found = eval { candidates($commands, $common, $current, @words) };
-    # a shell would take others for something else
+    # other characters are special to the shell
     print_lines(
         grep { m/\A:/ || index($_, $current) == 0 && m!\A[\w.,+@%/-]+\z!a } sort(uniq(@found))
     );

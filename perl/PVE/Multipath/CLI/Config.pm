@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Config;
 
-# pvemultipath config and problems: what the cluster's configuration says, and what is wrong in it.
+# pvemultipath config and problems: the cluster's configuration, and the problems in it.
 
 use v5.36;
 
@@ -14,12 +14,12 @@ use PVE::Multipath::Text qw(characters decode_texts safe one_line width pad wrap
 
 my $EXIT_DONE = 0;
 
-# In less, a knob's name or value would be broken.
+# With less, names and values of knobs would be broken.
 my $LEAST_KNOBS_WIDTH = 25;
 
 my $origins = { default => 'default', cluster => 'cluster', lun => 'LUN' };
 
-# --- what is wrong ---
+# --- problems ---
 
 # Errors first. By default for the installed version of multipath-tools.
 my sub sorted_problems($source, $cfg, $version = undef) {
@@ -47,7 +47,6 @@ my sub problem_lines($problems) {
 
         my ($first, @more) =
             wrap(one_line($sentence), $width, '    ');
-        # the line begins with it
         substr($first, 0, length($severity)) = severity_color($severity, $severity, $colored);
         push @lines, $first, @more;
     }
@@ -66,7 +65,7 @@ sub problems($source, $opts) {
     return severity_exit_code($problems);
 }
 
-# --- what is in force ---
+# --- values in effect ---
 
 my sub knob_lines($knobs, $width) {
     my @names = sort keys %$knobs;
@@ -79,14 +78,14 @@ my sub knob_lines($knobs, $width) {
     return table($columns);
 }
 
-# 'KNOB VALUE' of each knob that the LUN's own section sets.
+# 'KNOB VALUE' for each knob that the LUN's section sets.
 my sub own_knobs($lun) {
     my $knobs = $lun->{knobs};
     my @own = grep { $knobs->{$_}->{from} eq 'lun' } sort keys %$knobs;
     return map { safe("$_ $knobs->{$_}->{value}") } @own;
 }
 
-# As many to a line as fit.
+# As many parts per line as fit.
 my sub fill($parts, $width) {
     my @lines;
     for my $part (@$parts) {
@@ -100,7 +99,7 @@ my sub fill($parts, $width) {
     return @lines;
 }
 
-# One line for each LUN, beside it what its own section sets, or below where there is no room.
+# A line for each LUN, with the knobs that its section sets beside it, or below if there is no room.
 my sub lun_lines($luns, $width) {
     my @rows = map {
         my $lun = $luns->{$_};
@@ -125,7 +124,7 @@ my sub lun_lines($luns, $width) {
         if ($beside) {
             $line .= '  ' . (shift(@knob_lines) // '-');
         } elsif (width($line) > $width) {
-            # nothing is lost: a WWID that was cut is another WWID
+            # not cut: a part of a WWID could be taken for another WWID
             my $rest = $width - $indent;
             push @lines, $wwid =~ m/.{1,$width}/g;
             push @lines, map { ' ' x $indent . $_ } $alias =~ m/.{1,$rest}/g;
@@ -153,7 +152,7 @@ my sub config_lines($effective, $problems, $wwid) {
         my @name = (safe($wwid), defined($lun->{alias}) ? safe($lun->{alias}) : ());
         push @lines, $wrap->(join('  ', @name)), '';
         push @lines, knob_lines($lun->{knobs}, $width) if $lun->{knobs}->%*;
-        push @lines, $wrap->('Nobody sets any knob of it: multipathd decides.')
+        push @lines, $wrap->('No knob is set: the defaults of multipathd apply.')
             if !$lun->{knobs}->%*;
     } else {
         push @lines, knob_lines($effective->{defaults}, $width), '';
@@ -162,7 +161,7 @@ my sub config_lines($effective, $problems, $wwid) {
     }
 
     push @lines, '',
-        $wrap->(severity_counts($problems) . ": 'pvemultipath problems' says what is wrong")
+        $wrap->(severity_counts($problems) . ": 'pvemultipath problems' lists them")
         if @$problems;
     return @lines;
 }

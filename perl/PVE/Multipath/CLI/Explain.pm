@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Explain;
 
-# pvemultipath status --explain: why a LUN is in the state it is in, node by node, in sentences.
+# pvemultipath status --explain: the state of a LUN and its reasons, node by node, in sentences.
 
 use v5.36;
 
@@ -21,7 +21,7 @@ my sub paths_sentence($cell) {
     return () if !is_count($active) || !is_count($total);
 
     my $text = "$active of " . plural($total, 'path') . ($active == 1 ? ' is' : ' are') . ' active';
-    $text .= ", and $expected should be there" if is_count($expected);
+    $text .= ", $expected expected" if is_count($expected);
     return "$text.";
 }
 
@@ -59,7 +59,7 @@ sub disagreement_text($note) {
     return "the nodes disagree about $what: " . join(', ', @groups);
 }
 
-# The lines of --explain. $node_lines tell what is wrong with the nodes themselves.
+# The lines of --explain, ending in $node_lines about the nodes themselves.
 sub lines($lun, $node_lines) {
     my $width = terminal_width();
     my $wrap = sub(@sentences) { wrap(join(' ', @sentences), $width, '    ') };
@@ -74,12 +74,12 @@ sub lines($lun, $node_lines) {
 
     my @lines = $wrap->(@head);
     my @nodes = by_number([keys $lun->{nodes}->%*]);
-    push @lines, $wrap->('No node reports it, and it is expected nowhere.') if !@nodes;
+    push @lines, $wrap->('No node reports it, and it is not expected on any node.') if !@nodes;
     push @lines, map { $wrap->(cell_sentences($_, $lun->{nodes}->{$_})) } @nodes;
 
     my @unknown = grep { $lun->{nodes}->{$_}->{state} eq 'unknown' } @nodes;
     push @lines, $wrap->(
-        'What is unknown does not count: the state of the LUN is the worst of the other nodes.')
+        'Nodes in state unknown are ignored: the state of the LUN is the worst state on the other nodes.')
         if @unknown && @unknown < @nodes;
     push @lines, map { $wrap->(ucfirst(disagreement_text($_)) . '.') } ($lun->{notes} // [])->@*;
     return (@lines, @$node_lines);

@@ -1,16 +1,16 @@
 package PVE::Multipath::CLI::Help;
 
-# --help: parts of the manual, which is in the program itself.
+# --help: parts of the manual page, which is in the program file.
 
 use v5.36;
 
 use PVE::Multipath::CLI::Output qw(terminal_width print_lines);
 use PVE::Multipath::File;
 
-# In longer lines, text is hard to read.
+# Longer lines are hard to read.
 my $MOST_WIDTH = 100;
 
-# What stands below a heading of the manual, up to the next one.
+# The text below a heading of the manual page, up to the next one.
 my sub section($heading) {
     my $manual = PVE::Multipath::File::read($0) // '';
     my ($pod) = $manual =~ m/^=head[12] \Q$heading\E\n(.*?)^=(?:head|cut)/ms
@@ -20,7 +20,7 @@ my sub section($heading) {
     my $width = terminal_width();
     my $parser = Pod::Text->new(indent => 2, width => $width < $MOST_WIDTH ? $width : $MOST_WIDTH);
     $parser->output_string(\my $text);
-    # plain letters are enough for what has to be replaced
+    # without the quotes and asterisks that Pod::Text puts around I<>
     $parser->parse_string_document("=pod\n\n" . $pod =~ s/I<([^<>]*)>/$1/gr);
     return split(/\n/, $text =~ s/\s+\z//r);
 }
@@ -32,12 +32,12 @@ my sub common_options() {
 sub overview() {
     print_lines(
         section('SYNOPSIS'), '', 'Commands:', '', section('COMMANDS'), common_options(), '',
-        "'pvemultipath help COMMAND' tells more of one, 'man pvemultipath' of all.",
+        "'pvemultipath help COMMAND' describes a command, 'man pvemultipath' all of them.",
     );
     return;
 }
 
-# The page of a command, with more lines of its own.
+# The page of a command, with additional lines.
 sub page($command, @more) {
     print_lines(section($command), @more, common_options());
     return;

@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Lun;
 
-# Which LUN a person means: a name is its WWID, or its alias.
+# Finds a LUN by its WWID or alias.
 
 use v5.36;
 
@@ -11,7 +11,8 @@ use Exporter qw(import);
 
 our @EXPORT_OK = qw(find_lun configured_wwid);
 
-# Of a list of { wwid, alias }: that of this WWID, else that of this alias; undef if there is none.
+# The entry of a list of { wwid, alias } with this WWID, else with this alias; undef if there is
+# none.
 sub find_lun($luns, $name) {
     my ($lun) = grep { $_->{wwid} eq $name } @$luns;
     return $lun if defined($lun);
@@ -20,10 +21,10 @@ sub find_lun($luns, $name) {
     return $by_alias[0] if @by_alias <= 1;
 
     my $all = join(', ', sort map { safe(characters($_->{wwid})) } @by_alias);
-    die "'" . safe(characters($name)) . "' is the alias of several LUNs, name one by its WWID: $all\n";
+    die "'" . safe(characters($name)) . "' is the alias of several LUNs, use the WWID: $all\n";
 }
 
-# The WWID of a LUN of the configuration, by either name; undef if it has none.
+# The WWID of a configured LUN, by WWID or alias; undef if there is none.
 sub configured_wwid($cfg, $name) {
     my $ids = $cfg->{ids};
     my @luns = map { { wwid => $_, alias => $ids->{$_}->{alias} } }

@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Maps;
 
-# pvemultipath maps: the maps of a node with their groups and paths.
+# pvemultipath maps: the maps of a node with their path groups and paths.
 
 use v5.36;
 
@@ -24,7 +24,7 @@ my sub group_text($group) {
     return join(', ', @parts);
 }
 
-# Names and states as 'multipath -ll' has them, and where the path leads.
+# Names and states as in 'multipath -ll', and the two ends of the path.
 my sub path_cells($path) {
     my @states =
         map { $path->{$_} // '-' } qw(dev dev-number dm-state check-state dev-state);
@@ -54,7 +54,7 @@ my sub head_parts($map) {
     return map { safe($_) } grep { length } @parts;
 }
 
-# Two blanks between parts, as many parts to a line as fit.
+# Parts separated by two blanks, as many per line as fit.
 my sub join_parts($parts, $width, $indent) {
     my @lines;
     for my $part (@$parts) {
@@ -71,7 +71,6 @@ my sub map_lines($map, $width, $colored) {
     my $health = "$map->{health} $map->{'paths-active'}/$map->{'paths-total'}";
 
     my @lines = join_parts([$health, head_parts($map)], $width, '    ');
-    # the line begins with it
     substr($lines[0], 0, length($health)) =
         color($health, $map->{health}, $colored);
 
@@ -120,7 +119,7 @@ my sub map_lines($map, $width, $colored) {
 }
 
 my sub maps_lines($maps) {
-    return ("No multipath map on this node.") if !@$maps;
+    return ('No multipath map on this node.') if !@$maps;
 
     my ($width, $colored) = (terminal_width(), use_color());
     my (@lines, %count);

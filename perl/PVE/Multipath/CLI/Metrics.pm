@@ -7,7 +7,7 @@ use v5.36;
 use PVE::Multipath;
 
 sub run($source, $opts) {
-    die "metrics are OpenMetrics text, there is no other format\n"
+    die "the output is OpenMetrics text, there is no other format\n"
         if $opts->{'output-format'} ne 'text';
 
     $source->refresh();

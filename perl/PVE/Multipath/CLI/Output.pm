@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Output;
 
-# What pvemultipath's commands print with: the terminal, the output formats, words.
+# Output of the commands: the terminal, output formats, words.
 
 use v5.36;
 
@@ -20,7 +20,7 @@ my $LEAST_WIDTH = 40;
 
 # --- the terminal ---
 
-# Rows and columns, if the terminal tells.
+# Rows and columns; empty if unknown.
 my sub terminal_size() {
     # stty asks about its standard input
     my $size = '';
@@ -52,7 +52,7 @@ sub use_color() {
     return ($ENV{TERM} // '') !~ m/\A(?:dumb)?\z/;
 }
 
-# What the terminal cannot show is escaped.
+# Escapes characters that the terminal cannot show.
 sub printable($string) {
     POSIX::setlocale(POSIX::LC_CTYPE(), '');
     my $codeset = I18N::Langinfo::langinfo(I18N::Langinfo::CODESET()) // '';
@@ -75,7 +75,7 @@ sub print_lines(@lines) {
 
 # --- output formats ---
 
-# JSON with nothing but ASCII: control characters beyond it (C1) steer a terminal as well.
+# JSON in ASCII: control characters beyond it (C1) affect a terminal as well.
 my sub ascii_json($json) {
     return $json =~ s{([^\x20-\x7e\n])}{
         my $code = ord($1);
@@ -88,7 +88,7 @@ my sub ascii_json($json) {
     }gerx;
 }
 
-# A text that is JSON already, as bytes.
+# Prints JSON, given as bytes.
 sub print_json($bytes) {
     my $json = $bytes;
     utf8::decode($json);
@@ -96,18 +96,19 @@ sub print_json($bytes) {
     return;
 }
 
-# A text of JSON is one of YAML. What may steer a terminal or reorder what stands there is escaped.
+# A JSON string is also a YAML string. Characters that affect a terminal or the order of text are
+# escaped.
 my sub yaml_scalar($json, $value) {
     return $json->encode($value) =~ s{([\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}])}{
         sprintf(ord($1) > 0xffff ? '\\U%08x' : '\\u%04x', ord($1))
     }gerx;
 }
 
-# Words that YAML 1.1 reads as something else.
+# Words that YAML 1.1 reads as booleans or null.
 my $yaml_words = { map { $_ => 1 } qw(y n yes no on off true false null) };
 
-# Lines of block style. Every text is quoted, since a bare one may be read as something else: no, 0x1f,
-# 2001-01-01. Keys that are plain words are bare.
+# Lines in block style. Strings are always quoted, since plain ones may be read as another type: no,
+# 0x1f, 2001-01-01. Keys that are plain words are not.
 my sub yaml_lines($json, $value) {
     if (ref($value) eq 'ARRAY' && @$value) {
         return map {
@@ -131,7 +132,7 @@ sub print_data($data, $format) {
     my $json = JSON::PP->new()->canonical()->allow_nonref();
     if ($format eq 'yaml') {
         my @lines = yaml_lines($json, $data);
-        # what has no lines of its own stands on that of the marker
+        # a scalar is on the line of the marker
         my $yaml = join('', map { "$_\n" } @lines > 1 ? ('---', @lines) : "--- $lines[0]");
         utf8::encode($yaml);
         print STDOUT $yaml;

@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Reasons;
 
-# The reasons of a map's or a cell's health, and the notes on it, in words.
+# The reasons and notes of a map or a cell, in words.
 
 use v5.36;
 
@@ -34,14 +34,14 @@ my $reason_texts = {
         return 'all paths failed' if !is_count($count);
         return $count == 1 ? 'its only path failed' : "all $count paths failed";
     },
-    'no-paths' => sub($reason, $facts) { 'the map has no path left' },
+    'no-paths' => sub($reason, $facts) { 'the map has no paths' },
     'path-gone' => sub($reason, $facts) {
         my ($present, $expected) = $reason->@{qw(present expected)};
         return 'paths are gone' if !is_count($present) || !is_count($expected);
-        return plural($expected - $present, 'path') . " gone ($present of $expected there)";
+        return plural($expected - $present, 'path') . " gone ($present of $expected present)";
     },
     'not-assembled' => sub($reason, $facts) { 'no map for this LUN' },
-    'no-report' => sub($reason, $facts) { 'the node has not sent any report' },
+    'no-report' => sub($reason, $facts) { 'the node has not sent a report' },
     'node-offline' => sub($reason, $facts) { 'the node is offline' },
     'reporter-stale' => sub($reason, $facts) {
         my $age = $reason->{age};
@@ -59,7 +59,7 @@ my $reason_texts = {
         return 'the report was made by a newer version'
             . (is_count($format) && $format >= 0 ? " (format $format)" : '');
     },
-    'unknown-state' => sub($reason, $facts) { 'the node reports a state that is not known' },
+    'unknown-state' => sub($reason, $facts) { 'the node reports an unknown state' },
 };
 
 my sub through($what, $note) {
@@ -68,7 +68,7 @@ my sub through($what, $note) {
         . (defined($through) ? ' (' . safe($through) . ')' : '');
 }
 
-# The note is on all paths that device-mapper uses, so a peer need not send their number.
+# The note is about all active paths, so a peer need not send their number.
 my sub active_paths($note, $facts, $one, $many) {
     my $count = $note->{count} // $facts->{'paths-active'};
     return "all active paths are $many" if !is_count($count);
@@ -94,7 +94,7 @@ my $note_texts = {
     },
 };
 
-# A map with one of these may serve no I/O although its state is good.
+# A map with one of these may not serve any I/O although its state is good.
 my $urgent = { map { $_ => 1 } qw(suspended all-paths-marginal all-checkers-faulty) };
 
 sub urgent_notes($notes) {

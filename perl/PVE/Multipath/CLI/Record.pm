@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Record;
 
-# pvemultipath record: a folder that stands in for this node and its cluster, for --replay.
+# pvemultipath record: records this node and its cluster in a folder for --replay.
 
 use v5.36;
 
@@ -31,8 +31,8 @@ my sub record_reply($path, $reply) {
     return;
 }
 
-# What else is known of block devices. The links of paths are there already; what belongs to a path
-# goes to where its link leads.
+# Data of the block devices. The links of paths are already recorded; the data of a path is written
+# to the target of its link.
 my sub record_devices($base, $devices) {
     my $sys = "$base/sys/block";
     my ($mapped, $disks) = $devices->@{qw(mapped disks)};
@@ -55,7 +55,7 @@ my sub record_devices($base, $devices) {
 my sub record_node($base) {
     my $node = PVE::Multipath::Node->live();
     for my $command (['show', 'daemon'], ['show', 'maps', 'json'], ['show', 'config', 'local']) {
-        # each of them may take its time
+        # each has the whole time-out for itself
         my $reply = PVE::Multipath::Node->live()->query($command);
         record_reply("$base/multipathd/" . join('-', @$command), $reply);
         next if "@$command" ne 'show maps json';
@@ -90,13 +90,13 @@ my sub record_node($base) {
     return;
 }
 
-# What a single part cannot tell must not keep the others from being recorded.
+# If one part fails, the others are recorded nevertheless.
 sub run($source, $opts, $dir) {
-    die "recording a recording makes no sense: leave out --replay\n" if defined($opts->{replay});
-    die "'$dir' is not empty: name a folder that does not exist yet\n"
+    die "cannot record a recording: leave out --replay\n" if defined($opts->{replay});
+    die "'$dir' is not empty: use a new folder\n"
         if (PVE::Multipath::File::names($dir) // [])->@*;
 
-    # nobody else is to change it, whatever the umask was
+    # writable only for the user, even with a lax umask
     umask(umask() | 0022);
 
     my @missing;
@@ -126,7 +126,7 @@ sub run($source, $opts, $dir) {
     $part->('the node', sub() { record_node("$dir/nodes/$name") });
 
     if ($opts->{'output-format'} eq 'text') {
-        print_lines('Recorded to ' . safe(characters($dir)) . '. To look at it:',
+        print_lines('Recorded to ' . safe(characters($dir)) . '. To view it:',
             '  pvemultipath status --replay ' . safe(characters($dir)));
         warn "not recorded: $_\n" for @missing;
     } else {

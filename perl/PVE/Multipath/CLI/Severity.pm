@@ -1,7 +1,6 @@
 package PVE::Multipath::CLI::Severity;
 
-# Errors and warnings, in lists of { severity => 'error' | 'warning', ... }: how they are counted and
-# coloured, and the exit code that they give.
+# Lists of { severity => 'error' | 'warning', ... }: counts, colours and the exit code.
 
 use v5.36;
 
@@ -22,7 +21,7 @@ sub severity_color($text, $severity, $colored) {
     return color($text, $colors_like->{$severity}, $colored);
 }
 
-# '2 errors, 1 warning'; '' if there is nothing.
+# '2 errors, 1 warning'; '' for an empty list.
 sub severity_counts($found) {
     my %count = (error => 0, warning => 0);
     $count{ $_->{severity} }++ for @$found;

@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Status;
 
-# pvemultipath status: the matrix of the cluster, and why a cell is not optimal.
+# pvemultipath status: the matrix of LUNs and nodes, and why a cell is not optimal.
 
 use v5.36;
 
@@ -23,16 +23,16 @@ my $EXIT_OPTIMAL = 0;
 my $EXIT_PROBLEM = 1;
 my $EXIT_FAILED = 2;
 
-# LUNs that are listed by name below the table when they share a reason.
+# How many LUNs with the same reason are listed by name below the table.
 my $MOST_NAMES = 8;
 
-# Lines on disagreements between nodes that are shown below the table.
+# How many lines about disagreements between nodes are shown below the table.
 my $MOST_NOTES = 20;
 
-# Seconds between two looks of --watch.
+# Default interval of --watch, in seconds.
 my $WATCH_SECONDS = 2;
 
-# Told apart without colour, and short where there are many nodes.
+# For tables with many nodes. They can be told apart without colour.
 my $short_states = {
     optimal => 'ok',
     degraded => 'DEG',
@@ -41,7 +41,7 @@ my $short_states = {
     unknown => '?',
 };
 
-# The text of a cell, in full or as short as it can be told apart.
+# The text of a cell, in full or short.
 my sub cell_text($cell, $short) {
     return '-' if !defined($cell);
 
@@ -50,7 +50,7 @@ my sub cell_text($cell, $short) {
     my $numbers = is_count($active) && is_count($total) ? " $active/$total" : '';
 
     return $state . $numbers if !$short;
-    # the numbers of an old report, next to nothing else, would look like a fact
+    # the numbers of an old report would look like current ones
     return $state eq 'unknown' ? '?' : ($short_states->{$state} // safe($state)) . $numbers;
 }
 
@@ -146,7 +146,8 @@ my sub matrix_lines($luns, $width, $colored) {
     return ($short, @lines);
 }
 
-# One entry for each text that the code gives for a cell; LUNs that share one on a node together.
+# One entry for each text that the code returns for a cell; LUNs with the same text on a node share
+# one.
 my sub cell_lines($luns, $width, $texts_of) {
     my %groups;
 
@@ -165,7 +166,7 @@ my sub cell_lines($luns, $width, $texts_of) {
         my @sorted = sort { $a->{first} cmp $b->{first} || $a->{text} cmp $b->{text} }
             values $groups{$node}->%*;
         for my $group (@sorted) {
-            # the table shows which
+            # the table shows which ones
             my @names = $group->{luns}->@*;
             my $who = @names > $MOST_NAMES ? scalar(@names) . ' LUNs' : join(', ', @names);
             push @lines,
@@ -178,17 +179,17 @@ my sub cell_lines($luns, $width, $texts_of) {
 my sub cell_reasons($cell) {
     return if $cell->{state} eq 'optimal';
     my @texts = map { reason_text($_, $cell) } ($cell->{reasons} // [])->@*;
-    # a peer need not give any
+    # a peer need not send any
     @texts = (of_paths($cell) =~ s/\A \((.*)\)\z/$1/r || 'no reason given') if !@texts;
     return map { " $cell->{state}: $_" } @texts;
 }
 
-# Of the notes on a map, those that need a person at once. 'maps' and '--explain' tell the others.
+# The notes that need attention at once. 'maps' and '--explain' show the others as well.
 my sub cell_notes($cell) {
     return map { ': ' . note_text($_, $cell) } urgent_notes($cell->{notes});
 }
 
-# In what the nodes disagree about a LUN.
+# The disagreements between nodes.
 my sub disagreement_lines($luns, $width) {
     my @lines;
     for my $lun (@$luns) {
@@ -202,8 +203,8 @@ my sub disagreement_lines($luns, $width) {
     return @lines;
 }
 
-# What is wrong with the nodes themselves. A report that cannot be read is the reason of the node's
-# cells, if it has any.
+# Errors of the nodes themselves. An unreadable report is the reason of the node's cells if it has
+# any, and only listed here otherwise.
 my sub node_lines($status, $now, $width) {
     my $nodes = $status->{nodes};
     my %has_cells = map { $_ => 1 } map { keys $_->{nodes}->%* } $status->{luns}->@*;
@@ -268,14 +269,14 @@ my sub status_lines($status, $now) {
     } else {
         push @lines, wrap($_, $width, '    ') for (
             'No LUN is allow-listed, and no node reports a multipath map.',
-            "To begin: name a LUN in /etc/pve/multipath.cfg ('wwid: <WWID>'); 'lsblk -o"
-                . " NAME,SIZE,WWN,VENDOR,MODEL' shows which disks a node sees.",
+            "To start, add a LUN with 'pvemultipath wwid add WWID'; 'lsblk -o"
+                . " NAME,SIZE,WWN,VENDOR,MODEL' shows the disks of a node.",
         );
     }
 
     my $is_reported = grep { $_->{nodes}->%* } @$luns;
     my @below = (
-        @$luns && !$is_reported ? 'No node has reported a LUN yet, and none is expected anywhere.' : (),
+        @$luns && !$is_reported ? 'No node has reported a LUN yet, and none is expected on any node.' : (),
         cell_lines($luns, $width, \&cell_reasons),
         cell_lines($luns, $width, \&cell_notes),
         disagreement_lines($luns, $width),
@@ -299,12 +300,12 @@ my sub status_args($source) {
 }
 
 my sub watch($source, $opts) {
-    die "--watch shows a table, it has no other output format and explains no LUN\n"
+    die "--watch cannot be combined with --output-format or --explain\n"
         if $opts->{'output-format'} ne 'text' || defined($opts->{explain});
 
-    # without a number, or with 0
+    # without a number it is 0
     my $seconds = $opts->{watch} || $WATCH_SECONDS;
-    die "--watch takes seconds from 1 on\n" if $seconds < 1;
+    die "--watch needs at least 1 second\n" if $seconds < 1;
 
     return PVE::Multipath::CLI::Watch::run($seconds, sub() {
         my $args = status_args($source);
@@ -313,7 +314,7 @@ my sub watch($source, $opts) {
     });
 }
 
-# The status of one LUN alone.
+# The status of a single LUN.
 my sub explain($source, $opts) {
     my $args = status_args($source);
     my $status = PVE::Multipath::cluster_status($args);

@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Watch;
 
-# A live view on a terminal, of which only those lines are written again that have changed.
+# A view on a terminal that is updated repeatedly; only the lines that have changed are rewritten.
 
 use v5.36;
 
@@ -10,18 +10,18 @@ use Time::HiRes ();
 
 use PVE::Multipath::CLI::Output qw(encoded terminal_height);
 
-# another screen, without the cursor, and lines that end at its edge
+# alternate screen, no cursor, no line wrapping
 my $ENTER = "\e[?1049h\e[?25l\e[?7l\e[H\e[2J";
 my $LEAVE = "\e[?7h\e[?25h\e[?1049l";
 
-# As many lines as the terminal has; the last one tells of the rest.
+# As many lines as fit; the last one counts the others.
 sub fit($lines, $height) {
     return @$lines if @$lines <= $height;
     my $shown = max($height - 1, 0);
     return ($lines->@[0 .. $shown - 1], '... ' . (@$lines - $shown) . ' more lines');
 }
 
-# What has to be written so that a terminal which shows the old lines shows the new ones.
+# The text that changes a terminal showing the old lines to the new ones.
 sub changes($old, $new) {
     my $text = '';
     for my $i (0 .. $#$new) {
@@ -32,20 +32,20 @@ sub changes($old, $new) {
     return $text;
 }
 
-# Shows what the code gives, ($lines, $exit_code), every so many seconds until a signal ends it. Gives
-# the last exit code. An error is shown above what was known before. Whatever ends or stops it, the
-# terminal is left as it was.
+# Calls the code every $seconds and shows the lines that it returns, ($lines, $exit_code), until a
+# signal ends it. Returns the last exit code. An error is shown above the previous lines. The
+# terminal is restored however it ends or is stopped.
 sub run($seconds, $code) {
     die "watching needs a terminal\n" if !-t STDOUT;
 
     my ($ended, $stopped, $redraw);
-    # the second one ends a look that takes long
+    # a second signal interrupts the code
     my $end = sub { die "interrupted\n" if $ended++ };
     local @SIG{qw(INT QUIT TERM HUP)} = ($end) x 4;
     local $SIG{TSTP} = sub { $stopped = 1 };
-    # after SIGSTOP, which cannot be caught, as well
+    # also after SIGSTOP, which cannot be caught
     local @SIG{qw(CONT WINCH)} = (sub { $redraw = 1 }) x 2;
-    # whatever there is to say is among the lines
+    # warnings would corrupt the screen
     local $SIG{__WARN__} = sub { };
 
     my $write = sub($text) {
@@ -79,7 +79,7 @@ sub run($seconds, $code) {
             $write->(changes($shown, \@new));
             $shown = \@new;
 
-            # a signal ends it early
+            # a signal ends the sleep early
             Time::HiRes::sleep($seconds) if !$ended && !$stopped && !$redraw;
         }
         1;

@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Wwid;
 
-# pvemultipath wwid add, set and remove: changes of the allow-list, its aliases and knobs.
+# pvemultipath wwid add, set and remove: change the allow-list, aliases and knobs.
 
 use v5.36;
 
@@ -10,7 +10,7 @@ use PVE::Multipath::CLI::Output qw(terminal_width print_lines print_data);
 use PVE::Multipath::Config;
 use PVE::Multipath::Text qw(characters safe wrap);
 
-# An option for each knob, whatever knobs there are.
+# An option for each knob in the schema.
 sub knob_options() {
     return map { "$_=s" } sort keys PVE::Multipath::Config::wwid_api_schema()->%*;
 }
@@ -26,7 +26,7 @@ my sub value_text($schema) {
     return "<$schema->{type}>" . (defined($schema->{minimum}) ? " ($schema->{minimum} - N)" : '');
 }
 
-# The lines of --help about them.
+# The lines of --help about knobs.
 sub knob_help() {
     my $schema = PVE::Multipath::Config::wwid_api_schema();
     my $width = terminal_width();
@@ -66,7 +66,7 @@ sub add($source, $opts, $wwid) {
 sub set($source, $opts, $name) {
     my $set = knobs_of($opts);
     my $delete = defined($opts->{delete}) ? join(',', $opts->{delete}->@*) : undef;
-    die "nothing to set or to delete, name a knob: 'pvemultipath wwid set --help' lists them\n"
+    die "nothing to set or delete: 'pvemultipath wwid set --help' lists the knobs\n"
         if !%$set && !length($delete // '');
 
     my $wwid;
@@ -83,7 +83,7 @@ my sub assert_unused($source, $wwid) {
         PVE::Multipath::storage_expectations($source->storage_ids(), $source->nodelist());
     my $storage = $expected->{consumers}->{$wwid} // return;
     $wwid = safe(characters($wwid));
-    die "WWID '$wwid' is still used by storage '$storage' - to remove it nevertheless, use --force\n";
+    die "WWID '$wwid' is used by storage '$storage' - use --force to remove it anyway\n";
 }
 
 sub remove($source, $opts, $name) {

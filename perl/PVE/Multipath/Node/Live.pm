@@ -7,8 +7,8 @@ PVE::Multipath::Node::Live - the node that this process runs on
 =head1 DESCRIPTION
 
 An object stands for one request, or one round of a daemon: all its questions to multipathd together
-take at most C<$PVE::Multipath::Node::QUERY_TIMEOUT> seconds. Once a question has timed out, others of
-the same process fail at once for C<$PVE::Multipath::Node::SILENCE> seconds, so that a round with
+take at most C<$PVE::Multipath::Node::QUERY_TIMEOUT> seconds. Once a question has timed out, others
+of the same process fail at once for C<$PVE::Multipath::Node::SILENCE> seconds, so that a round with
 several parts waits only once for a multipathd that hangs.
 
 =cut

@@ -58,8 +58,8 @@ sub storage_ids($self) {
     return PVE::Storage::config()->{ids};
 }
 
-# While pmxcfs is not mounted, its files look absent, which does not mean empty, or are files below the
-# mount point. It may go away at any time, so it has to be there after the reading.
+# While pmxcfs is not mounted, its files look absent, which does not mean empty, or are files below
+# the mount point. It may go away at any time, so it has to be there after the reading.
 sub cluster_file($self, $name) {
     my $raw = PVE::Multipath::File::read("$PVE::Multipath::Source::PMXCFS/$name");
     PVE::Multipath::Source::assert_mounted();

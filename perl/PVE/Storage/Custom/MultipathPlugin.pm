@@ -1,13 +1,14 @@
 package PVE::Storage::Custom::MultipathPlugin;
 
-# For a stock pve-storage, which loads plugins of others from this folder. Nothing in here may die:
-# without storages, a node is without guests.
+# For a stock pve-storage, which loads third-party plugins from this folder. Nothing in here may
+# die: without its storages, a node cannot run guests.
 
 use v5.36;
 
 use base qw(PVE::Storage::MultipathPlugin);
 
-# The newest version of the storage API that this was tried with, and the oldest that has all of what is used.
+# The newest version of the storage API that this was tested with, and the oldest that has what it
+# uses.
 my $NEWEST = 15;
 my $OLDEST = 9;
 
@@ -16,7 +17,7 @@ sub api {
     return $present >= $OLDEST && $present <= $NEWEST ? $present : $NEWEST;
 }
 
-# A pve-storage with the plugin built in needs no other one.
+# Not needed if pve-storage has the plugin built in.
 sub register($class) {
     return if eval { PVE::Storage::Plugin->lookup($class->type()); 1 };
     return $class->SUPER::register();
