@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Every module loads on a machine with nothing but perl and the library, loads nothing of Proxmox
-# VE, and the loader says what to do when the library is missing or another one.
+# All modules load without Proxmox VE, with only perl and the library, and the loader reports a library
+# that is missing or of another version.
 
 use v5.36;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Running programs: exit codes, stdout and stderr apart, time-out, limit on output, and nothing left
-# behind, also when the caller is interrupted.
+# Running programs: exit codes, separate stdout and stderr, the time-out, the output limit, and no process
+# left behind, even if the caller is interrupted.
 
 use v5.36;
 
@@ -34,7 +34,7 @@ is_deeply(
 is(run('printf "%s|" "$@"')->{stdout}, 'a b|$(id)|', 'arguments do not pass a shell');
 is(run('cat')->{'exit-code'}, 0, 'standard input is empty');
 is(run('kill -9 $$')->{'exit-code'}, undef, 'killed by a signal: no exit code');
-is(run('kill -9 $$')->{'timed-out'}, 0, 'which is no time-out');
+is(run('kill -9 $$')->{'timed-out'}, 0, 'this is not a time-out');
 
 my $reply = PVE::Multipath::Command::run([stub()]);
 is($reply->{'exit-code'}, 127, 'a program that is not there');

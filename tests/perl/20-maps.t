@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Maps from recorded replies: what the kernel had at that moment (dmsetup status and dmsetup table
-# of the same recordings, noted down here by hand) is what parse_maps_json and get_maps say.
+# parse_maps_json and get_maps on recorded replies return what the kernel had at that moment: dmsetup
+# status and dmsetup table of the same recordings, copied here by hand.
 
 use v5.36;
 
@@ -134,7 +134,7 @@ for ([bytes => $bytes], [characters => $characters]) {
     is($arg, $before, 'the argument stays as it was');
 }
 
-# What is no list of maps.
+# Texts that are not a list of maps.
 for (
     ['' => 'nothing'],
     [undef() => 'undef'],

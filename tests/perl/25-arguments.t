@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# What the functions of docs/proxmox-ve.md's callers take: each with every allowed number of arguments.
-# Trailing ones that are left out count as undefined; what is too little or too much is an error.
+# The functions that docs/proxmox-ve.md lists, each with every allowed number of arguments. Omitted
+# trailing arguments are undefined; too few or too many are an error.
 
 use v5.36;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The programs of multipath-tools, with stubs in their place: what counts as an answer, when it is
-# asked again, which texts the errors have, and how WWIDs are handed over.
+# Calling the programs of multipath-tools (stubs here): valid answers, retries, error texts, and how WWIDs
+# are passed.
 
 use v5.36;
 
@@ -64,7 +64,7 @@ my sub is_running_with($text) {
 is(is_running_with("cat $recorded/multipathd/show-daemon.out"), 1, 'a daemon that runs');
 is(is_running_with("cat $recorded/multipathd/show-daemon.out; exit 1"), 0, 'exit code 1');
 is(is_running_with('echo "ERROR: failed to connect to multipathd" >&2; exit 1'), 0, 'no daemon');
-is(is_running_with('echo timeout'), 0, 'exit code 0 alone is no proof');
+is(is_running_with('echo timeout'), 0, 'exit code 0 alone does not count');
 is(is_running_with('kill -8 $$'), 0, 'a client that crashes');
 
 # --- the maps ---
@@ -114,7 +114,7 @@ for (
     ($maps, $err, $calls) = with_daemon('exec sleep 20', \&PVE::Multipath::get_maps);
     is($err, "multipathd did not answer in time\n", 'a daemon that hangs');
     is(scalar(@$calls), 1, 'is not asked again');
-    ok(time() - $start < 3, 'and holds nobody up');
+    ok(time() - $start < 3, 'and the call returns soon');
 
     # slow, then transient: both together stay within the time-out
     $start = time();
@@ -142,7 +142,7 @@ ok(time() - $start < 5, 'and found at once');
     sub { PVE::Multipath::wait_for_map('35000c50000000e01', 0) },
 );
 is($maps, undef, 'a map that does not come');
-is_deeply([$err, $calls, $warnings], ['', ['show maps json'], []], 'without a fuss');
+is_deeply([$err, $calls, $warnings], ['', ['show maps json'], []], 'no error, no warning');
 
 ($maps, $err, $calls, $warnings) =
     with_daemon('exit 1', sub { PVE::Multipath::wait_for_map('3600a', 0) });

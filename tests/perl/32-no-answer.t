@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A multipathd that hangs, beside one that is stopped: nothing waits for longer than pveproxy does, a
-# round of a daemon asks once, and each caller is told what it is.
+# A multipathd that hangs, and one that is stopped: no request takes longer than pveproxy waits, a round of
+# a daemon asks once, and each caller gets the reason.
 
 use v5.36;
 
@@ -180,7 +180,7 @@ is(
 );
 is_deeply(
     with_daemon($answers, $requests{'GET multipath'})->{calls}, ['show maps json'],
-    'is asked for no more than the maps',
+    'is only asked for the maps',
 );
 like(
     with_daemon("case \"\$*\" in *maps*) echo fail; exit 1; esac\n$answers", $requests{'GET multipath'})

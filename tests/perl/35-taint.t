@@ -1,7 +1,7 @@
 #!/usr/bin/perl -T
 
-# The daemons of Proxmox VE run in taint mode: what is read from multipathd, sysfs and files is
-# tainted there, and so are the parameters of API calls. All of it has to get through.
+# The daemons of Proxmox VE run in taint mode: data from multipathd, sysfs and files is tainted, and so are
+# the parameters of API calls. Everything has to work with it.
 
 use v5.36;
 

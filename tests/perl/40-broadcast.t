@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# What a node sends to its peers and when: a change at once, the same only after a minute, an empty
-# report where there are no maps, nothing where nothing is known; and that the recorded broadcasts of
-# the replay folders are what the recorded replies give.
+# Reports of a node: a change is sent at once, the same report after a minute, an empty one without maps,
+# and none if the maps are unknown. The recorded reports of the replay folders match the recorded replies.
 
 use v5.36;
 
@@ -161,7 +160,7 @@ is(scalar(@$sent), 1, 'once it runs again, the text is sent at once');
 {
     my $pmxcfs = tempdir(CLEANUP => 1);
     local $PVE::Multipath::Source::PMXCFS = $pmxcfs;
-    # as the real one has it, shortened
+    # shortened from a real one
     spew("$pmxcfs/.version", qq({\n"starttime": 1795284101,\n"clinfo": 4,\n"vmlist": 1\n}\n));
     broadcast();
     $now += 10;

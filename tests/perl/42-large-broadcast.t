@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# 2,000 maps of one node get through the key-value store, whose values are limited: what the peers
-# read is what multipathd said, byte limits are kept, older values are cleared, and parts of two
-# reports are never taken for one.
+# Reports of 2,000 maps: they fit into the limited values of the key-value store, peers read what multipathd
+# replied, older values are cleared, and parts of two reports are never combined.
 
 use v5.36;
 

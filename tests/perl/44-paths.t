@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Lost redundancy on a node: what it remembers of its paths, that a path which is gone is missed,
-# what an administrator accepts, and that a memory which cannot be read is neither used nor lost.
+# Lost redundancy: a node remembers its numbers of paths and reports missing paths, an administrator can
+# accept the present number, and an unreadable paths.json is neither used nor overwritten.
 
 use v5.36;
 
@@ -110,7 +110,7 @@ at(400);
 is(remembered(), 3, 'a LUN on the allow-list is remembered');
 unlink("$dir/pve/.version", "$dir/pve/multipath.cfg");
 at(410);
-is(remembered(), 3, 'a cluster file system that is not mounted is no empty allow-list');
+is(remembered(), 3, 'a cluster file system that is not mounted is not an empty allow-list');
 spew("$dir/pve/.version", '');
 at(420);
 is(remembered(), undef, 'a LUN that has left it is forgotten');

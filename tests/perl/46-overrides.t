@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The administrator's text for multipathd, through the built library: what is refused and with which
-# words, what is found as data, what is stored and rendered, and whether multipathd has it.
+# The administrator's overrides through the built library: errors and their texts, findings as data, the
+# stored and the rendered text, and drift.
 
 use v5.36;
 
@@ -244,7 +244,7 @@ for my $text (
     -1, "a\r\nb\rc\n",
 ) {
     my ($res, $warnings) = warnings_of(sub() { PVE::Multipath::Config::overrides_findings($text) });
-    is(ref($res), 'ARRAY', 'whatever the text is, there are findings or none');
+    is(ref($res), 'ARRAY', 'any text gives a list of findings');
     is($warnings, undef, 'without a warning of perl');
     my @odd = grep { ref($_) ne 'HASH' || $_->{severity} !~ m/\A(?:error|warning)\z/
         || $_->{line} < 1 || $_->{column} < 1 || $_->{text} =~ m/\n/ } @$res;
@@ -252,24 +252,24 @@ for my $text (
 }
 for my $text ([], {}, sub { }) {
     my ($res, $err) = try('overrides_findings', $text);
-    is($res, undef, 'what is no text');
+    is($res, undef, 'not a text');
     like($err, qr/./, 'is refused');
 }
 for my $version ('', 'x', '0', '0.9.4.1', '-0.9.4', "0.9\n") {
     my ($res, $err) = try('overrides_findings', $good, $version);
-    is($res, undef, 'what is no version of multipath-tools');
+    is($res, undef, 'not a version of multipath-tools');
     like($err, qr/./, 'is refused');
 }
 is_deeply(PVE::Multipath::Config::overrides_findings($good, 0.11), [], 'a version as a number');
 for my $wwids ([], ['', "a\n", 'a/b', "\x{263a}", 'x' x 200, 5], undef) {
     is_deeply(
         PVE::Multipath::Config::overrides_findings($blacklist, undef, $wwids), [],
-        'what is no WWID cannot be hit',
+        'an invalid WWID is never matched',
     );
 }
 for my $wwids ('3600a', {}, [undef], [[]]) {
     my ($res, $err) = try('overrides_findings', $blacklist, undef, $wwids);
-    is($res, undef, 'what is no list of WWIDs');
+    is($res, undef, 'not a list of WWIDs');
     like($err, qr/./, 'is refused');
 }
 

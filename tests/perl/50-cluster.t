@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# The cluster's matrix through the Perl functions: matrices of the replay folders worked out by hand
-# from the kernel's tables in the recordings and the rules, hostile broadcasts, expectations from
-# the storage configuration.
+# The cluster's matrix through the Perl functions: matrices of the replay folders, derived by hand from the
+# kernel's tables in the recordings and the rules; hostile reports; expectations from storage.cfg.
 
 use v5.36;
 
@@ -55,7 +54,7 @@ is_deeply(
         # its storage is not for pve3, but pve3 had named it
         '35000c50000000d01' =>
             ['optimal', { pve1 => 'optimal 2/2', pve2 => 'optimal 2/2', pve3 => 'unknown' }],
-        # should be on pve3 as well; whether it is, nobody knows
+        # expected on pve3 as well, where its state is unknown
         '35000c50000000e01' =>
             ['missing', { pve1 => 'missing', pve2 => 'missing', pve3 => 'unknown' }],
         '35000c50000000f01' =>

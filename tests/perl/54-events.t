@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# What changed between two results of cluster_status, with and without damping. The rules are tested
+# Changes between two results of cluster_status, with and without damping. The rules are tested
 # in src/events.rs and by tests/time_lines.rs; here, that they get through to Perl.
 
 use v5.36;
@@ -44,7 +44,7 @@ is_deeply(
 is_deeply(PVE::Multipath::health_events($degraded, undef), [], 'without a present one');
 is_deeply(
     PVE::Multipath::health_events({ luns => [{ wwid => '../x' }, {}] }, { luns => [] }), [],
-    'what is no LUN',
+    'not a LUN',
 );
 
 # Three changes within a minute, then rest.

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Replay folders that are incomplete or broken: what is missing is named, what is unreadable is
-# never taken for empty.
+# Incomplete and broken replay folders: errors name the missing file, and an unreadable file is never taken
+# for an empty one.
 
 use v5.36;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Applying the configuration on a node: what is changed, what is left alone, what is told.
+# Applying the configuration on a node: changes, what is left alone, errors, and the published status.
 
 use v5.36;
 
@@ -120,7 +120,7 @@ my sub unchanged($config, $overrides, $what) {
     is_deeply($node->calls(), [], 'no process');
 }
 
-# --- what is in use, unknown, or somebody else's ---
+# --- entries that are in use, unknown, or not ours ---
 {
     my $node = node('etc/multipath/wwids' => "/3600b/\n");
     changed($two_luns, '', 'one of two is there');
@@ -143,7 +143,7 @@ my sub unchanged($config, $overrides, $what) {
 
     $node->set('no-dm', '');
     my $res = regenerate("defaults: defaults\n");
-    is_deeply($node->wwids(), [qw(3600a 3600b)], 'nobody knows the use: it stays');
+    is_deeply($node->wwids(), [qw(3600a 3600b)], 'the use is unknown: it stays');
     like(
         $res->{error},
         qr/\Anobody knows which maps are in use: 'dmsetup info' failed: no device-mapper; in the kernel\n/,
@@ -208,7 +208,7 @@ my sub unchanged($config, $overrides, $what) {
     my $res = regenerate("wwid: 3600c\n");
     like($res->{error}, qr/\Anothing is removed from the node's allow-list, since the record/, 'corrupt');
     is_deeply($node->wwids(), [qw(3600a 3600b 3600c 3600hand)], 'added, but nothing removed');
-    is($node->text($record_file), $state->{$record_file}, 'the record stays for somebody to look at');
+    is($node->text($record_file), $state->{$record_file}, 'the record stays for inspection');
     $res = regenerate('');
     is_deeply($node->wwids(), [qw(3600a 3600b 3600c 3600hand)], 'not even when all is emptied');
 
@@ -244,9 +244,9 @@ for (
     $node->set('etc/multipath/wwids', "/3600a/ edited\n");
     unchanged('defaults: defaults', '', 'then edited: what multipath cannot remove') for 1 .. 2;
     $node->set('etc/multipath/wwids', "/3600a/\n/3600a/\n");
-    unchanged('defaults: defaults', '', 'then doubled: somebody else wants it as well');
+    unchanged('defaults: defaults', '', 'then doubled: it was also added by other means');
     is($node->text('etc/multipath/wwids'), "/3600a/\n/3600a/\n", 'so it stays');
-    is($node->text($record_file), undef, 'and is no longer ours');
+    is($node->text($record_file), undef, 'and the record no longer claims it');
     unchanged('defaults: defaults', '', 'after that');
 }
 
@@ -258,7 +258,7 @@ for (
         return if $what !~ m/^adding 3600a/;
         $node->set('etc/multipath/wwids', "/3600a/\n");
     };
-    is(regenerate("wwid: 3600a\n", '', progress => $progress)->{error}, '', 'an administrator is faster');
+    is(regenerate("wwid: 3600a\n", '', progress => $progress)->{error}, '', 'an administrator adds the same LUN first');
     is((grep { m/-a/ } $node->calls()->@*), 0, 'it is not added twice');
     changed('', '', 'dropped again');
     is_deeply($node->wwids(), ['3600a'], "the administrator's entry stays");
@@ -313,7 +313,7 @@ for (
     };
     is(regenerate($two_luns, '', progress => $progress)->{changed}, 1, 'a pass');
     is_deeply($inner, { changed => 0, error => '', warnings => [] }, 'leaves no room for another');
-    is_deeply($node->wwids(), [qw(3600a 3600b)], 'which does no harm');
+    is_deeply($node->wwids(), [qw(3600a 3600b)], 'with the right result');
     is((grep { m/-a/ } $node->calls()->@*), 2, 'and nothing twice');
 }
 
@@ -362,13 +362,13 @@ my sub sync($seconds = 10) {
     my $node = node();
     $node->set('pve/multipath.cfg', $two_luns);
     $node->set('pve/multipath-overrides.conf', $overrides);
-    is_deeply([sync()], [[], []], 'a pass, which tells nothing, since it is not complete');
+    is_deeply([sync()], [[], []], 'an incomplete pass publishes nothing');
     is_deeply($node->wwids(), [qw(3600a 3600b)], 'it adds');
     is($node->text('etc/multipath/conf.d/pve-overrides.conf'), undef, 'but the overrides may be half of what is saved');
-    is_deeply([sync()], [[['multipath-apply', undef]], []], 'the next: what was told before is cleared');
+    is_deeply([sync()], [[['multipath-apply', undef]], []], 'the next: the published error is cleared');
     like($node->text('etc/multipath/conf.d/pve-overrides.conf'), qr/vendor A/, 'and all is applied');
 
-    # somebody else's drop-in wins
+    # another file overrides a value
     $node->set('effective', "defaults {\n\tfind_multipaths \"strict\"\n\tpolling_interval 5\n"
             . "\tuser_friendly_names \"yes\"\n}\nmultipaths {\n\tmultipath {\n\t\twwid \"3600a\"\n"
             . "\t\talias \"one\"\n\t}\n}\n");
@@ -377,16 +377,16 @@ my sub sync($seconds = 10) {
     is_deeply(
         $warnings,
         ["overridden by another file of multipathd's configuration: defaults: user-friendly-names is yes, not no\n"],
-        'what does not hold is told',
+        'a value that is not in effect is reported',
     );
     is_deeply([sync()], [[], []], 'once');
 
-    # nobody says what is in force
+    # the values in effect are unknown
     unlink(my $drop_in = $node->path('etc/multipath/conf.d/pve-defaults.conf'));
     is_deeply([sync()], [[], []], 'a change');
     unlink($drop_in, $node->path('effective'));
     ($sent, $warnings) = sync();
-    is_deeply($sent, [], 'multipathd does not tell what is in force: no failure to apply');
+    is_deeply($sent, [], 'unknown values in effect are not an apply error');
     is(scalar(@$warnings), 1, 'a warning');
     like($warnings->[0], qr/^cannot check whether .* is in effect: 'multipathd show config local' failed/,
         'that says so');
@@ -457,7 +457,7 @@ my sub sync($seconds = 10) {
     open(my $lock, '>', $node->path('run/lock')) or die "cannot open the lock - $!\n";
     flock($lock, LOCK_EX) or die "cannot lock - $!\n";
     $node->calls();
-    is_deeply([sync()], [[], []], 'somebody else is at work: the pass tells nothing');
+    is_deeply([sync()], [[], []], 'another pass is running: the pass publishes nothing');
     $now += 600;
     is_deeply([sync()], [[], []], 'however long that is');
     is_deeply($node->calls(), [], 'and does nothing');
@@ -471,7 +471,7 @@ my sub sync($seconds = 10) {
     unlink($node->path('fails'));
     {
         local $PVE::Multipath::Generator::TIME_LIMIT = 0;
-        is_deeply([sync()], [[], []], 'a pass that leaves some steps to the next one tells nothing');
+        is_deeply([sync()], [[], []], 'a pass that leaves steps to the next one publishes nothing');
     }
     is_deeply($node->wwids(), [qw(3600a 3600b 3600c)], 'it has not got to the step that failed');
     is_deeply([sync()], [[['multipath-apply', undef]], []], 'the next one does, and clears it');
@@ -481,8 +481,8 @@ my sub sync($seconds = 10) {
     is(scalar((sync())[0]->@*), 1, 'a step fails, and LUNs are missing');
     unlink($node->path('fails'));
     $node->set('pve/multipath.cfg', "wwid: 3600e\n\n");
-    is_deeply([sync()], [[], []], 'the step succeeds; what is missing may follow: the pass tells nothing');
-    is_deeply([sync()], [[['multipath-apply', undef]], []], 'nothing follows: that pass does everything');
+    is_deeply([sync()], [[], []], 'the step succeeds, but a removal is pending: the pass publishes nothing');
+    is_deeply([sync()], [[['multipath-apply', undef]], []], 'nothing is pending: the next pass is complete');
     is_deeply($node->wwids(), ['3600e'], 'all of it');
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A pass is killed before each change that it makes. The next one ends where an undisturbed one would
-# have, and at no time is an entry gone that was not ours.
+# A pass is killed before each change that it makes. The next pass ends in the same state as an undisturbed
+# one, and entries of others are never removed.
 
 use v5.36;
 

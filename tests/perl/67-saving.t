@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A configuration that is read while somebody saves it in place: empty, or up to somewhere. Nothing is taken
-# away because of that, neither by a daemon's pass nor by 'apply'.
+# A configuration that is read while an editor saves it in place: empty or truncated. Neither a daemon's
+# pass nor 'apply' removes anything because of that.
 
 use v5.36;
 
@@ -173,7 +173,7 @@ beginnings('overrides', $overrides, sub($node, $half) { save($node, undef, $half
     save($node, '');
     @saves = (undef, sub() { save($node, "${config}wwid: 3600d\n\n") });
     is_deeply(apply(), [0, '', 1], 'it reads nothing, a moment later all: there is nothing to do');
-    is_deeply(\@progress, [$waiting], 'it tells why it waits');
+    is_deeply(\@progress, [$waiting], 'it says why it waits');
     is_deeply($node->wwids(), [qw(3600a 3600b 3600c 3600d)], 'nothing is removed');
 
     save($node, $config);
@@ -197,11 +197,11 @@ beginnings('overrides', $overrides, sub($node, $half) { save($node, undef, $half
     @saves = map { my $text = "# $_\n"; sub() { save($node, $text) } } 1 .. 200;
     ($changed, $err, $waited) = apply()->@*;
     like($err, qr/\Athe cluster's configuration keeps changing: nothing was removed\n\z/,
-        'somebody saves again and again');
+        'the file is saved again and again');
     is_deeply(state_of($node), $state, 'nothing is changed');
     @saves = ();
 
-    # somebody else is at work meanwhile, and the configuration changes
+    # another pass is running meanwhile, and the configuration changes
     save($node, '', '');
     $MultipathTest::Clock::elapsed += 10;
     my $number = 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# What applying does about the node's devices: paths of different sizes, for which multipathd would remove a
-# map, and aliases that other devices have.
+# Applying and the node's devices: paths of different sizes, for which multipathd would remove the map, and
+# aliases that are names of other devices.
 
 use v5.36;
 
@@ -65,7 +65,7 @@ my $held = "multipathd is not told to read its configuration for now: it would r
     my $node = node(4096, 2048);
     $node->set('pve/multipath.cfg', $lun);
     is_deeply(sync(), ['cleared'], 'paths have different sizes, and there is nothing to do');
-    is_deeply($node->calls(), [], 'nobody looks at them');
+    is_deeply($node->calls(), [], 'they are not looked at');
 
     $node->set('pve/multipath.cfg', $two);
     is_deeply(sync(), [$held], 'a LUN is added: the status names the paths');
@@ -117,7 +117,7 @@ my $held = "multipathd is not told to read its configuration for now: it would r
     $node->set('no-dm', '');
     my $err = regenerate($lun)->[1];
     like($err, qr/^nobody knows which maps are in use: 'dmsetup info' failed: no device-mapper/m,
-        'nobody knows whether it is in use: an error');
+        'unknown use: an error');
     like($err, qr/^\Q$held\E$/m, 'and taken for not in use');
 }
 
@@ -187,7 +187,7 @@ my $held = "multipathd is not told to read its configuration for now: it would r
     $node->set_mapped('dm-2', 'two', 'mpath-3600b', 'sdc');
     $node->set('pve/multipath.cfg', "wwid: 3600a\n\talias two\n\nwwid: 3600b\n\talias one\n\n");
     is_deeply(sync(), [], 'two LUNs exchange their aliases');
-    is_deeply(sync(), [], 'that is no error');
+    is_deeply(sync(), [], 'that is not an error');
     is_deeply(aliases($node), {}, 'first both lose them');
     $name->(1, '3600a');
     $name->(2, '3600b');

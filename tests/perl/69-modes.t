@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The modes of what is written do not depend on the umask of who writes it, nor on what was there before:
-# files have 0644, folders 0755, and nobody else can take a lock.
+# Modes of written files depend neither on the umask nor on the previous file: files have 0644, folders
+# 0755, and other users cannot take a lock.
 
 use v5.36;
 
@@ -94,14 +94,14 @@ for my $umask (0, 0022, 0077) {
         chmod(oct($before), $path);
         is($replace->($path)->[1], $after, "$what: ours, $before before");
         chmod(oct($before), $path);
-        is($replace->($path, keep => 1)->[1], $kept, "$what: somebody else's, $before before");
+        is($replace->($path, keep => 1)->[1], $kept, "$what: not ours alone, $before before");
     }
     SKIP: {
         skip 'needs root', 2 if $> != 0;
         my $path = "$dir/file";
         chown(1234, 2345, $path);
         $replace->($path, keep => 1);
-        is_deeply([(stat($path))[4, 5]], [1234, 2345], "$what: somebody else's stays so");
+        is_deeply([(stat($path))[4, 5]], [1234, 2345], "$what: owner and group are kept");
         $replace->($path);
         is_deeply([(stat($path))[4, 5]], [0, (split(/ /, $)))[0]], "$what: ours becomes so");
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# pvemultipath: exit codes, output formats, and what a person gets to read.
+# pvemultipath: exit codes, output formats and text output.
 
 use v5.36;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Help: each command has a page of its own, which is a part of the manual and says what there is to say.
+# Help: each command has its own complete page, which is a part of the manual page.
 
 use v5.36;
 

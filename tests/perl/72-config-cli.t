@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# pvemultipath config and problems: what an administrator gets to read at several widths, what a
-# program gets, exit codes, and that nothing in a configuration file steers the terminal.
+# pvemultipath config and problems: text output in several widths, output for programs, exit codes, and
+# no control characters from a configuration file on the terminal.
 
 use v5.36;
 
@@ -131,7 +131,7 @@ path-selector  queue-length 0  cluster
 TEXT
 like(
     cli(['config', '--replay', "$replay/three-nodes", '--wwid', '35000c50000000c01'])->{out},
-    qr/\A35000c50000000c01\n\n.*the defaults of multipathd apply\.\n\z/s, 'a LUN for which nobody sets anything',
+    qr/\A35000c50000000c01\n\n.*the defaults of multipathd apply\.\n\z/s, 'a LUN without any knob',
 );
 is(
     cli([@one, 'storage-array-lun-17'])->{out}, cli([@one, '36001405aabbccddeeff00112233445566'])->{out},
@@ -154,7 +154,7 @@ user-friendly-names  no      default
 
 No LUN is allow-listed.
 TEXT
-is(cli(['problems', '--replay', $dir])->{code}, 0, 'which is no problem');
+is(cli(['problems', '--replay', $dir])->{code}, 0, 'without a problem');
 
 # --- formats ---
 
@@ -344,7 +344,7 @@ like(
 );
 unlike(cli(['config', '--replay', $many])->{out}, qr/problems/, 'but only then');
 like(cli(['config', '--replay', folder("x\n")])->{out}, qr/^1 warning: /m, 'also for a warning');
-unlike($res->{out}, qr/sdb|nonsense|never|a\/b/, 'what would harm is not in force');
+unlike($res->{out}, qr/sdb|nonsense|never|a\/b/, 'dangerous values are not in effect');
 like($res->{out}, qr/^polling-interval     5       default$/m, 'nor what was refused');
 
 my $copy = copy_tree('three-nodes');
@@ -352,7 +352,7 @@ spew("$copy/multipath.cfg", slurp("$bad/multipath.cfg"));
 $res = cli(['status', '--replay', $copy]);
 cmp_ok($res->{code}, '<', 3, 'status as well');
 is_deeply(lines($res->{err}), [map { "warning: $_" } @parser], 'warns');
-like($res->{out}, qr/^3600a +- /m, 'and does not show an alias that would harm');
+like($res->{out}, qr/^3600a +- /m, 'and does not show a dangerous alias');
 
 # --- errors ---
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# pvemultipath check: places and carets, whatever a line consists of, what a program gets, exit codes,
-# and what happens where a file or the allow-list cannot be read.
+# pvemultipath check: places and carets for all kinds of lines, output for programs, exit codes, and files
+# or an allow-list that cannot be read.
 
 use v5.36;
 
@@ -116,7 +116,7 @@ is_deeply(excerpts(check("defaults {\n\tprio \"a\e[2J\" x\n}\n")->{out}), [
 ], 'control characters are shown, not sent');
 is_deeply(excerpts(check('defaults {')->{out}), ['defaults {', '^'], 'no line feed at the end');
 
-# the place is seen, whatever stands around it
+# the place is visible in any surrounding
 my $x = 'x' x 200;
 is_deeply(excerpts(check("defaults {\n\tverbosity 9 $x\n}\n", [], COLUMNS => 44)->{out}), [
     '    verbosity 9 xxxxxxxxxxxxxxxxxxxxx...',
@@ -250,7 +250,7 @@ like(cli(['check', 'a', '--wwid', 'b'])->{err}, qr/Unknown option/, 'no other op
 # --- the allow-list ---
 
 my $blacklist = "blacklist {\n\twwid \"^35000c50000000[ab]\"\n}\n";
-is(check($blacklist)->{code}, 0, 'without Proxmox VE nobody knows what is allow-listed');
+is(check($blacklist)->{code}, 0, 'without Proxmox VE the allow-list is unknown');
 $res = check($blacklist, ['--replay', "$replay/three-nodes"]);
 is($res->{code}, 1, 'that of a folder');
 is($res->{out}, <<'TEXT', 'is looked at');

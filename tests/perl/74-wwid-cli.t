@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# pvemultipath wwid: changes of a folder's multipath.cfg. What is refused leaves the file as it was,
-# what is not understood stays in it, and changes at the same time lose nothing.
+# pvemultipath wwid on multipath.cfg in a folder. A refused change leaves the file alone, lines that are
+# not understood are kept, and concurrent changes are not lost.
 
 use v5.36;
 
@@ -318,7 +318,7 @@ is(slurp($file), $newer =~ s/\talias beta\n//r, 'nothing else is lost');
 $dir = folder("wwid: a\xff\n\n\xff: x\n\ty\n\n");
 is(wwid($dir, 'add', '3600c')->{code}, 0, 'bytes that are no UTF-8');
 is(slurp("$dir/multipath.cfg"), "wwid: a\xff\n\n\xff: x\n\ty\n\nwwid: 3600c\n\n", 'stay');
-is(wwid($dir, 'remove', "a\xff")->{code}, 0, 'what is no WWID can be removed');
+is(wwid($dir, 'remove', "a\xff")->{code}, 0, 'an invalid WWID can be removed');
 is(slurp("$dir/multipath.cfg"), "\xff: x\n\ty\n\nwwid: 3600c\n\n", 'and is gone');
 
 # --- files ---
@@ -462,7 +462,7 @@ for my $round (1 .. 3) {
     is_deeply(names($dir), ['multipath.cfg'], 'nothing is left');
 }
 
-# somebody who does not let go
+# a lock that is not released
 {
     my $dir = folder("wwid: 3600a\n\n");
     sysopen(my $fh, "$dir/.multipath.cfg.lock", O_RDWR | O_CREAT) or die "cannot open - $!\n";
@@ -480,7 +480,7 @@ for my $round (1 .. 3) {
     is_deeply(names($dir), ['multipath.cfg'], 'and the file that was left behind is gone');
 }
 
-# somebody ends, and somebody else begins, after we have opened their lock
+# the holder releases the lock and another process takes it after its file was opened
 {
     my $dir = folder("wwid: 3600a\n\n");
     my $lock = "$dir/.multipath.cfg.lock";

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# A LUN is named by its WWID or by its alias, in each command that takes one.
+# Each command that takes a LUN accepts its WWID or its alias.
 
 use v5.36;
 

@@ -20,7 +20,7 @@ use MultipathNode;
 use MultipathTest qw($replay slurp spew from_json cli copy_tree warnings_of);
 use PVE::Multipath::CLI;
 
-# Nobody waits for files to settle.
+# Files count as settled at once.
 MultipathTest::Clock::install();
 MultipathTest::Clock::sleep_by();
 
@@ -94,7 +94,7 @@ my sub run(@args) {
 
     spew("$dir/multipath-overrides.conf", "defaults {\n\tpolling_interval 0\n}\n");
     $res = cli(\@plan);
-    is($res->{code}, 2, 'overrides that would harm: 2');
+    is($res->{code}, 2, 'dangerous overrides: 2');
     like($res->{out}, qr/^  the overrides are not applied: line 2: /m, 'with the place');
     is(cli(['apply', '--replay', $dir])->{code}, 3, 'a recording cannot be changed');
     is(cli(['apply', '--replay', $dir, '--dry-run', '--node', 'pve2'])->{out}, $res->{out},
@@ -139,7 +139,7 @@ my sub run(@args) {
     like(
         $res->{out},
         qr/^Aliases .*:\n  san-a of 35000c50000000a00: another device has this name \(LVM-x\)$/m,
-        'which one, and who has it',
+        'which alias, and the device',
     );
     unlike($res->{out}, qr/alias san-a/, 'multipathd is not given it');
     like($res->{out}, qr/^Errors:\n  '35000c50000000a00' does not get its alias 'san-a' /m, 'what to do');
@@ -255,7 +255,7 @@ my sub run(@args) {
     my $res = run('record', $dir, '--output-format', 'json');
     umask($umask);
     is_deeply(from_json($res->{out}), { dir => $dir, missing => [] }, 'a member of a cluster');
-    is((stat("$dir/now"))[2] & 0777, 0644, 'which nobody else can change');
+    is((stat("$dir/now"))[2] & 0777, 0644, 'which other users cannot change');
     my $plan = run('plan')->{out};
     like($plan, qr/sda 1048576, sdb 1048576, sdc 2097152/, 'its block devices matter');
     is(run('plan', '--replay', $dir)->{out}, $plan, 'and are recorded');

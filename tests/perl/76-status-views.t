@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The other views of the cluster's status: one LUN in sentences, what notes and reports that cannot be
-# read look like, a live table that writes only what has changed, and metrics.
+# Other views of the cluster's status: the explanation of a LUN, notes and unreadable reports, the live
+# table that only rewrites changed lines, and metrics.
 
 use v5.36;
 
@@ -152,7 +152,7 @@ for (
     is_deeply([$res->{out} =~ m/^(pve2: [^\n]*)$/mg], ["pve2: $why"], 'a line of its own');
     like(
         cli(['status', '--explain', '35000c50000000a01', '--replay', $dir], COLUMNS => 400)->{out},
-        qr/^pve2: \Q$why\E$/m, '--explain has it, too',
+        qr/^pve2: \Q$why\E$/m, '--explain as well',
     );
 
     # and there may be none

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The commands that the documents tell a reader to type do what they say.
+# The commands in the documentation work as described.
 
 use v5.36;
 

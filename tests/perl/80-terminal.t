@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Output for a terminal: nothing that comes from elsewhere steers it, tables fit its width, no WWID
-# is cut, states can be told apart without colour, and colour appears only where it belongs.
+# Output for a terminal: no control characters from peers, arrays or files, tables fit the width, WWIDs are
+# not cut, states can be told apart without colour, and colour is only used on a terminal.
 
 use v5.36;
 
@@ -56,7 +56,7 @@ is_deeply(
 
 my $evil = "\e]0;owned\a\e[2J\r\x{9b}31m\x{202e}x";
 my $evil_bytes = Encode::encode('UTF-8', $evil);
-my $harmless = qr/\A[\n\x20-\x7e]*\z/;
+my $plain = qr/\A[\n\x20-\x7e]*\z/;
 
 my $dir = copy_tree('three-nodes');
 my $file = "$dir/nodes/pve1/multipathd/show-maps-json.out";
@@ -104,7 +104,7 @@ for my $format (qw(text json json-pretty yaml)) {
         # a terminal is steered by control characters only; the JSON and text formats have none
         # beyond ASCII at all
         unlike($out, qr/[^\n\P{Cc}]/, 'no control characters');
-        like($out, $harmless, 'plain ASCII') if $format =~ m/json|text/;
+        like($out, $plain, 'plain ASCII') if $format =~ m/json|text/;
     }
 }
 like(cli(['status', '--replay', $dir])->{out}, qr/failed: .*\\x\{1b\}\]0;owned/s, 'but readable');
@@ -147,11 +147,11 @@ like($yaml, qr/^  - 1$/m, 'numbers are bare');
 for my $format (qw(json json-pretty)) {
     open(local *STDOUT, '>', \my $buffer) or die "cannot write to a variable - $!\n";
     PVE::Multipath::CLI::Output::print_data($hostile, $format);
-    like($buffer, $harmless, "nothing but printable ASCII as $format");
+    like($buffer, $plain, "nothing but printable ASCII as $format");
     is_deeply($json->decode($buffer), $hostile, 'which is read as the same');
 }
 # bytes that perl alone would decode
-is(PVE::Multipath::Text::characters($_), $_, 'what is no UTF-8 stays as it is') for "\xed\xa0\x80", "\xf4\x90\x80\x80";
+is(PVE::Multipath::Text::characters($_), $_, 'invalid UTF-8 is left unchanged') for "\xed\xa0\x80", "\xf4\x90\x80\x80";
 
 SKIP: {
     my $python = "python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)'";
@@ -227,7 +227,7 @@ unlike(cli(['status', '--replay', $big], COLUMNS => 5000)->{out}, qr/DEG/, 'in w
 
 # --- colour ---
 
-unlike($_, qr/\e/, 'no colour where there is no terminal')
+unlike($_, qr/\e/, 'no colour without a terminal')
     for cli(['status', '--replay', "$replay/silent-node"])->{out},
     cli(['maps', '--replay', "$replay/three-nodes"])->{out};
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# status --watch on a pseudo terminal: whatever ends or stops it, the terminal is left as it was.
+# status --watch on a pseudo terminal: the terminal is restored however it ends or is stopped.
 
 use v5.36;
 

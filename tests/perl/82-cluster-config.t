@@ -63,7 +63,7 @@ for my $observed (0, 1) {
     );
     like(
         failure(sub { PVE::Multipath::ClusterConfig::write_overrides("defaults {\n") }),
-        qr/\Amultipath overrides: line \d+: /, "$what: what harms is refused",
+        qr/\Amultipath overrides: line \d+: /, "$what: errors are refused",
     );
     is(
         PVE::Multipath::ClusterConfig::read_overrides(), "defaults {\n\tbogus 1\n}\n",

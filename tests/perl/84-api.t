@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The REST API: what each method does, and what is an error of which parameter.
+# The REST API: the methods, and the parameter errors.
 
 use v5.36;
 
@@ -285,7 +285,7 @@ like($res->{warnings}->[0], qr/\Aline 2: .*bogus/, 'what is doubtful is told');
 is(eval { call('PUT', 'overrides', text => $text, digest => $present->{digest}); 1 }, undef, 'digest');
 like("$@", qr/\Achanging the overrides failed: detected modified configuration/, 'of an older text');
 my $errors = refused('PUT', 'overrides', text => "multipaths {\n}\n");
-like($errors->{text}, qr/\Amultipath overrides: line 1: .*managed via aliases/, 'what harms: the text');
+like($errors->{text}, qr/\Amultipath overrides: line 1: .*managed via aliases/, 'a dangerous text');
 
 # the limit is in bytes: a line of these has 303 characters, and 903 bytes
 my $line = '# ' . "\x{2603}" x 300 . "\n";

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The storage plugin: maps as volumes, and a clear no to all that the array would have to do.
+# The storage plugin: maps as volumes, and clear errors for operations that only the array can do.
 
 use v5.36;
 
@@ -32,11 +32,11 @@ for my $present (9, 14) {
 {
     no warnings 'redefine';
     local *PVE::Storage::APIVER = sub() { return 16 };
-    is($plugin->api(), 15, 'of a later one nobody knows');
+    is($plugin->api(), 15, 'later versions are untested');
 }
 $plugin->register();
 is(PVE::Storage::Plugin->lookup('multipath'), $plugin, 'registered');
-is(eval { $plugin->register(); 1 }, 1, 'a second registration, or a built-in one, does no harm');
+is(eval { $plugin->register(); 1 }, 1, 'a second registration, or a built-in plugin, is not an error');
 is_deeply([grep { $_ eq 'multipath' } @PVE::Storage::Plugin::SHARED_STORAGE], ['multipath'], 'shared');
 is_deeply([sort keys $plugin->options()->%*], [qw(bwlimit content disable nodes shared)], 'options');
 
@@ -102,7 +102,7 @@ is($plugin->deactivate_volume('san', {}, $wwid, undef, {}), 1, 'deactivation lea
     local *PVE::Multipath::wait_for_map = sub($for) { return { wwid => $for } };
     local $PVE::Storage::MultipathPlugin::LINK_TIMEOUT = 0;
     is(eval { $plugin->activate_volume('san', {}, '3600x'); 1 }, undef, 'a map without its link');
-    like($@, qr/check udev/, 'is another matter');
+    like($@, qr/check udev/, 'is reported as such');
     local $PVE::Storage::MultipathPlugin::BY_ID = '/dev/disk/none';
     is(eval { $plugin->activate_volume('san', {}, '3600x', 'snap'); 1 }, undef, 'no snapshot');
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The daemon for nodes whose pvestatd does not apply the configuration: what it does in a round, that
-# nothing keeps it from the next one, and that it is not there where pvestatd does it.
+# The daemon for nodes whose pvestatd does not apply the configuration: its rounds, that an error does not
+# prevent the next round, and that it is not started where pvestatd does its work.
 
 use v5.36;
 
@@ -41,7 +41,7 @@ is($@, "restarted\n", 'which it does at once');
 is_deeply(
     \@rounds,
     [[1_000_000, 'sync', 'health'], [1_000_010, 'sync', 'health'], [1_000_020, 'sync', 'health']],
-    'a round every 10 seconds, whatever fails',
+    'a round every 10 seconds, despite errors',
 );
 is_deeply(
     \@PVE::SafeSyslog::logged,
@@ -50,7 +50,7 @@ is_deeply(
     'what fails is logged, once',
 );
 is(eval { $daemon->shutdown(); 1 }, undef, 'it can be stopped');
-is($@, "ended with 0\n", 'and is content with that');
+is($@, "ended with 0\n", 'with exit code 0');
 
 # --- what it prints ---
 

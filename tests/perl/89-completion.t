@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# What bash completes after 'pvemultipath'.
+# Bash completion of pvemultipath.
 
 use v5.36;
 

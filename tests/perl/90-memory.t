@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 
-# Daemons call this for months: a million calls do not make the process grow, neither where they
-# succeed nor where they fail.
+# Daemons run for months: the process does not grow, neither by calls that succeed nor by calls that fail.
 
 use v5.36;
 

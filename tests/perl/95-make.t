@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The Makefile's builds: several at the same time in one folder, and which profile they take. cargo and rustc are
-# stubs here, so that this takes no time; the stub of cargo fails where two build at once.
+# Builds of the Makefile: concurrent builds in one folder, and their profile. cargo and rustc are stubs; the
+# stub of cargo fails if two builds run at once.
 
 use v5.36;
 

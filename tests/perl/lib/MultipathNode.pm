@@ -1,7 +1,7 @@
 package MultipathNode;
 
-# A node in a folder: its files, and programs that stand in for multipath-tools, whose real ones need
-# a kernel with device-mapper. They do what was measured of multipath-tools 0.9 to 0.15.
+# A node in a folder: its files, and stubs for the programs of multipath-tools, which need a kernel with
+# device-mapper. The stubs behave as measured with multipath-tools 0.9 to 0.15.
 
 use v5.36;
 

@@ -1,7 +1,7 @@
 package MultipathTest;
 
-# What several tests need: paths of the source tree, stubs for programs, a run of the command line, a
-# clock, and a stand-in for PVE::Cluster.
+# Helpers for tests: paths of the source tree, stubs for programs, running the command line, a clock, and a
+# double of PVE::Cluster.
 
 use v5.36;
 

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# A pass on the node of a test, killed before the change with this number: killed-pass.pl DIR NUMBER.
-# Every system call that changes a file counts, and so does every program that changes something.
-# Prints how many there were if it got to the end.
+# Runs a pass on the node of a test and kills it before change NUMBER: killed-pass.pl DIR NUMBER. Each
+# system call that changes a file counts, and each program that changes something. Prints the number of
+# changes if it was not killed.
 
 use v5.36;
 

@@ -1,12 +1,12 @@
 package PVE::Cluster;
 
-# As much of Proxmox VE's PVE::Cluster as is used here, on a folder instead of pmxcfs.
+# A double of PVE::Cluster with the functions that are used here, on a folder instead of pmxcfs.
 
 use v5.36;
 
 our $dir;
 
-# The files that it knows: with those of ours, it is a patched one.
+# The files that it knows; with ours, it is a patched one.
 our $observed = {};
 
 our @locked;
@@ -25,7 +25,7 @@ my sub info($filename) {
     return $files{$filename} // die "unknown file type '$filename'\n";
 }
 
-# Without an error there is no file, else it cannot be read.
+# undef if the file does not exist; dies if it cannot be read.
 sub cfs_read_file($filename) {
     my $info = info($filename);
     die "ipcc_send_rec[6] failed: Connection refused\n" if !-e "$dir/.version";

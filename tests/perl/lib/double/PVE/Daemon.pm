@@ -1,6 +1,6 @@
 package PVE::Daemon;
 
-# As much of Proxmox VE's PVE::Daemon as is used here.
+# A double of PVE::Daemon with the functions that are used here.
 
 use v5.36;
 

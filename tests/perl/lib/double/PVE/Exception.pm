@@ -1,6 +1,6 @@
 package PVE::Exception;
 
-# As much of Proxmox VE's PVE::Exception as is used here.
+# A double of PVE::Exception with the functions that are used here.
 
 use v5.36;
 

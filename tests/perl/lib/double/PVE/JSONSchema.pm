@@ -1,6 +1,6 @@
 package PVE::JSONSchema;
 
-# As much of Proxmox VE's PVE::JSONSchema as is used here.
+# A double of PVE::JSONSchema with the functions that are used here.
 
 use v5.36;
 

@@ -1,7 +1,7 @@
 package PVE::RESTHandler;
 
-# As much of Proxmox VE's PVE::RESTHandler as tells which methods there are, and calls one with
-# parameters that it takes. What it returns has to be what it says.
+# A double of PVE::RESTHandler that lists methods and calls them with valid parameters. It checks results
+# against the schema.
 
 use v5.36;
 

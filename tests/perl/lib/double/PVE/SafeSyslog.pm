@@ -1,6 +1,6 @@
 package PVE::SafeSyslog;
 
-# As much of Proxmox VE's PVE::SafeSyslog as is used here; it keeps what is logged.
+# A double of PVE::SafeSyslog with the functions that are used here; it keeps what is logged.
 
 use v5.36;
 

@@ -1,6 +1,6 @@
 package PVE::Storage;
 
-# As much of Proxmox VE's PVE::Storage as is used here.
+# A double of PVE::Storage with the functions that are used here.
 
 use v5.36;
 

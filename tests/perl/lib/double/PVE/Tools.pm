@@ -1,6 +1,6 @@
 package PVE::Tools;
 
-# As much of Proxmox VE's PVE::Tools as is used here.
+# A double of PVE::Tools with the functions that are used here.
 
 use v5.36;
 
