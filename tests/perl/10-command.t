@@ -67,7 +67,7 @@ ok(time() - $start < 2, 'does not hold us up');
     $reply = run('yes');
     is($reply->{'exit-code'}, undef, 'too much output ends the program');
     is($reply->{stdout}, '', 'and none of it is taken');
-    like($reply->{stderr}, qr/more than 100000 bytes/, 'which is said');
+    like($reply->{stderr}, qr/more than 100000 bytes/, 'with an error message');
     is(run('head -c 100000 /dev/zero')->{'exit-code'}, 0, 'as much as is allowed');
 }
 

@@ -158,7 +158,7 @@ my ($res, @warnings) = warnings_of(
 );
 is(scalar(@$res), 4, 'an odd map is left out, the others stay');
 is(scalar(@warnings), 1, 'with a warning');
-like($warnings[0], qr/\A[^\n]*map 2[^\n]*\n\z/, 'that says which');
+like($warnings[0], qr/\A[^\n]*map 2[^\n]*\n\z/, 'with the reason');
 
 # Parts of sysfs that vanished while it was read, and that cannot be read.
 my $copy = copy_tree('three-nodes');

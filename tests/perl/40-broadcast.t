@@ -116,7 +116,7 @@ is(
     ($sent, $warnings) = broadcast();
     is_deeply($sent, [], 'multipathd does not answer: nothing is sent, nothing cleared');
     is(scalar(@$warnings), 1, 'with a warning');
-    like($warnings->[0], qr/^cannot get the health of multipath maps: no answer/, 'that says why');
+    like($warnings->[0], qr/^cannot get the health of multipath maps: no answer/, 'with the reason');
     $now += 10;
     nothing_sent('the same complaint is not repeated each 10 s');
     local $PVE::Multipath::COMPLAINT_INTERVAL = 0;
@@ -150,7 +150,7 @@ is(scalar(@$sent), 1, 'and the text is sent the next time');
         PVE::Multipath::broadcast_apply_status('no') for 1 .. 2;
     });
     is(scalar(@apply), 1, 'the apply status: a warning, once');
-    like($apply[0], qr/^cannot publish whether the .* was applied: ipcc_send_rec/, 'that says why');
+    like($apply[0], qr/^cannot publish whether the .* was applied: ipcc_send_rec/, 'with the reason');
 }
 ($sent) = broadcast();
 is(scalar(@$sent), 1, 'once it runs again, the text is sent at once');

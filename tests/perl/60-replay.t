@@ -22,7 +22,7 @@ my sub status_of($dir) {
 
 my sub fails($code, $message, $what) {
     is(eval { $code->(); 1 }, undef, "$what is an error");
-    like($@, $message, 'that says which');
+    like($@, $message, 'with the reason');
     like($@, qr/\A[^\n]+\n\z/, 'in one line');
 }
 
@@ -130,7 +130,7 @@ for my $kind (qw(Live Recorded)) {
     for my $command ('maps', 'accept-paths') {
         $res = cli([$command, $command eq 'maps' ? () : $wwid, '--replay', $dir]);
         is($res->{code}, 3, "$command needs a node");
-        like($res->{err}, qr!no name of the local node: '\Q$dir\E/nodename' is missing!, 'which is said');
+        like($res->{err}, qr!no name of the local node: '\Q$dir\E/nodename' is missing!, 'with an error message');
     }
 
     # what is there of a node is not nothing

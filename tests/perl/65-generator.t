@@ -389,7 +389,7 @@ my sub sync($seconds = 10) {
     is_deeply($sent, [], 'unknown values in effect are not an apply error');
     is(scalar(@$warnings), 1, 'a warning');
     like($warnings->[0], qr/^cannot check whether .* is in effect: 'multipathd show config local' failed/,
-        'that says so');
+        'with the reason');
     ok(-e $drop_in, 'and the next change is made');
 
     # unreadable

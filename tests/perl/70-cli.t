@@ -83,14 +83,14 @@ for (
     my $what = join(' ', @$args) =~ s/\e/ESC/gr;
     is($res->{code}, 3, "'$what': 3");
     like($res->{err}, qr/\Aerror: /, 'an error');
-    like($res->{err}, $message, 'that says what');
+    like($res->{err}, $message, 'with the reason');
     like($res->{err}, qr/try 'pvemultipath (?:status |maps )?--help'\n\z/, 'and where to look');
     is($res->{out}, '', 'nothing on stdout');
 }
 
 my $res = cli(['status']);
 is($res->{code}, 3, 'status without Proxmox VE: 3');
-like($res->{err}, qr/this is not a Proxmox VE node .*--replay DIR/, 'with the way out');
+like($res->{err}, qr/this is not a Proxmox VE node .*--replay DIR/, 'with the remedy');
 
 SKIP: {
     skip 'no /dev/full', 1 if !-c '/dev/full';

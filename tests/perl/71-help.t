@@ -78,7 +78,7 @@ for (
     my ($args, $message) = @$_;
     my $res = cli($args);
     is_deeply([$res->@{qw(code out)}], [3, ''], "@$args: 3");
-    like($res->{err}, qr/\Aerror: $message/, 'which is said');
+    like($res->{err}, qr/\Aerror: $message/, 'with an error message');
 }
 
 done_testing();

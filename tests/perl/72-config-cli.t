@@ -140,7 +140,7 @@ is(
 for my $wwid ('35000c5', '', "x\n", "\xff", 'defaults') {
     $res = cli([@one, $wwid]);
     is_deeply([$res->@{qw(code out)}], [3, ''], 'no LUN of the configuration: 3');
-    like($res->{err}, qr/\Aerror: --wwid: no LUN with the WWID or alias '.*' is configured\n\z/, 'which is said');
+    like($res->{err}, qr/\Aerror: --wwid: no LUN with the WWID or alias '.*' is configured\n\z/, 'with an error message');
 }
 
 $dir = folder(undef);
@@ -331,7 +331,7 @@ for (
 for my $version ('', 'new', '0.', "0.11\n1", "\e[2J") {
     my $res = cli(['problems', '--replay', $ignored, '--multipath-tools', $version]);
     is_deeply([$res->@{qw(code out)}], [3, ''], 'a version that is none: 3');
-    like($res->{err}, qr/\Aerror: --multipath-tools: ".*" is no version[^\n\e]*\n\z/, 'is said');
+    like($res->{err}, qr/\Aerror: --multipath-tools: ".*" is no version[^\n\e]*\n\z/, 'with a message');
 }
 
 # the other commands warn, and point here
@@ -361,12 +361,12 @@ for my $command ('config', 'problems') {
     mkdir("$dir/multipath.cfg");
     my $res = cli([$command, '--replay', $dir]);
     is_deeply([$res->@{qw(code out)}], [3, ''], "$command of what cannot be read: 3");
-    like($res->{err}, qr!\Aerror: cannot read '\Q$dir\E/multipath\.cfg' - !, 'which is said');
+    like($res->{err}, qr!\Aerror: cannot read '\Q$dir\E/multipath\.cfg' - !, 'with an error message');
     $res = cli([$command, '--replay', '/nonexistent']);
     is_deeply([$res->@{qw(code out)}], [3, ''], 'no folder: 3');
     $res = cli([$command]);
     is_deeply([$res->@{qw(code out)}], [3, ''], "$command without Proxmox VE: 3");
-    like($res->{err}, qr/not a Proxmox VE node .*--replay DIR/, 'with the way out');
+    like($res->{err}, qr/not a Proxmox VE node .*--replay DIR/, 'with the remedy');
     $res = cli([$command, '--replay', "$replay/three-nodes", 'more']);
     like($res->{err}, qr/unexpected argument 'more'/, 'no arguments');
 }

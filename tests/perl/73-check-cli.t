@@ -152,7 +152,7 @@ for my $char ('x', "\t", '日', "\e", "\xff", '"', "e\x{301}") {
 # about the whole text
 $res = check(' ' x 131_072 . "\n");
 is_deeply([$res->{code}, excerpts($res->{out})], [2, []], 'too long a text: no line is shown');
-like($res->{out}, qr/\AFILE:1:1: error: the text has 131073 bytes.*\nFILE: 1 error\n\z/, 'is said');
+like($res->{out}, qr/\AFILE:1:1: error: the text has 131073 bytes.*\nFILE: 1 error\n\z/, 'with a message');
 $res = check("bogus\n" x 600);
 like($res->{out}, qr/^FILE:600:1: warning: 100 more findings are not listed$/m, 'many findings');
 is(scalar(excerpts($res->{out})->@*), 1000, 'two lines for each of the others');
@@ -172,7 +172,7 @@ for (
 for my $version ('', 'new', '0.', "0.11\n1", "\e[2J") {
     my $res = check($new, ['--multipath-tools', $version]);
     is_deeply([$res->@{qw(code out)}], [3, ''], 'a version that is none: 3');
-    like($res->{err}, qr/\Aerror: --multipath-tools: ".*" is no version[^\n\e]*\n\z/, 'is said');
+    like($res->{err}, qr/\Aerror: --multipath-tools: ".*" is no version[^\n\e]*\n\z/, 'with a message');
 }
 
 # --- formats ---
@@ -235,7 +235,7 @@ for (
     my ($path, $told) = @$_;
     my $res = cli(['check', $path]);
     is_deeply([$res->@{qw(code out)}], [3, ''], 'what cannot be read: 3');
-    like($res->{err}, qr/\Aerror: $told.*\n\z/, 'is said');
+    like($res->{err}, qr/\Aerror: $told.*\n\z/, 'with a message');
 }
 
 spew("$dir/gr\xc3\xbcn\e.conf", "verbosity 9\n");
@@ -264,7 +264,7 @@ is(check($blacklist, ['--replay', '/nonexistent'])->{code}, 3, 'no folder: 3');
 mkdir("$dir/multipath.cfg");
 $res = check($blacklist, ['--replay', $dir]);
 is($res->{code}, 3, 'one that cannot be read: 3');
-like($res->{err}, qr!\Aerror: cannot read '\Q$dir\E/multipath\.cfg' - !, 'which is said');
+like($res->{err}, qr!\Aerror: cannot read '\Q$dir\E/multipath\.cfg' - !, 'with an error message');
 
 MultipathTest::Cluster::install();
 my sub live() {

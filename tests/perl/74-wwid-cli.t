@@ -351,7 +351,7 @@ for my $args (['add', '3600a'], ['set', '3600a', '--alias', 'x'], ['remove', '36
     mkdir("$dir/multipath.cfg");
     my $res = wwid($dir, @$args);
     is_deeply([$res->@{qw(code out)}], [3, ''], "wwid $args->[0], unreadable: 3");
-    like($res->{err}, qr!\Aerror: cannot read '\Q$dir\E/multipath\.cfg' - !, 'which is said');
+    like($res->{err}, qr!\Aerror: cannot read '\Q$dir\E/multipath\.cfg' - !, 'with an error message');
     is_deeply(names($dir), ['multipath.cfg'], 'nothing is left');
 }
 {
@@ -359,7 +359,7 @@ for my $args (['add', '3600a'], ['set', '3600a', '--alias', 'x'], ['remove', '36
     mkdir("$dir/.multipath.cfg.lock");
     my $res = wwid($dir, 'add', '3600a');
     is_deeply([$res->@{qw(code out)}], [3, ''], 'no lock: 3');
-    like($res->{err}, qr!\Aerror: cannot lock '\Q$dir\E/\.multipath\.cfg\.lock' - !, 'is said');
+    like($res->{err}, qr!\Aerror: cannot lock '\Q$dir\E/\.multipath\.cfg\.lock' - !, 'with a message');
     rmdir("$dir/.multipath.cfg.lock");
     symlink("$dir/elsewhere", "$dir/.multipath.cfg.lock");
     is(wwid($dir, 'add', '3600a')->{code}, 3, 'no link as a lock');
@@ -369,7 +369,7 @@ for my $args (['add', '3600a'], ['set', '3600a', '--alias', 'x'], ['remove', '36
     is($res->{code}, 3, 'no folder: 3');
     $res = wwid('/nonexistent', 'add', '3600a');
     is($res->{code}, 3, 'none at all: 3');
-    like($res->{err}, qr!'/nonexistent' is not a folder!, 'which is said');
+    like($res->{err}, qr!'/nonexistent' is not a folder!, 'with an error message');
 }
 SKIP: {
     skip 'no /dev/full', 1 if !-c '/dev/full';
@@ -470,7 +470,7 @@ for my $round (1 .. 3) {
     local $PVE::Multipath::File::LOCK_TIMEOUT = 0.2;
     my $source = PVE::Multipath::Source->replay($dir);
     is(eval { $source->change_config(sub($cfg) { die "too early\n" }); 1 }, undef, 'a lock in use');
-    like($@, qr/\Acannot lock '.*' - another process has held the lock for 0\.2 seconds\n\z/, 'said');
+    like($@, qr/\Acannot lock '.*' - another process has held the lock for 0\.2 seconds\n\z/, 'with a message');
     ok(-e "$dir/.multipath.cfg.lock", 'and stays');
     close($fh);
     my ($cfg) = $source->change_config(sub($cfg) {

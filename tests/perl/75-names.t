@@ -86,7 +86,7 @@ for (
     my ($args, $message) = @$_;
     my $res = run($dir, @$args);
     is_deeply([$res->@[0, 1]], [3, ''], "@$args: 3" =~ s/\e/ESC/gr);
-    like($res->[2], qr/\Aerror: (?:--wwid: )?$message[^\n]*\n\z/, 'which is said');
+    like($res->[2], qr/\Aerror: (?:--wwid: )?$message[^\n]*\n\z/, 'with an error message');
 }
 is_deeply(run($dir, 'wwid', 'remove', 'san-z'), [0, "san-z: not there, unchanged\n", ''], 'nothing to remove');
 is(slurp($file), $original, 'nothing is changed');

@@ -235,7 +235,7 @@ my sub run(@args) {
 
     $res = run('record', $dir);
     is($res->{code}, 3, 'nothing is overwritten');
-    like($res->{err}, qr/is not empty/, 'and that is said');
+    like($res->{err}, qr/is not empty/, 'with a message');
 }
 {
     my $node = MultipathNode->new()->enter();

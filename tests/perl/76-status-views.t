@@ -26,7 +26,7 @@ is($res->{out}, <<'END', 'each node in a sentence');
 On pve1 it is optimal. 4 of 4 paths are active.
 On pve2 it is degraded: sdb, sdf, sdk failed. 1 of 4 paths is active.
 On pve3 it is unknown: the last report is 10 min old.
-Nodes in state unknown are ignored: the state of the LUN is the worst state on the other nodes.
+Nodes in state unknown are ignored: the state of the LUN is the worst one on the other nodes.
 pve2: applying the configuration failed 45 s ago: writing '/etc/multipath/conf.d/pve-defaults.conf'
     failed: No space left on device
 END
@@ -63,7 +63,7 @@ is(cli(['status', '--explain', 'san-a', '--replay', $dir], COLUMNS => 400)->{out
 On pve1 it is degraded: 2 paths gone (2 of 4 present). 2 of 2 paths are active, 4 expected.
 On pve2 it is optimal. 2 of 2 paths are active, 1 expected. All active paths run through one HBA. All active paths run through one port of the array. There are more paths than configured (1).
 On pve3 it is unknown: the last report is 10 min old.
-Nodes in state unknown are ignored: the state of the LUN is the worst state on the other nodes.
+Nodes in state unknown are ignored: the state of the LUN is the worst one on the other nodes.
 The nodes disagree about its size: 1 GiB on pve1, 2 GiB on pve2.
 The nodes disagree about its map's name: san-\x{1b}[31mpve1 on pve1, san-\x{1b}[31mpve2 on pve2.
 END
@@ -238,7 +238,7 @@ END
     my $count = sub($text) { scalar(() = $out =~ m/\Q$text\E/g) };
     is($count->('LUN  STATE'), 1, 'what stays is written once');
     is($count->('a  optimal'), 1, 'also while looking fails');
-    is($count->("\e[2;1Herror: cannot look\e[K"), 1, 'which is said');
+    is($count->("\e[2;1Herror: cannot look\e[K"), 1, 'with an error message');
     is($count->("\e[4;1Ha  failed\e[K"), 1, 'what has changed is written where it stands');
     like($out, qr/\e\[\?1049h.*\e\[\?25h\e\[\?1049l/s, 'the terminal is left as it was');
 
@@ -325,7 +325,7 @@ is($res->{code}, 0, 'a recording without the node');
 like(
     $res->{err},
     qr!\Awarning: the series of this node itself are left out: there is no recording of node 'pve1' in [^\n]+\n\z!,
-    'which is said',
+    'with an error message',
 );
 is(
     $res->{out}, $all =~ s/^# TYPE pve_multipath_multipathd_up .*(?=^# EOF$)//smr,

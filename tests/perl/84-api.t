@@ -268,7 +268,7 @@ is(
     eval { call('DELETE', 'wwid/{wwid}', wwid => '3600a', digest => '0' x 40); 1 }, undef,
     'but not with another digest',
 );
-like("$@", qr/detected modified configuration/, 'which is said');
+like("$@", qr/detected modified configuration/, 'with an error message');
 
 # --- overrides ---
 
@@ -297,7 +297,7 @@ for my $too_long ($line x 146, "#\n" x (64 * 1024 + 1)) {
 }
 is(
     refused('PUT', 'overrides', text => $line x 146)->{text},
-    'it has 131838 bytes, at most 131072 are possible', 'which is said',
+    'it has 131838 bytes, at most 131072 are possible', 'with an error message',
 );
 call('PUT', 'overrides', text => "defaults {\n\tbogus 1\n}\n");
 

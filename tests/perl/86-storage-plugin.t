@@ -49,7 +49,7 @@ is_deeply(
 );
 for my $bad ('', '../x', 'a b', "3600a\n", 'x' x 123) {
     is(eval { $plugin->parse_volname($bad); 1 }, undef, 'no WWID');
-    like($@, qr/\Aunable to parse multipath volume name/, 'which is said');
+    like($@, qr/\Aunable to parse multipath volume name/, 'with an error message');
 }
 is_deeply([$plugin->path({}, $wwid, 'san')], [$path, undef, 'images'], 'its path');
 is(scalar($plugin->path({}, $wwid, 'san')), $path, 'alone');

@@ -230,7 +230,7 @@ __PACKAGE__->register_method({
     path => 'wwid',
     method => 'POST',
     protected => 1,
-    description => 'Add a LUN to the allow-list, with its alias and knobs. If it is already listed, it is'
+    description => 'Add a LUN to the allow-list, with its alias and knobs. A LUN that is already listed is'
         . ' not changed.',
     permissions => $modify,
     parameters => {

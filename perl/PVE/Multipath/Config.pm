@@ -158,7 +158,8 @@ my sub assert_bytes($text, $what) {
 }
 
 my sub parse($filename, $raw) {
-    return PVE::RS::Multipath::Config::parse($filename // '', assert_bytes($raw // '', 'configuration'));
+    $raw = assert_bytes($raw // '', 'configuration');
+    return PVE::RS::Multipath::Config::parse($filename // '', $raw);
 }
 
 sub parse_config($class, $filename = undef, $raw = undef, @) {

@@ -52,12 +52,16 @@ sub list_etc_multipath_wwids($node = PVE::Multipath::Node->live()) {
     return PVE::RS::Multipath::Allowlist::parse_wwids($node->wwids_text() // '');
 }
 
+my sub run($name, $command) {
+    my $reply = PVE::Multipath::Command::run($command, timeout => $COMMAND_TIMEOUT);
+    die "'$name' did not end within $COMMAND_TIMEOUT seconds\n" if $reply->{'timed-out'};
+    return $reply;
+}
+
 # Runs a command and returns if one of the patterns matches its output. The programs also exit with
 # 0 after some failures, so the exit code alone does not prove success.
 my sub run_and_expect($name, $command, @patterns) {
-    my $reply = PVE::Multipath::Command::run($command, timeout => $COMMAND_TIMEOUT);
-    die "'$name' did not end within $COMMAND_TIMEOUT seconds\n" if $reply->{'timed-out'};
-
+    my $reply = run($name, $command);
     return if ($reply->{'exit-code'} // -1) == 0 && grep { $reply->{stdout} =~ $_ } @patterns;
     die PVE::Multipath::Command::failure($name, $reply);
 }
@@ -86,6 +90,12 @@ sub add_wwid($wwid) {
 
 sub remove_wwid($wwid) {
     change_wwids($wwid, '-w', 'removed', 'not in wwids file');
+    return;
+}
+
+# Asks multipathd to create the map of a LUN. It is not an error if multipathd refuses.
+sub add_map($wwid) {
+    run("multipathd add map $wwid", [$PVE::Multipath::Node::MULTIPATHD, 'add', 'map', $wwid]);
     return;
 }
 

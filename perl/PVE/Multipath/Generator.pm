@@ -64,8 +64,8 @@ use Time::HiRes ();
 
 use PVE::Multipath;
 use PVE::Multipath::Clock qw(monotonic);
-use PVE::Multipath::Command;
 use PVE::Multipath::Config;
+use PVE::Multipath::Daemon;
 use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::Multipath::Source;
@@ -337,11 +337,7 @@ my sub add_maps($wwids, %options) {
     for my $wwid (@$wwids) {
         last if defined($deadline) && monotonic() >= $deadline;
         $options{progress}->("creating the map of $wwid");
-        my $reply = PVE::Multipath::Command::run(
-            [$PVE::Multipath::Node::MULTIPATHD, 'add', 'map', $wwid],
-            timeout => $PVE::Multipath::COMMAND_TIMEOUT,
-        );
-        die "'multipathd add map $wwid' did not end in time\n" if $reply->{'timed-out'};
+        PVE::Multipath::Daemon::add_map($wwid);
     }
     return;
 }

@@ -53,7 +53,7 @@ sub problem() {
         {
             severity => $severity,
             code => text('The kind of problem, for programs.'),
-            section => text('The ID of the section in multipath.cfg; absent for a line outside of sections.'),
+            section => text('The ID of the section; absent for a line outside of sections.'),
             property => text('The property.'),
             message => text('What is wrong, and what to do about it.'),
         },
@@ -176,11 +176,14 @@ sub map() {
             'path-faults' => number('Number of path failures since multipathd has known the map.'),
             'group-switches' => number('Number of path group switches.'),
             'map-loads' => number('Number of table loads of the map.'),
-            'queue-seconds' => number('Seconds for which I/O was queued because there was no path.'),
+            'queue-seconds' => number('Seconds that I/O was queued because there was no path.'),
             'queue-timeouts' => number('Number of times that queueing ended with a time-out.'),
             size => $size,
             path => text('Link in /dev/disk/by-id.'),
-            used => { type => 'boolean', description => 'Whether a device, such as a logical volume, uses the map.' },
+            used => {
+                type => 'boolean',
+                description => 'Whether a device, such as a logical volume, uses the map.',
+            },
         },
         qw(wwid name sysfs dm-state health paths-active paths-total path-groups),
     );
@@ -221,8 +224,8 @@ sub status() {
         'apply-time' => number('The time of that error, in seconds since the epoch.'),
         'report-error' => {
             %$reason,
-            description => 'Why the report of the node cannot be read, also if no LUN is expected on'
-                . ' it: the code bad-broadcast or newer-broadcast, and details.',
+            description => 'Why the report of the node cannot be read, also if no LUN is expected'
+                . ' on it: the code bad-broadcast or newer-broadcast, and details.',
         },
     });
     return object(

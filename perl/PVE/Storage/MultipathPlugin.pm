@@ -140,7 +140,8 @@ sub activate_volume($class, $storeid, $scfg, $volname, $snapname = undef, @) {
     # udev creates the link a moment later
     my $deadline = Time::HiRes::time() + $LINK_TIMEOUT;
     while (!-b $path) {
-        die "the multipath map for WWID '$wwid' exists, but not its link '$path' - check udev ('udevadm settle')\n"
+        die "the multipath map for WWID '$wwid' exists, but not its link '$path' - check udev"
+            . " ('udevadm settle')\n"
             if Time::HiRes::time() >= $deadline;
         Time::HiRes::sleep(0.1);
     }

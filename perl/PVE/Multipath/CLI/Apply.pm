@@ -157,7 +157,8 @@ sub apply($source, $opts) {
     my @drift = $changed ? drift_lines($source) : ();
 
     if ($is_text) {
-        my $left = PVE::Multipath::Generator::plan($source->config_text(), $source->overrides_text());
+        my $left =
+            PVE::Multipath::Generator::plan($source->config_text(), $source->overrides_text());
         print_lines(
             $changed ? 'Done.' : 'Nothing to do.',
             (map { step_line($_->{wwid}, $_) } grep { $_->{action} eq 'keep' } $left->{wwids}->@*),

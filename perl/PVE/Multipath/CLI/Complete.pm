@@ -32,7 +32,10 @@ my sub configured_luns($given) {
 }
 
 my sub known_luns($given) {
-    my $reported = eval { PVE::Multipath::cluster_status(PVE::Multipath::cluster_status_args(source_of($given))) };
+    my $reported = eval {
+        my $args = PVE::Multipath::cluster_status_args(source_of($given));
+        PVE::Multipath::cluster_status($args);
+    };
     my @luns = $reported ? $reported->{luns}->@* : ();
     return (configured_luns($given), map { ($_->{wwid}, $_->{alias} // ()) } @luns);
 }
@@ -75,7 +78,7 @@ my sub values_of($option, $given) {
 # The next words of command names that start with these.
 my sub names_behind($commands, @words) {
     my $start = join('', map { "$_ " } @words);
-    return map { substr($_, length($start)) =~ s/ .*//r } grep { index($_, $start) == 0 } keys %$commands;
+    return map { m/\A\Q$start\E(\S+)/ ? $1 : () } keys %$commands;
 }
 
 # Splits the words: ({ OPTION => VALUE }, [ARGUMENT, ...], the option whose value comes next, if

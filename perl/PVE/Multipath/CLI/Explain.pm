@@ -79,7 +79,7 @@ sub lines($lun, $node_lines) {
 
     my @unknown = grep { $lun->{nodes}->{$_}->{state} eq 'unknown' } @nodes;
     push @lines, $wrap->(
-        'Nodes in state unknown are ignored: the state of the LUN is the worst state on the other nodes.')
+        'Nodes in state unknown are ignored: the state of the LUN is the worst one on the other nodes.')
         if @unknown && @unknown < @nodes;
     push @lines, map { $wrap->(ucfirst(disagreement_text($_)) . '.') } ($lun->{notes} // [])->@*;
     return (@lines, @$node_lines);

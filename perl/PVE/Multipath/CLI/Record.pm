@@ -103,7 +103,9 @@ sub run($source, $opts, $dir) {
     my $part = sub($what, $code) {
         eval { $code->(); 1 } or push @missing, "$what: " . $@ =~ s/\n\z//r;
     };
-    my $optional = sub($name, $bytes) { spew("$dir/$name", $bytes) if defined($bytes) && length($bytes) };
+    my $optional = sub($name, $bytes) {
+        spew("$dir/$name", $bytes) if length($bytes // '');
+    };
 
     spew("$dir/now", $source->now() . "\n");
     my $name = $source->nodename();
@@ -116,8 +118,8 @@ sub run($source, $opts, $dir) {
     $part->('the cluster', sub() {
         my $live = PVE::Multipath::Source->live();
         my $members = $live->members();
-        $optional->('members.json', JSON::PP->new()->utf8()->canonical()->pretty()->encode($members))
-            if defined($members);
+        my $json = JSON::PP->new()->utf8()->canonical()->pretty();
+        $optional->('members.json', $json->encode($members)) if defined($members);
         for my $key ($PVE::Multipath::KV_KEY, $PVE::Multipath::KV_APPLY_KEY) {
             my $kv = $live->kv($key);
             spew("$dir/kv/$key/$_", $kv->{$_}) for sort keys %$kv;
