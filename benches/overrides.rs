@@ -1,6 +1,6 @@
-//! How long the check of overrides takes for texts of several shapes, and how that grows with them.
+//! Time of the check of overrides for texts of several shapes, and how it grows with their length.
 //!
-//! `make bench` runs it. A text twice as long should take twice as long: a ratio of 2.0.
+//! `make bench` runs it. A text of twice the length should take twice the time, a ratio of 2.0.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use measure::mean_time;
 use pve_multipath::Wwid;
 use pve_multipath::multipath_conf::{MAX_LEN, VERSIONS, check};
 
-/// What the longest text may take, for all versions together.
-const AIM: Duration = Duration::from_millis(10);
+/// Target for the longest text, for all versions together.
+const TARGET: Duration = Duration::from_millis(10);
 
-/// Texts are made of a beginning, and of a part again and again, in which `#` is a number.
+/// Shapes of texts: a name, a start, and a part that is repeated with `#` replaced by a number.
 const SHAPES: [(&str, &str, &str); 41] = [
     (
         "devices of a vendor",
@@ -47,7 +47,7 @@ const SHAPES: [(&str, &str, &str); 41] = [
     ("quotes", "", "\""),
     ("quotes in lines", "", "a \"\"\"\"\n"),
     ("comments", "", "! comment\n"),
-    ("bytes beyond ASCII", "", "a \u{fc}\n"),
+    ("non-ASCII bytes", "", "a \u{fc}\n"),
     ("NULs", "", "\0"),
     (
         "expressions",
@@ -66,19 +66,15 @@ const SHAPES: [(&str, &str, &str); 41] = [
     ),
     ("WWIDs", "blacklist {\n", "wwid 36001405#\n"),
     ("short WWIDs", "blacklist {\n", "wwid #\n"),
-    (
-        "WWIDs that are not meant",
-        "blacklist {\n",
-        "wwid \"!3#\"\n",
-    ),
-    ("starts of WWIDs", "blacklist {\n", "wwid \"^3600#.*\"\n"),
+    ("inverted WWIDs", "blacklist {\n", "wwid \"!3#\"\n"),
+    ("prefixes of WWIDs", "blacklist {\n", "wwid \"^3600#.*\"\n"),
     (
         "WWIDs in exceptions",
         "blacklist_exceptions {\n",
         "wwid 3#\n",
     ),
     (
-        "expressions that hit nothing",
+        "expressions without a match",
         "blacklist {\n",
         "wwid \"[0-9]+x#\"\n",
     ),
@@ -104,7 +100,7 @@ const SHAPES: [(&str, &str, &str); 41] = [
     ),
     ("properties", "blacklist {\n", "property \"^ID_[A-Z]*#\"\n"),
     (
-        "expressions that are refused",
+        "refused expressions",
         "blacklist {\n",
         "wwid \"x{0,32767}#\"\n",
     ),
@@ -154,17 +150,17 @@ fn text((start, part): (&str, &str), len: usize) -> Vec<u8> {
 }
 
 fn main() {
-    // digits that look random
+    // WWIDs with random-looking digits
     let digits =
         |number: u128| (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     let wwids = (0..1000).map(|number| format!("3{:032x}", digits(number)));
     let allow_list: Vec<Wwid> = wwids.filter_map(|wwid| Wwid::new(&wwid).ok()).collect();
     println!(
-        "checking {} KiB for {} versions, {} LUNs allow-listed (aim: {} ms)",
+        "checking {} KiB for {} versions, {} LUNs allow-listed (target: {} ms)",
         MAX_LEN / 1024,
         VERSIONS.len(),
         allow_list.len(),
-        AIM.as_millis()
+        TARGET.as_millis()
     );
     println!(
         "{:28} {:>8} {:>15} {:>15}",
@@ -182,7 +178,11 @@ fn main() {
             whole.as_secs_f64() * 1000.0,
             ratio(half, quarter),
             ratio(whole, half),
-            if whole > AIM { "   above the aim" } else { "" }
+            if whole > TARGET {
+                "   above the target"
+            } else {
+                ""
+            }
         );
     }
 }

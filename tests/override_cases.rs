@@ -1,4 +1,5 @@
-//! Texts given to the real multipath, recorded: what it made of them, and what it complained about.
+//! Recordings of the real `multipath -t` for several hundred texts: its values, complaints and exit
+//! codes.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,7 +13,7 @@ mod complaints;
 
 use std::collections::BTreeSet;
 
-use complaints::{IN_SILENCE, REFUSES_IN_SILENCE, line_of};
+use complaints::{ERRORS_WITHOUT_COMPLAINT, WITHOUT_COMPLAINT, line_of};
 use pve_multipath::Severity;
 use pve_multipath::multipath_conf::{self, Attributes, ConfValues, FindingCode};
 use pve_multipath::types::tools_version::ToolsVersion;
@@ -29,7 +30,7 @@ fn fixture(name: &str) -> Vec<u8> {
 
 struct Case {
     name: String,
-    /// In the sequence in which multipath reads them.
+    /// In the order in which multipath reads them.
     files: Vec<(String, Vec<u8>)>,
     versions: Vec<(ToolsVersion, Json)>,
 }
@@ -38,7 +39,7 @@ fn cases() -> Vec<Case> {
     let text = String::from_utf8(fixture("cases.jsonl")).unwrap();
     let case = |line: &str| {
         let case: Json = serde_json::from_str(line).unwrap();
-        // a character stands for a byte
+        // each character stands for a byte
         let bytes = |text: &Json| {
             ByteString::from(text.as_str().unwrap())
                 .to_bytes()
@@ -63,15 +64,15 @@ fn cases() -> Vec<Case> {
                 .collect(),
         }
     };
-    // those without a file are about directories and links
+    // cases without a file are about directories and links
     text.lines()
         .map(case)
         .filter(|case: &Case| !case.files.is_empty())
         .collect()
 }
 
-/// Lines that multipath would print otherwise than without the files, removed ones and new ones.
-/// Lines without a value are left out.
+/// The lines that these values remove from what multipath prints without files, and those that they
+/// add. Lines without a value are left out.
 fn changed_lines(
     base: &ConfValues,
     effective: &ConfValues,
@@ -135,13 +136,13 @@ fn effective_values_are_the_real_ones() {
     let mut compared = 0;
     for case in cases() {
         for (version, recorded) in &case.versions {
-            // dead or spinning: it printed nothing
+            // it crashed or spun, and printed nothing
             if recorded["rc"] != 0 {
                 continue;
             }
             let base = ConfValues::from_dump(&fixture(&format!("defaults-{version}.txt"))).unwrap();
             let texts: Vec<&[u8]> = case.files.iter().map(|(_, text)| &text[..]).collect();
-            // how much that is, the machine says
+            // depends on the machine
             if texts
                 .iter()
                 .any(|text| text.windows(8).any(|word| word == b"max_fds "))
@@ -160,7 +161,7 @@ fn effective_values_are_the_real_ones() {
 }
 
 #[test]
-fn verdicts_obey_the_rules() {
+fn every_complaint_is_a_finding() {
     for case in cases() {
         let [(_, text)] = &case.files[..] else {
             continue; // about files
@@ -181,7 +182,7 @@ fn verdicts_obey_the_rules() {
                 silent = false;
                 assert!(
                     refused.iter().any(&about),
-                    "{name} {version}: it dies or spins"
+                    "{name} {version}: multipath crashes or spins"
                 );
             }
             for message in recorded["messages"].as_array().unwrap() {
@@ -201,15 +202,15 @@ fn verdicts_obey_the_rules() {
         if silent {
             let wrongly = refused
                 .iter()
-                .find(|f| !REFUSES_IN_SILENCE.contains(&f.code));
+                .find(|f| !ERRORS_WITHOUT_COMPLAINT.contains(&f.code));
             assert_eq!(wrongly, None, "{name}");
         }
     }
 }
 
-/// A warning where multipath says nothing is about what it does in silence.
+/// Where multipath does not complain, findings are only about what it does silently.
 #[test]
-fn what_is_fine_is_not_told_of() {
+fn texts_without_complaints_get_no_other_findings() {
     for case in cases() {
         let [(_, text)] = &case.files[..] else {
             continue;
@@ -219,13 +220,15 @@ fn what_is_fine_is_not_told_of() {
                 continue;
             }
             let findings = multipath_conf::check(text, &[*version], &[]);
-            let other = findings.iter().find(|f| !IN_SILENCE.contains(&f.code));
+            let other = findings
+                .iter()
+                .find(|f| !WITHOUT_COMPLAINT.contains(&f.code));
             assert_eq!(other, None, "{} {version}", case.name);
         }
     }
 }
 
-/// The tables of devices that multipath has built in, as it prints them.
+/// multipath's built-in entries of `devices`, as it prints them.
 #[test]
 fn built_in_expressions_are_accepted() {
     for version in multipath_conf::VERSIONS {

@@ -1,4 +1,4 @@
-//! Texts with what has to be found in them: fixtures/overrides.
+//! Texts and the findings that the check must have: fixtures/overrides.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ fn texts() -> Vec<PathBuf> {
     files
 }
 
-/// `LINE:COLUMN SEVERITY CODE`, and the versions if these are not all.
+/// `LINE:COLUMN SEVERITY CODE`, and the versions unless it applies to all.
 fn line(finding: &Finding) -> String {
     let code = serde_json::to_value(finding.code).unwrap();
     let versions = finding.versions.iter().map(|version| format!(" {version}"));
@@ -40,7 +40,7 @@ fn line(finding: &Finding) -> String {
 }
 
 #[test]
-fn cases() {
+fn texts_have_the_expected_findings() {
     let allow_list: [Wwid; 1] = ["36001405aabbccddeeff00112233445566".parse().unwrap()];
     for file in texts() {
         let text = fs::read(&file).unwrap();
@@ -49,7 +49,7 @@ fn cases() {
         let expected = fs::read_to_string(file.with_extension("findings")).unwrap();
         assert_eq!(found.concat(), expected, "{file:?}");
 
-        // for each version alone, what is about it
+        // each version alone has the findings that apply to it
         for version in VERSIONS {
             let about = |finding: &&Finding| {
                 finding.versions.is_empty() || finding.versions.contains(&version)
@@ -85,15 +85,15 @@ fn lun(number: usize) -> String {
 #[test]
 fn all_entries_are_tried() {
     let allow_list: Vec<Wwid> = (0..1000).map(|n| lun(n).parse().unwrap()).collect();
-    // LUNs of the same array that are not allow-listed, and the last but one that is
+    // LUNs of the same array that are not allow-listed, and one that is
     let mut lines: Vec<_> = (1000..4000).map(|n| format!("wwid {}", lun(n))).collect();
     lines.insert(2999, format!("wwid {}", lun(777)));
     let hit = ["3001:6 warning blacklisted"];
     assert_eq!(found("blacklist", &lines, &allow_list), hit);
-    // an expression as well
+    // the same as an expression
     lines[2999] = format!("wwid \"^{}[0-9a-f]$\"", lun(777).get(..31).unwrap());
     assert_eq!(found("blacklist", &lines, &allow_list), hit);
-    // of an entry for each LUN and an exception for each but one, that one is left
+    // an entry for each LUN, and an exception for each but one
     let exceptions = (0..1000).filter(|n| *n != 777);
     let lines: Vec<_> = (0..1000)
         .map(|n| format!("wwid \"^{}\"", lun(n)))
@@ -106,9 +106,9 @@ fn all_entries_are_tried() {
     );
 }
 
-/// Entries that are harmless by themselves.
+/// Each entry by itself is harmless.
 #[test]
-fn entries_that_hit_all_disks_together() {
+fn entries_that_match_all_disks_together() {
     let names = |last| {
         ('a'..=last)
             .map(|c| format!("devnode \"^sd{c}$\""))
@@ -119,15 +119,15 @@ fn entries_that_hit_all_disks_together() {
         found("blacklist", &names('z'), &[]),
         ["27:9 warning blacklisted"]
     );
-    // what is excepted does not count
+    // exceptions are taken into account
     let mut lines = names('z');
     lines.extend(["}", "blacklist_exceptions {", "devnode ^sd"].map(str::to_owned));
     assert!(found("blacklist", &lines, &[]).is_empty());
 }
 
-/// It takes too long to try them all, and this is said.
+/// Entries beyond the budget are reported.
 #[test]
-fn entries_that_are_not_tried() {
+fn entries_that_are_not_tried_are_reported() {
     let allow_list: Vec<Wwid> = (0..1000).map(|n| lun(n).parse().unwrap()).collect();
     let mut lines: Vec<_> = (0..3000).map(|n| format!("wwid \"[g-z]{n}*$\"")).collect();
     lines.push(format!(
@@ -154,7 +154,7 @@ fn entries_that_are_not_tried() {
 }
 
 #[test]
-fn so_many_entries_that_multipathd_is_busy() {
+fn too_many_entries_are_refused() {
     let device = ["device {", "vendor A", "product B", "}"].map(str::to_owned);
     let repeated = |times: usize| std::iter::repeat_n(&device, times).flatten();
     let repeated = |times| repeated(times).cloned().collect::<Vec<_>>();
@@ -165,7 +165,7 @@ fn so_many_entries_that_multipathd_is_busy() {
     };
     let none: [&str; 0] = [];
     assert_eq!(refused("devices", &repeated(700)), none);
-    // the second is the first that repeats another
+    // the second one is the first that repeats another
     let second = ["6:1 error too-many-entries"];
     assert_eq!(refused("devices", &repeated(4365)), second);
 

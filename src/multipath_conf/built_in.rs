@@ -1,11 +1,11 @@
-//! The entries of `devices` that multipathd has of its own.
+//! multipathd's built-in entries of `devices`.
 
 use std::cmp::Ordering;
 
 use crate::types::tools_version::ToolsVersion;
 
-/// Whether this version has an entry for the same devices, and joins both, by vendor, product and
-/// revision.
+/// Whether this version has a built-in entry with this vendor, product and revision, and merges an
+/// entry of a text with it.
 pub(super) fn is_built_in(key: [Option<&str>; 3], version: ToolsVersion) -> bool {
     let [Some(vendor), Some(product), None] = key else {
         return false;
@@ -22,10 +22,10 @@ pub(super) fn is_built_in(key: [Option<&str>; 3], version: ToolsVersion) -> bool
     })
 }
 
-/// Vendor and product, as they are written, and the versions that have them.
+/// Vendor, product, and the versions that have the entry.
 type Row = (&'static str, &'static str, In);
 
-/// Versions, as far as Debian has them.
+/// Versions of multipath-tools, as far as Debian has them.
 enum In {
     All,
     Since(ToolsVersion),
@@ -38,7 +38,8 @@ const FROM_0_15: In = In::Since(ToolsVersion::new(0, 15, 0));
 const BEFORE_0_11: In = In::Before(ToolsVersion::new(0, 11, 0));
 const BEFORE_0_15: In = In::Before(ToolsVersion::new(0, 15, 0));
 
-/// From what `multipath -t` prints without a configuration: fixtures/multipath-config.
+/// All built-in entries, sorted: what `multipath -t` prints without a configuration
+/// (fixtures/multipath-config).
 const BUILT_IN: &[Row] = &[
     (
         "(COMPAQ|HP)",
@@ -215,7 +216,7 @@ mod tests {
     use crate::multipath_conf::keywords::DEVICE_KEY;
     use crate::multipath_conf::{Attributes, ConfValues, VERSIONS};
 
-    /// The entries of a recorded dump, and no others.
+    /// The entries of the recorded dumps, and no others.
     #[test]
     fn as_recorded() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/multipath-config");

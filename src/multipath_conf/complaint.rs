@@ -1,4 +1,4 @@
-//! What multipathd's parser complains about, or takes otherwise than it is meant.
+//! What multipathd's parser complains about or reads otherwise than meant.
 
 use std::borrow::Cow;
 
@@ -7,50 +7,50 @@ use super::keywords::{ConfSection, KEYWORDS, Keyword};
 use crate::types::severity::Severity;
 use crate::wire::byte_string::ByteString;
 
-/// Something about a line, or a section.
+/// A complaint about a line or a section.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Complaint<'t> {
-    /// A character beyond ASCII is taken for a blank.
+    /// A non-ASCII character is treated as a blank.
     NotAscii,
     /// A brace at the start of a line.
     LineOfBrace {
-        /// Whether the section on the line above is without one.
+        /// Whether the line above is a section name without a brace.
         is_due: bool,
     },
-    /// A section's name without a brace behind it. The section begins anyway.
+    /// A section name without a brace. The section begins nevertheless.
     BraceMissing { name: Cow<'t, [u8]> },
-    /// A section's name without a brace behind it. The line is dropped.
+    /// A section name without a brace. The line is ignored.
     SectionLost { section: ConfSection },
-    /// Something else behind a section's name.
+    /// A section name followed by something other than a brace.
     NoBrace {
         name: Cow<'t, [u8]>,
         found: Cow<'t, [u8]>,
     },
-    /// A keyword without a value. The line is dropped.
+    /// A keyword without a value. The line is ignored.
     ValueMissing { name: Cow<'t, [u8]> },
-    /// A quoted text that is not closed.
+    /// A quote that is not closed.
     QuoteMissing,
-    /// A line that is dropped.
+    /// A line that cannot be parsed. It is ignored.
     Unreadable,
-    /// What follows a brace is dropped.
+    /// Text after a brace. It is ignored.
     TextAfterBrace,
-    /// What follows a value is dropped.
+    /// Text after a value. It is ignored.
     TextAfterValue {
         text: Cow<'t, [u8]>,
         has_brace: bool,
     },
-    /// A closing brace, while no section is open.
+    /// A closing brace while no section is open.
     NothingToClose,
-    /// The end of the text, while this section is open.
+    /// The end of the text while this section is open.
     NotClosed { section: ConfSection },
-    /// A section that multipathd does not know here. Its lines count for the one around it.
+    /// A section that multipathd does not know here. Its lines are read as lines of the outer one.
     UnknownSection {
         name: Cow<'t, [u8]>,
         outer: ConfSection,
     },
 }
 
-/// A part of the text in quotes.
+/// Bytes of the text in quotes, cut if they are many.
 pub(super) fn quoted(text: &[u8]) -> String {
     finding::quoted(ByteString::from_bytes(text).as_str())
 }
@@ -68,7 +68,7 @@ impl Complaint<'_> {
         }
     }
 
-    /// The complaint in words.
+    /// The finding about it.
     pub(super) fn remark(&self) -> Remark {
         let (code, message, instead) = self.words();
         Remark {
@@ -80,51 +80,53 @@ impl Complaint<'_> {
     }
 
     fn words(&self) -> (FindingCode, String, Option<String>) {
-        let with_brace = |name: &str| Some(format!("write \"{name} {{\""));
+        let with_brace = |name: &str| Some(format!("use \"{name} {{\""));
         match self {
             Self::NotAscii => {
-                let message = "characters beyond ASCII count as blanks outside of double quotes";
+                let message =
+                    "outside double quotes, multipathd treats non-ASCII characters as blanks";
                 (FindingCode::NotAscii, message.into(), None)
             }
             Self::LineOfBrace { is_due } => {
                 let message = match is_due {
-                    true => "this brace has to be at the end of the line above",
-                    false => "a brace without a section is ignored",
+                    true => "this brace has to be at the end of the previous line",
+                    false => "a brace without a section name is ignored",
                 };
                 (FindingCode::MissingBrace, message.into(), None)
             }
             Self::BraceMissing { name } => {
                 let name = String::from_utf8_lossy(name);
-                let message = format!("the brace of '{name}' has to be at the end of its line");
+                let message = format!("the opening brace of '{name}' has to be on the same line");
                 (FindingCode::MissingBrace, message, with_brace(&name))
             }
             Self::SectionLost { section } => {
                 let name = section.name();
-                let message =
-                    format!("section '{name}' is lost: its brace has to be at the end of its line");
+                let message = format!(
+                    "section '{name}' is ignored: its opening brace has to be on the same line"
+                );
                 (FindingCode::MissingBrace, message, with_brace(name))
             }
             Self::NoBrace { name, found } => {
                 let (name, found) = (quoted(name), quoted(found));
-                let message = format!("'{{' has to follow {name}, not {found}");
+                let message = format!("{name} has to be followed by '{{', not by {found}");
                 (FindingCode::MissingBrace, message, None)
             }
             Self::ValueMissing { name } => {
-                let message = format!("{} has no value, and is ignored", quoted(name));
+                let message = format!("{} has no value and is ignored", quoted(name));
                 (FindingCode::MissingValue, message, None)
             }
             Self::QuoteMissing => {
                 let message =
-                    "the closing quote is missing: everything to the end of the line counts";
+                    "the closing quote is missing: the value extends to the end of the line";
                 (FindingCode::MissingQuote, message.into(), None)
             }
             Self::Unreadable => {
-                let message = "this cannot be read, and the line is ignored";
+                let message = "multipathd cannot parse this line and ignores it";
                 (FindingCode::Unreadable, message.into(), None)
             }
             Self::TextAfterBrace => {
-                let message = "text after a brace is ignored, with all that is on the line";
-                let instead = "write it on lines of its own";
+                let message = "text after a brace is ignored, up to the end of the line";
+                let instead = "put it on a line of its own";
                 (
                     FindingCode::TextAfterBrace,
                     message.into(),
@@ -134,19 +136,16 @@ impl Complaint<'_> {
             Self::TextAfterValue { text, has_brace } => {
                 let (why, instead) = match has_brace {
                     true => (
-                        ": a brace does not count here",
-                        "write it on a line of its own",
+                        ": a brace has no effect here",
+                        "put it on a line of its own",
                     ),
-                    false => ("", "a value with blanks needs double quotes"),
+                    false => ("", "put a value with blanks in double quotes"),
                 };
-                let message = format!(
-                    "{} is ignored, with all that follows on the line{why}",
-                    quoted(text)
-                );
+                let message = format!("{} and the rest of the line are ignored{why}", quoted(text));
                 (FindingCode::ExtraText, message, Some(instead.into()))
             }
             Self::NothingToClose => {
-                let message = "unbalanced braces: no section is open that this could close";
+                let message = "unbalanced braces: no section is open that this brace could close";
                 (FindingCode::UnbalancedBraces, message.into(), None)
             }
             Self::NotClosed { section } => {
@@ -158,13 +157,14 @@ impl Complaint<'_> {
                 let name = quoted(name);
                 let (message, instead) = match outer {
                     ConfSection::Top => (
-                        format!("unknown top-level section {name}: its lines are lost"),
-                        "known are defaults, blacklist, blacklist_exceptions, devices, overrides",
+                        format!("unknown top-level section {name}: its lines are ignored"),
+                        "valid sections are defaults, blacklist, blacklist_exceptions, devices, \
+                         overrides",
                     ),
                     _ => (
                         format!(
-                            "unknown section {name}: its lines count for '{}', which its closing \
-                             brace will end",
+                            "unknown section {name}: its lines are read as lines of '{}', which \
+                             its closing brace then ends",
                             outer.name()
                         ),
                         "check the braces above",
@@ -176,12 +176,12 @@ impl Complaint<'_> {
     }
 }
 
-/// About a keyword that multipathd does not know in this section; `with_similar` looks for one that may
-/// be meant, which takes long.
+/// A finding about a keyword that no version knows in this section. With `with_similar`, it
+/// suggests a keyword, which takes long to find.
 pub(super) fn unknown_keyword(name: &[u8], section: ConfSection, with_similar: bool) -> Remark {
     let shown = quoted(name);
     let place = match section {
-        ConfSection::Top => "outside of all sections".to_owned(),
+        ConfSection::Top => "outside of any section".to_owned(),
         _ => format!("in section '{}'", section.name()),
     };
     let known_in = KEYWORDS
@@ -197,17 +197,17 @@ pub(super) fn unknown_keyword(name: &[u8], section: ConfSection, with_similar: b
     if !places.is_empty() {
         let message = format!("{shown} is ignored {place}");
         return Remark::warning(FindingCode::WrongSection, message)
-            .instead(format!("it belongs into {}", places.join(", ")));
+            .instead(format!("it belongs in {}", places.join(", ")));
     }
-    let message = format!("{shown} is no keyword {place}, and is ignored");
+    let message = format!("{shown} is not a keyword {place} and is ignored");
     let remark = Remark::warning(FindingCode::UnknownKeyword, message);
     match with_similar.then(|| similar(name, section)).flatten() {
-        Some(similar) => remark.instead(format!("was '{similar}' meant?")),
+        Some(similar) => remark.instead(format!("did you mean '{similar}'?")),
         None => remark,
     }
 }
 
-/// The keyword of a section that looks most like a name.
+/// The keyword of a section that is most similar to a name.
 fn similar(name: &[u8], section: ConfSection) -> Option<&'static str> {
     let name = std::str::from_utf8(name).ok()?;
     let candidates = KEYWORDS

@@ -1,4 +1,4 @@
-//! The values that a text sets, as multipathd stores them.
+//! The values that texts set, as multipathd stores and prints them.
 
 use std::collections::BTreeMap;
 
@@ -16,22 +16,23 @@ use super::values::{self, Attributes, Stored};
 use crate::types::tools_version::ToolsVersion;
 use crate::wire::byte_string::ByteString;
 
-/// What a configuration sets. Sections that are repeated are merged as multipathd merges them.
+/// The values of a configuration by section. Repeated sections are merged as multipathd merges
+/// them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ConfValues {
     /// The section `defaults`.
     pub defaults: Attributes,
-    /// What is not looked at.
+    /// The section `blacklist`.
     pub blacklist: Filter,
-    /// What is looked at nevertheless.
+    /// The section `blacklist_exceptions`.
     pub blacklist_exceptions: Filter,
-    /// Settings by kind of device.
+    /// The entries `device` of the section `devices`.
     pub devices: Vec<Attributes>,
-    /// Settings that come before those of devices.
+    /// The section `overrides`, without its entries.
     pub overrides: Attributes,
-    /// Overrides by transport.
+    /// The entries `protocol` of the section `overrides`.
     pub protocols: Vec<Attributes>,
-    /// Settings by map.
+    /// The entries `multipath` of the section `multipaths`.
     pub multipaths: Vec<Attributes>,
 }
 
@@ -40,23 +41,24 @@ pub struct ConfValues {
 pub struct Filter {
     /// Expressions by keyword: `devnode`, `wwid`, `property`, `protocol`.
     pub entries: BTreeMap<String, Vec<String>>,
-    /// Vendor and product.
+    /// The entries `device`, with `vendor` and `product`.
     pub devices: Vec<Attributes>,
 }
 
-/// Why a text is no configuration that multipathd has printed.
+/// Why a text is not a configuration as multipathd prints it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidDump {
-    /// A line that is neither a section nor a value.
-    #[error("line {}: this is no configuration as multipathd prints it", .0.line)]
+    /// A line that multipathd does not print.
+    #[error("line {}: this is not a configuration as multipathd prints it", .0.line)]
     Line(Position),
-    /// The end is missing.
-    #[error("the configuration that multipathd printed is not complete")]
+    /// The end of the text is missing.
+    #[error("the configuration that multipathd printed is incomplete")]
     Truncated,
 }
 
-/// The values that texts set in this version of multipath-tools, one file after the other.
+/// The values that files set in this version of multipath-tools, given their texts in the order in
+/// which multipathd reads them.
 pub fn effective(texts: &[&[u8]], version: ToolsVersion) -> ConfValues {
     let mut values = ConfValues::default();
     let mut entry = Attributes::new();
@@ -98,7 +100,8 @@ pub fn effective(texts: &[&[u8]], version: ToolsVersion) -> ConfValues {
 }
 
 impl ConfValues {
-    /// Reads what `multipathd show config local` or `multipath -t` prints: every value as it is.
+    /// Parses what `multipathd show config local` or `multipath -t` prints. Values are taken as
+    /// they are, of any keyword.
     pub fn from_dump(text: &[u8]) -> Result<Self, InvalidDump> {
         let mut values = Self::default();
         let mut entry = Attributes::new();
@@ -109,7 +112,7 @@ impl ConfValues {
                 EventKind::End => return values.keep(event.section, std::mem::take(&mut entry)),
                 EventKind::Assignment(assignment) => assignment.keyword.name.as_bytes().into(),
                 EventKind::UnknownKeyword { name } => name,
-                // some values have blanks and no quotes
+                // multipathd prints some values with blanks without quotes
                 EventKind::Complaint(Complaint::NotAscii | Complaint::TextAfterValue { .. }) => {
                     return;
                 }
@@ -140,7 +143,7 @@ impl ConfValues {
         }
     }
 
-    /// Takes over a value of a section, or of the entry that is open.
+    /// Stores a value of a section, or of the open entry.
     fn set(
         &mut self,
         section: ConfSection,
@@ -173,7 +176,7 @@ impl ConfValues {
         }
     }
 
-    /// Takes over what an entry has set, once it ends.
+    /// Stores an entry at its end.
     fn keep(&mut self, section: ConfSection, entry: Attributes) {
         let entries = match section {
             ConfSection::BlacklistDevice => &mut self.blacklist.devices,
@@ -186,7 +189,7 @@ impl ConfValues {
         entries.push(entry);
     }
 
-    /// Joins entries that are about the same, as multipathd does once everything is read.
+    /// Merges entries for the same devices, protocols or maps, as multipathd does at the end.
     fn merge(&mut self) {
         let key = |entry: &Attributes| DEVICE_KEY.map(|name| entry.get(name).cloned());
         merge(&mut self.devices, key, features::replace_by_options);
@@ -205,7 +208,7 @@ impl ConfValues {
         );
         for filter in [&mut self.blacklist, &mut self.blacklist_exceptions] {
             for (keyword, entries) in &mut filter.entries {
-                // multipathd keeps those of protocols
+                // multipathd keeps repeated protocols
                 if keyword != "protocol" {
                     let mut seen = std::collections::BTreeSet::new();
                     entries.retain(|entry| seen.insert(entry.clone()));
@@ -217,7 +220,7 @@ impl ConfValues {
     }
 }
 
-/// The value on a printed line: the text in quotes, or all words.
+/// The value on a printed line: the quoted text, or all words.
 fn printed_value(raw: &[u8]) -> Option<String> {
     let mut lexer = Lexer::new(raw);
     let line = lexer.next_line()?;
@@ -235,8 +238,8 @@ fn printed_value(raw: &[u8]) -> Option<String> {
     }
 }
 
-/// Of entries with one key, the last stays, with what only the others set. It is changed once more for each
-/// of these.
+/// Merges entries with equal keys into the last of them; its values win. `change` is applied after
+/// each merge.
 fn merge<K: Ord>(
     entries: &mut Vec<Attributes>,
     key: impl Fn(&Attributes) -> K,

@@ -1,37 +1,37 @@
-//! The entries of `devices`, and how long multipathd takes to join those for the same devices
+//! How long multipathd takes to merge the entries of `devices` that are for the same devices
 //! (libmultipath/config.c, `factorize_hwtable`).
 //!
-//! It compares each entry with all behind it, and starts over whenever it has joined two.
+//! It compares each entry with all later ones, and starts over whenever it has merged two.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::finding::{Finding, FindingCode, Position, Remark};
 
-/// Entries that multipathd has of its own, which it compares with the others each time.
+/// Number of built-in entries, which are compared with the others each time.
 const BUILT_IN: usize = 150;
 
-/// Most comparisons, which take 0.3 to 0.4 s on an EPYC of 2023, in any of the three versions.
+/// Most comparisons: they take 0.3 to 0.4 s on an EPYC of 2023, in each of the three versions.
 const MOST_COMPARISONS: usize = 50_000_000;
 
-/// What an entry is for: vendor, product and revision.
+/// The devices that an entry is for: vendor, product and revision.
 pub(super) type Key<'t> = [Option<Cow<'t, str>>; 3];
 
 /// The entries so far.
 #[derive(Debug, Default)]
 pub(super) struct Devices<'t> {
-    /// How many there are for the same devices.
+    /// Number of entries for each key.
     counts: Vec<usize>,
-    /// Place of each kind in `counts`.
+    /// Index of each key in `counts`.
     kinds: HashMap<Key<'t>, usize>,
-    /// The kind of each entry.
+    /// The index of each entry's key.
     entries: Vec<usize>,
-    /// The first entry that repeats another.
+    /// The first entry with the key of an earlier one.
     first_repeated: Option<Position>,
 }
 
 impl<'t> Devices<'t> {
-    /// Takes note of an entry; whether there is one for the same devices above.
+    /// Adds an entry, and returns whether an earlier one has the same key.
     pub(super) fn add(&mut self, key: Key<'t>, at: Position) -> bool {
         let new = self.counts.len();
         let kind = *self.kinds.entry(key).or_insert(new);
@@ -49,7 +49,7 @@ impl<'t> Devices<'t> {
         }
     }
 
-    /// What is to be said of all of them.
+    /// A finding if merging the entries takes too long.
     pub(super) fn check(&self) -> Option<Finding> {
         let at = self.first_repeated?;
         if self.comparisons() <= MOST_COMPARISONS {
@@ -58,15 +58,15 @@ impl<'t> Devices<'t> {
         let all = self.entries.len();
         let repeated = all - self.counts.len();
         let message = format!(
-            "{repeated} of the {all} entries of 'devices' repeat others: to join them would keep \
-             multipathd busy for seconds whenever it reads its configuration"
+            "{repeated} of the {all} entries of 'devices' repeat others: merging them would keep \
+             multipathd busy for seconds each time it reads its configuration"
         );
         let remark = Remark::error(FindingCode::TooManyEntries, message)
-            .instead("keep one entry for the same vendor, product and revision");
+            .instead("keep one entry for each vendor, product and revision");
         Some(remark.at(at))
     }
 
-    /// How often multipathd compares two entries.
+    /// Number of comparisons of two entries.
     fn comparisons(&self) -> usize {
         let mut behind = self.counts.clone();
         let mut left = self.entries.len();
@@ -78,7 +78,8 @@ impl<'t> Devices<'t> {
             };
             *behind -= 1;
             if *behind > 0 {
-                // it goes into the next one of its kind, and all is compared anew up to here
+                // it is merged into the next one with its key, and all comparisons up to here start
+                // over
                 let again = (BUILT_IN + single).saturating_mul(left);
                 comparisons = comparisons.saturating_add(again);
                 left -= 1;
@@ -103,7 +104,8 @@ mod tests {
         devices.comparisons()
     }
 
-    // counted by hand: each join costs what stands before it, and what multipathd has, times the rest
+    // counted by hand: a merge costs the entries before it, with the built-in ones, times those
+    // left
     #[test]
     fn each_join_starts_over() {
         assert_eq!(comparisons(&[1, 2, 3]), 0);

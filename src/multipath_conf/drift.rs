@@ -1,4 +1,4 @@
-//! Whether what was configured is what multipathd has.
+//! Whether the configured values are in force.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,25 @@ use crate::Wwid;
 use crate::config::settings::{Setting, Settings};
 use crate::types::tools_version::ToolsVersion;
 
-/// A value that somebody else's file has changed.
+/// A configured value that is not in force, since another file sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drift {
-    /// The LUN; none for a global knob.
+    /// The LUN; `None` for a global knob.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wwid: Option<Wwid>,
     /// The knob.
     pub knob: &'static str,
-    /// The value that was configured, as multipathd prints it.
+    /// The configured value, as multipathd prints it.
     pub wanted: String,
-    /// The value that multipathd has; none if it has none.
+    /// The value in force; `None` if there is none.
     pub found: Option<String>,
 }
 
-/// Lists the configured values that are not in force, from what multipathd says is.
+/// Lists the configured values that are not in force.
 ///
-/// The section `defaults` of the administrator's overrides comes before the configured one, so its
-/// values are no drift. Knobs that this version of multipath-tools ignores are left out.
+/// `found` is what multipathd says (`multipathd show config local`). Values that the section
+/// `defaults` of the administrator's overrides sets are left out, since these are meant to win, and
+/// so are knobs that this version of multipath-tools ignores.
 pub fn drift(
     defaults: &Settings,
     luns: &BTreeMap<Wwid, Settings>,
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
     use crate::config::{effective_defaults, luns, parse};
 
-    // What is found are excerpts of what 'multipathd show config local' prints.
+    // Excerpts of what 'multipathd show config local' prints.
     #[test]
     fn what_others_have_changed() {
         let text = b"defaults: defaults\n\tno-path-retry 18\n\nwwid: 3600a\n\talias one\n";

@@ -1,5 +1,8 @@
-//! Sections and values, as multipathd's parser takes them (libmpathutil/parser.c, `process_stream` and
-//! `validate_config_strvec`), whatever the version.
+//! The sections and values of a text as a sequence of events, as multipathd's parser reads it
+//! (libmpathutil/parser.c, `process_stream` and `validate_config_strvec`).
+//!
+//! Events do not depend on the version: which version knows a keyword and how it reads the value is
+//! up to the consumers, with the keyword's row of the table.
 
 use std::borrow::Cow;
 
@@ -9,14 +12,15 @@ use super::keywords::{ConfSection, Keyword, is_section_name};
 use super::lexer::{Lexer, Line, Token, TokenKind};
 use crate::wire::byte_string::ByteString;
 
-/// Something that multipathd meets in a text.
+/// An event: what multipathd finds on a line, or at the end of the text.
 #[derive(Clone, Debug)]
 pub(super) struct Event<'t> {
-    /// The section that begins or ends, else the one in which it stands.
+    /// The section that begins or ends; else the one that the line is in.
     pub section: ConfSection,
-    /// Where the line begins; of an end, where the section did; of a complaint, what it is about.
+    /// The first token of the line; of an end, that of the section's start; of a complaint, what it
+    /// is about.
     pub position: Position,
-    /// What stands on the line, without blanks around it and comments; of the end of a text, nothing.
+    /// The text of the line, from the first token to the last; empty at the end of the text.
     pub raw: &'t [u8],
     pub kind: EventKind<'t>,
 }
@@ -25,33 +29,32 @@ pub(super) struct Event<'t> {
 pub(super) enum EventKind<'t> {
     /// A section begins.
     Start {
-        /// Whether one stands above that may stand once only: both are read.
+        /// Whether it was there before, and is not an entry. multipathd reads both.
         is_repeated: bool,
     },
-    /// The section that began last ends, by a brace or with the text.
+    /// The innermost section ends, with a brace or with the text.
     End,
-    /// A keyword that some version knows, and its value.
+    /// A keyword that some version knows is set.
     Assignment(Assignment<'t>),
     /// A keyword that no version knows in this section.
     UnknownKeyword { name: Cow<'t, [u8]> },
-    /// Something is dropped, or counts for something else. What counts is an event of its own.
+    /// Something is ignored or read otherwise than meant. What is read is an event of its own.
     Complaint(Complaint<'t>),
 }
 
-/// A keyword's value.
+/// A keyword and its value.
 #[derive(Clone, Debug)]
 pub(super) struct Assignment<'t> {
     pub keyword: &'static Keyword,
-    /// As multipathd reads it, without quotes. A character stands for a byte.
+    /// The value as multipathd reads it, without quotes. Each character stands for a byte.
     pub text: Cow<'t, str>,
-    /// Where the value stands.
+    /// Position of the value.
     pub position: Position,
-    /// Whether it stands above in the same section, and may stand once only: the later one wins.
+    /// Whether it was set before in the same section and is not repeatable. The later value wins.
     pub is_repeated: bool,
 }
 
-/// Reads a text, and hands over what is met in it, in the order of the text. All sections that begin
-/// also end.
+/// Parses a file's text and passes on its events in order. Each start of a section has an end.
 pub(super) fn read<'t>(text: &'t [u8], receive: impl FnMut(Event<'t>)) {
     let mut reader = Reader {
         receive,
@@ -72,11 +75,11 @@ pub(super) fn read<'t>(text: &'t [u8], receive: impl FnMut(Event<'t>)) {
 
 struct Reader<R> {
     receive: R,
-    /// The sections that are open, the outermost first.
+    /// The open sections, the outermost first.
     open: Vec<Open>,
-    /// The sections so far.
+    /// The names of the sections so far.
     seen_outside: Vec<&'static str>,
-    /// A section's line without its brace has just gone by.
+    /// Whether the last line was a section name without a brace.
     brace_is_due: bool,
 }
 
@@ -84,7 +87,7 @@ struct Reader<R> {
 struct Open {
     section: ConfSection,
     opened: Position,
-    /// What stood in it, of what may stand once only.
+    /// The keywords and sections so far that should not be repeated.
     seen: Vec<&'static str>,
 }
 
@@ -138,7 +141,7 @@ impl<'t, R: FnMut(Event<'t>)> Reader<R> {
         }
     }
 
-    /// Complains as `validate_config_strvec` does, and tells whether the line counts.
+    /// Complains as `validate_config_strvec` does. Returns whether multipathd reads the line.
     fn is_readable(&mut self, line: &Line<'_, 't>) -> bool {
         let name = line.text(0);
         let inner = self.section().inner(&name);
@@ -191,7 +194,7 @@ impl<'t, R: FnMut(Event<'t>)> Reader<R> {
         true
     }
 
-    /// Complains about a token that is dropped, with all behind it.
+    /// Complains if there is a token at this index, which multipathd ignores with all that follows.
     fn nothing_after(&mut self, line: &Line<'_, 't>, token: usize, is_brace: bool) {
         let Some(dropped) = line.tokens.get(token) else {
             return;
@@ -206,7 +209,7 @@ impl<'t, R: FnMut(Event<'t>)> Reader<R> {
         self.complain(line.raw, line.position(token), complaint);
     }
 
-    /// Ends the section that began last, if one is open.
+    /// Ends the innermost section. Returns whether one was open.
     fn close(&mut self, raw: &'t [u8]) -> bool {
         let Some(opened) = self.open.last().map(|open| open.opened) else {
             return false;
@@ -244,7 +247,7 @@ impl<'t, R: FnMut(Event<'t>)> Reader<R> {
         self.send(line.raw, position, EventKind::UnknownKeyword { name });
     }
 
-    /// Takes note of a name, and tells whether it stood in the section before.
+    /// Records a name in the current section. Returns whether it was there before.
     fn is_repeated(&mut self, name: &'static str) -> bool {
         let seen = match self.open.last_mut() {
             Some(open) => &mut open.seen,
@@ -262,7 +265,7 @@ fn is_open(token: &Token<'_>) -> bool {
     token.kind == TokenKind::Open
 }
 
-/// The value on a line, as `set_value` takes it.
+/// The value on a line, as `set_value` reads it.
 fn value_of<'t>(line: &Line<'_, 't>) -> Cow<'t, str> {
     let is_quoted = line.tokens.get(1).is_some_and(Token::is_quote);
     match line.text(if is_quoted { 2 } else { 1 }) {

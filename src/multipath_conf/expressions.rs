@@ -1,13 +1,14 @@
-//! Expressions that the C library cannot cope with: multipathd would crash, hang, or take all memory.
+//! Expressions that would crash multipathd, or cost it too much time or memory.
 //!
-//! The limits are in `regex`, those of a whole text here. docs/expressions.md says how they were found.
+//! The limits for one expression are in `regex`, those for a text here. docs/expressions.md says
+//! how they were measured.
 
 use std::borrow::Cow;
 
 use super::finding::{Finding, FindingCode, Position, Remark, quoted};
 use super::regex::{self, Burden, Stack, TooHeavy};
 
-/// A value with expressions in it.
+/// A value that is an expression or contains some.
 #[derive(Debug)]
 pub(super) struct Expression<'t> {
     pub usage: Usage,
@@ -15,21 +16,21 @@ pub(super) struct Expression<'t> {
     pub position: Position,
 }
 
-/// What becomes of a value.
+/// Where the expressions of a value are compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Usage {
-    /// It is compiled once, by the main thread.
+    /// Once for each time that the configuration is read, in the main thread.
     Once,
-    /// That too, and tried on the names of libraries.
+    /// The same; it is matched with the names of foreign libraries.
     Foreign,
-    /// It is compiled for each path, in small threads too.
+    /// For each path, also in threads with small stacks.
     EachPath,
-    /// The words of it are, if a path has the prioritizer `weightedpath`.
+    /// Each second word, for each path with the prioritizer `weightedpath`.
     Arguments,
 }
 
 impl Expression<'_> {
-    /// What it takes, or the expression in it that is too heavy, and why.
+    /// What it costs, or the expression that costs too much, and why.
     fn burden(&self) -> Result<Burden, (String, TooHeavy)> {
         let stack = match self.usage {
             Usage::Once | Usage::Foreign => Stack::Large,
@@ -54,24 +55,24 @@ impl Expression<'_> {
                 return Err(refused(&self.value, TooHeavy::Steps));
             }
         }
-        // nothing of it stays
+        // they are freed at once
         Ok(Burden::default())
     }
 }
 
-/// Most memory that the expressions of a text may take, in bytes.
+/// Most memory for the expressions of a text, in bytes.
 const MOST_MEMORY: u64 = 64 * 1024 * 1024;
 
-/// Most steps that all expressions of a text may take to compile.
+/// Most steps to compile all expressions of a text.
 const MOST_STEPS: u64 = 1_000_000;
 
-/// Most steps that those which are compiled for each path may take.
+/// Most steps to compile those that are compiled for each path.
 const MOST_STEPS_OF_A_PATH: u64 = 200_000;
 
-/// Most expressions that are refused, each for itself.
+/// Most expressions that are refused one by one.
 const MOST_REFUSED: usize = 20;
 
-/// What is taken of those limits.
+/// The total cost so far.
 #[derive(Default)]
 struct Sum {
     memory: u64,
@@ -95,7 +96,7 @@ impl Sum {
     }
 }
 
-/// Finds expressions that are too heavy, and where they are so together.
+/// Finds expressions that cost too much, each or together.
 pub(super) fn check(expressions: &[Expression<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut sum = Sum::default();
@@ -106,8 +107,9 @@ pub(super) fn check(expressions: &[Expression<'_>]) -> Vec<Finding> {
             remark.instead(instead).at(at)
         };
         if findings.len() >= MOST_REFUSED {
-            let message = "expressions from here on are not looked at: too many are too heavy";
-            findings.push(refused(message.to_owned(), "mend those above first"));
+            let message =
+                "expressions from here on are not checked: too many above are too expensive";
+            findings.push(refused(message.to_owned(), "fix those above first"));
             break;
         }
         match expression.burden() {
@@ -117,16 +119,17 @@ pub(super) fn check(expressions: &[Expression<'_>]) -> Vec<Finding> {
             }
             Err((part, reason)) => {
                 let part = quoted(&part);
-                let message = format!("{part} can crash multipathd or take it long: {reason}");
+                let message =
+                    format!("{part} can crash multipathd or keep it busy for long: {reason}");
                 findings.push(refused(message, reason.instead()));
             }
         }
         if sum.is_too_much() {
-            let message = "the expressions up to this one are too heavy together: \
-                multipathd would take long, or too much memory";
+            let message = "the expressions up to this one are too expensive together: \
+                multipathd would need too much time or memory";
             findings.push(refused(
                 message.to_owned(),
-                "remove some, or write them with fewer repetitions",
+                "remove some, or use fewer repetitions",
             ));
             break;
         }
@@ -134,7 +137,8 @@ pub(super) fn check(expressions: &[Expression<'_>]) -> Vec<Finding> {
     findings
 }
 
-/// `multipath -t` does not compile this one; the others log why they go on without the libraries.
+/// An invalid `enable_foreign`: `multipath -t` does not compile it, multipathd and `multipath -ll`
+/// log it and go on without the foreign libraries.
 fn of_foreign(expression: &Expression<'_>) -> Option<Finding> {
     if expression.usage != Usage::Foreign {
         return None;
@@ -142,11 +146,11 @@ fn of_foreign(expression: &Expression<'_>) -> Option<Finding> {
     let reason = regex::check_plain(&expression.value).err()?;
     let value = quoted(&expression.value);
     let message = format!(
-        "'enable_foreign' {value} is no extended regular expression ({reason}), \
-        and counts like NONE: devices with the kernel's own multipath are not shown"
+        "'enable_foreign' {value} is not a valid extended regular expression ({reason}) \
+        and counts as NONE: devices with the kernel's native multipathing are not shown"
     );
     let remark = Remark::warning(FindingCode::ReadAsOther, message);
-    Some(remark.instead("write NONE or nvme").at(expression.position))
+    Some(remark.instead("use NONE or nvme").at(expression.position))
 }
 
 #[cfg(test)]

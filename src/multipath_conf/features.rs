@@ -1,49 +1,49 @@
-//! What the kernel gets of a list of features, and whether it takes it (drivers/md/dm-mpath.c,
-//! `parse_features`, Linux 6.1 to 6.14).
+//! Whether the kernel accepts what it gets of `features` (drivers/md/dm-mpath.c, `parse_features`,
+//! Linux 6.1 to 6.14).
 //!
-//! multipathd takes out what it has options of its own for, and puts the one for queueing back if
-//! `no_path_retry` asks for it (libmultipath/propsel.c, `reconcile_features_with_options`, and dmparser.c,
-//! `assemble_map`). It compares by letters, the kernel without case.
+//! multipathd removes the features that it has options for, and adds the one for queueing back if
+//! `no_path_retry` asks for it (libmultipath/propsel.c, `reconcile_features_with_options`, and
+//! dmparser.c, `assemble_map`). multipathd compares case-sensitively, the kernel does not.
 
 use thiserror::Error;
 
 use super::finding::quoted;
 use super::values::Attributes;
 
-/// Most words that the kernel takes.
+/// Most words that the kernel accepts.
 const MOST: usize = 8;
 
 const QUEUE: &str = "queue_if_no_path";
 const RETAIN: &str = "retain_attached_hw_handler";
 const QUEUE_MODE: &str = "queue_mode";
 
-/// Why the kernel refuses a list of features.
+/// Why the kernel rejects a list of features.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(super) enum Refused {
-    #[error("the number {} has a sign", quoted(.0))]
+    #[error("the count {} has a sign", quoted(.0))]
     Count(String),
     #[error("there is no feature {}", quoted(.0))]
     Unknown(String),
     #[error("'{0}' needs a value")]
     NoValue(&'static str),
-    #[error("{} is no value of '{feature}', which takes {takes}", quoted(.value))]
+    #[error("{} is not a valid value for '{feature}', which takes {takes}", quoted(.value))]
     Value {
         feature: &'static str,
         value: String,
         takes: &'static str,
     },
-    #[error("at most {MOST} words are possible, and there are {0}")]
+    #[error("the kernel takes at most {MOST} words, and there are {0}")]
     TooMany(usize),
-    #[error("at most {MOST} words are possible, and multipathd adds '{added}'")]
+    #[error("the kernel takes at most {MOST} words, and multipathd adds '{added}'")]
     NoRoom { added: &'static str },
 }
 
-/// What multipathd does not notice, and the kernel takes nevertheless.
+/// A feature that multipathd does not recognize, because of its case, while the kernel does.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(super) enum Unnoticed {
     #[error(
-        "multipathd does not recognize {}: whenever the map is loaded, the kernel lets I/O wait \
-         without a path, whatever no_path_retry says",
+        "multipathd does not recognize {}: each time the map is loaded, the kernel queues I/O \
+         while there is no path, whatever no_path_retry says",
         quoted(.0)
     )]
     Queue(String),
@@ -51,13 +51,13 @@ pub(super) enum Unnoticed {
     QueueMode(String),
 }
 
-/// Features that multipathd has options for, with the option that comes instead and its value.
+/// Features that multipathd has options for, each with the option and its value.
 pub(super) const OPTIONS: [(&str, &str, &str); 2] = [
     (QUEUE, "no_path_retry", "queue"),
     (RETAIN, "retain_attached_hw_handler", "yes"),
 ];
 
-/// Replaces features by options, as multipathd does when it joins two entries. What is set stays.
+/// Replaces features by options that are not set, as multipathd does when it merges two entries.
 pub(super) fn replace_by_options(values: &mut Attributes) {
     for (feature, option, value) in OPTIONS {
         let Some(features) = values.get("features").filter(|text| has(text, feature)) else {
@@ -69,7 +69,7 @@ pub(super) fn replace_by_options(values: &mut Attributes) {
     }
 }
 
-/// Whether a list of features has this one.
+/// Whether a list of features contains this one.
 pub(super) fn has(features: &str, feature: &str) -> bool {
     features
         .split_whitespace()
@@ -77,7 +77,7 @@ pub(super) fn has(features: &str, feature: &str) -> bool {
         .any(|word| word == feature)
 }
 
-/// A list of features without the first one of this name, with one blank between words.
+/// A list of features without the first occurrence of one, with single blanks between words.
 fn without(features: &str, feature: &str) -> String {
     let mut words: Vec<&str> = features.split_whitespace().skip(1).collect();
     if let Some(place) = words.iter().position(|word| *word == feature) {
@@ -87,7 +87,7 @@ fn without(features: &str, feature: &str) -> String {
     [&[&*count], &words[..]].concat().join(" ")
 }
 
-/// Checks a value in which the number of words is right.
+/// Checks a value in which the count of words is right.
 pub(super) fn check(features: &str) -> Result<Option<Unnoticed>, Refused> {
     let mut words: Vec<&str> = features.split_whitespace().collect();
     let Some((count, _)) = words.split_first() else {
@@ -121,7 +121,7 @@ pub(super) fn check(features: &str) -> Result<Option<Unnoticed>, Refused> {
     Ok(unnoticed)
 }
 
-/// Compares as the kernel does.
+/// Compares as the kernel does, without case.
 fn is(word: &str, feature: &str) -> bool {
     word.eq_ignore_ascii_case(feature)
 }
@@ -132,7 +132,7 @@ fn check_words(words: &[&str]) -> Result<Option<Unnoticed>, Refused> {
     let mut words = words.iter().copied();
     while let Some(word) = words.next() {
         if is(word, QUEUE) {
-            // the first in lower case is gone, and what multipathd sees of others is the same to it
+            // the first one in lower case is removed by now, and multipathd recognizes further ones
             if word != QUEUE {
                 unnoticed = Some(Unnoticed::Queue(word.to_owned()));
             }
@@ -196,7 +196,7 @@ mod tests {
             "2 pg_init_delay_msecs 60000",
             "2 queue_mode bio",
             "2 QUEUE_MODE BIO",
-            // multipathd takes the word out of the middle
+            // multipathd removes the word from the middle
             "3 pg_init_retries queue_if_no_path 50",
             "8 queue_if_no_path retain_attached_hw_handler pg_init_retries 50 \
              pg_init_delay_msecs 5 queue_mode mq",
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(check(&list(&[pair; 4].concat())), added("queue_if_no_path"));
         let seven = [&[pair; 3].concat()[..], &["RETAIN_attached_hw_handler"]].concat();
         assert_eq!(check(&list(&seven)), Ok(None));
-        // what multipathd takes out leaves room
+        // what multipathd removes leaves room
         let own = ["queue_if_no_path", "retain_attached_hw_handler"];
         assert_eq!(check(&list(&[&seven[..], &own].concat())), Ok(None));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What is found in a text, with its place.
+//! What is wrong with a text, and where.
 
 use std::fmt;
 
@@ -7,98 +7,98 @@ use serde::Serialize;
 use crate::types::severity::Severity;
 use crate::types::tools_version::ToolsVersion;
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Position {
-    /// Number of the line, from 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// Byte in the line, from 1.
+    /// Byte offset in the line, from 1.
     pub column: usize,
 }
 
-/// What kind of finding it is.
+/// The kind of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FindingCode {
-    /// The text is too large.
+    /// The text is longer than [`MAX_LEN`](super::MAX_LEN).
     TooLong,
-    /// A line that multipathd splits.
+    /// A line longer than [`MAX_LINE`](super::MAX_LINE), which multipathd splits.
     LongLine,
     /// A NUL or another control character.
     ControlCharacter,
     /// Bytes that are not UTF-8.
     InvalidUtf8,
-    /// Characters that multipathd takes for blanks.
+    /// Non-ASCII characters outside quotes, which multipathd treats as blanks.
     NotAscii,
     /// Braces that do not balance as multipathd counts them.
     UnbalancedBraces,
-    /// Text after a brace, which multipathd drops.
+    /// Text after a brace, which multipathd ignores.
     TextAfterBrace,
     /// A section without a brace on its line.
     MissingBrace,
     /// A section that multipathd does not know.
     UnknownSection,
-    /// The section that is managed via aliases.
+    /// A section `multipaths`, which is managed via aliases.
     MultipathsSection,
-    /// A keyword that no section of multipathd's takes.
+    /// A keyword that no section has.
     UnknownKeyword,
-    /// A keyword that other sections take.
+    /// A keyword of another section.
     WrongSection,
     /// A keyword that this version does not know yet.
     TooNew,
     /// A keyword that this version ignores.
     Ignored,
-    /// A keyword or value that will go away.
+    /// A deprecated keyword or value.
     Deprecated,
-    /// A keyword or section that was there before.
+    /// A repeated keyword, section or entry.
     Duplicate,
     /// A keyword without a value.
     MissingValue,
-    /// Text behind a value, which multipathd drops.
+    /// Text after a value, which multipathd ignores.
     ExtraText,
-    /// A quoted text that is not closed.
+    /// A quote that is not closed.
     MissingQuote,
-    /// Something that is neither a value nor a section.
+    /// A line that multipathd cannot parse.
     Unreadable,
     /// A value that multipathd rejects.
     InvalidValue,
-    /// A number that multipathd replaces by a smaller or larger one.
+    /// A number out of range, which multipathd replaces by the limit.
     Capped,
     /// A value that multipathd reads as another one.
     ReadAsOther,
-    /// An entry that multipathd drops, since it does not say what it is for.
+    /// An entry that multipathd ignores, since it lacks a required keyword.
     IncompleteEntry,
-    /// A polling interval that kills multipathd or makes it spin.
+    /// A polling interval that crashes multipathd or makes it spin.
     PollingInterval,
     /// A value with which multipathd cannot load its configuration.
     LoadFails,
-    /// An expression that crashes the C library, or takes it long.
+    /// An expression that can crash multipathd or keep it busy for long.
     HeavyExpression,
-    /// A value that the kernel refuses, which removes maps.
+    /// A value that the kernel rejects, so that multipathd removes maps.
     KernelRefuses,
-    /// A name that nothing implements.
+    /// A path checker or prioritizer that multipath-tools does not have.
     UnknownName,
-    /// An entry that is for no device.
+    /// An entry that matches no device.
     NeverMatches,
-    /// So many entries that multipathd is busy with them for long.
+    /// So many entries that multipathd takes long to read them.
     TooManyEntries,
-    /// A setting that undoes what all nodes are given.
+    /// A setting that undoes the managed baseline.
     UndoesBaseline,
-    /// Blacklist entries that hit everything, ordinary disks or an allow-listed LUN.
+    /// A blacklist entry that matches everything, ordinary disks or an allow-listed LUN.
     Blacklisted,
-    /// Blacklist entries of which it is not known what they hit.
+    /// Blacklist entries of which it is unknown what they match.
     NotTried,
-    /// There are more findings than are listed.
+    /// More findings that are not listed.
     Unlisted,
 }
 
-/// Something found in a text.
+/// Something that is wrong with a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
-    /// What kind of finding it is.
+    /// Its kind.
     pub code: FindingCode,
     /// Where it is.
     #[serde(flatten)]
@@ -108,15 +108,15 @@ pub struct Finding {
     /// What to write or do instead, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instead: Option<String>,
-    /// The versions of multipath-tools that it is about, if these are not all that were asked for.
+    /// The versions of multipath-tools that it applies to; empty for all that were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<ToolsVersion>,
 }
 
-/// Most errors, and most warnings, that are listed of a text.
+/// Most errors, and most warnings, that are listed for a text.
 pub(super) const MAX_LISTED: usize = 500;
 
-/// A finding without its place.
+/// A finding without a position.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Remark {
     pub severity: Severity,
@@ -135,12 +135,12 @@ impl Remark {
         }
     }
 
-    /// About something that the text is refused for.
+    /// A reason to refuse the text.
     pub(super) fn error(code: FindingCode, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, message)
     }
 
-    /// About something that the text is accepted with.
+    /// Something that the text is accepted with.
     pub(super) fn warning(code: FindingCode, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, message)
     }
@@ -151,7 +151,7 @@ impl Remark {
         self
     }
 
-    /// As a finding at this place, for all versions.
+    /// The finding at this position, for all versions.
     pub(super) fn at(self, position: Position) -> Finding {
         Finding {
             severity: self.severity,
@@ -164,13 +164,13 @@ impl Remark {
     }
 }
 
-/// Most characters of a text that are shown.
+/// Most characters of a text that are quoted.
 const MOST_SHOWN: usize = 40;
 
-/// A part of the text in quotes, and only the beginning if it is long. A character stands for a byte.
+/// A part of the text in quotes, cut if it is long. Each character stands for a byte.
 pub(super) fn quoted(text: &str) -> String {
     let mut chars = text.char_indices().skip(MOST_SHOWN);
-    // not between the bytes of a character in UTF-8
+    // not within a UTF-8 character
     let cut = chars.find(|(_, c)| !('\u{80}'..='\u{bf}').contains(c));
     match cut.and_then(|(at, _)| text.get(..at)) {
         Some(start) => format!("'{start}...'"),
@@ -179,7 +179,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 impl fmt::Display for Finding {
-    /// Without the place, which differs by who asks.
+    /// The message, what to do, and the versions, without the position.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         if let Some(instead) = &self.instead {
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(quoted(""), "''");
         assert_eq!(quoted(&"x".repeat(40)), format!("'{}'", "x".repeat(40)));
         assert_eq!(quoted(&"x".repeat(41)), format!("'{}...'", "x".repeat(40)));
-        // a sharp s in UTF-8, as bytes
+        // a sharp s in UTF-8, each byte as a character
         let text = format!("{}\u{c3}\u{9f}y", "x".repeat(39));
         let start = text.strip_suffix('y').unwrap_or_default();
         assert_eq!(quoted(&text), format!("'{start}...'"));

@@ -1,5 +1,7 @@
-//! Values that multipathd accepts silently, but that break it or the kernel, or undo what the cluster
-//! relies on.
+//! Values that multipathd accepts silently but that break it or the kernel, or undo the managed
+//! baseline.
+//!
+//! The table in `keywords` names the function for each keyword.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,10 +13,10 @@ use super::regex::{self, InvalidRegex};
 use super::values::Stored;
 use crate::config::knobs::{self, InvalidSelector};
 
-/// What is wrong with a value, by what multipathd has stored.
+/// Finds what is wrong with a stored value.
 pub(super) type Judge = fn(&Stored<'_>) -> Option<Remark>;
 
-/// The values that an entry of a text has set.
+/// The values of an entry, as written.
 pub(super) type Entry<'t> = BTreeMap<&'static str, Cow<'t, str>>;
 
 /// Path checkers that multipath-tools has (libmultipath/checkers).
@@ -53,18 +55,18 @@ const HANDLERS: [&str; 4] = ["alua", "emc", "hp_sw", "rdac"];
 
 fn kernel_refuses(value: &str, reason: impl Display) -> Remark {
     let message = format!(
-        "the kernel refuses {}, and maps that are not in use would be removed: {reason}",
+        "the kernel rejects {}, and multipathd would remove maps that are not in use: {reason}",
         quoted(value)
     );
     Remark::error(FindingCode::KernelRefuses, message)
 }
 
-/// A path selector in which the number of arguments is right.
+/// For a path selector with the right number of arguments.
 pub(super) fn path_selector(stored: &Stored<'_>) -> Option<Remark> {
     let value = stored.value()?;
     let mut words: Vec<Cow<'_, str>> = value.split_whitespace().map(Cow::Borrowed).collect();
     if let Some(count) = words.get_mut(1) {
-        // the kernel takes zeros in front of a number, and no sign
+        // the kernel accepts leading zeros and no sign
         let digits = count.bytes().all(|byte| byte.is_ascii_digit());
         if let Some(number) = count.parse::<u64>().ok().filter(|_| digits) {
             *count = number.to_string().into();
@@ -95,7 +97,7 @@ pub(super) fn hardware_handler(stored: &Stored<'_>) -> Option<Remark> {
     let handler = stored.value()?.split_whitespace().nth(1);
     let unknown = handler.filter(|name| !HANDLERS.contains(name))?;
     let message = format!(
-        "the kernel has no hardware handler {}, and would refuse the map",
+        "the kernel has no hardware handler {} and would reject the map",
         quoted(unknown)
     );
     Some(Remark::error(FindingCode::KernelRefuses, message))
@@ -121,50 +123,50 @@ pub(super) fn prioritizer(stored: &Stored<'_>) -> Option<Remark> {
 
 pub(super) fn user_friendly_names(stored: &Stored<'_>) -> Option<Remark> {
     stored.value().filter(|value| *value == "yes")?;
-    let message = "maps would be called mpatha, mpathb and so on, on each node differently";
+    let message = "maps would be named mpatha, mpathb and so on, differently on each node";
     Some(Remark::warning(FindingCode::UndoesBaseline, message))
 }
 
 pub(super) fn find_multipaths(stored: &Stored<'_>) -> Option<Remark> {
     let value = stored.value().filter(|value| *value != "strict")?;
-    let message = format!("with '{value}', LUNs are taken that are not allow-listed");
+    let message = format!("with '{value}', multipathd also takes LUNs that are not allow-listed");
     Some(Remark::warning(FindingCode::UndoesBaseline, message))
 }
 
 pub(super) fn alias_prefix(stored: &Stored<'_>) -> Option<Remark> {
     let unsafe_name = stored.value().filter(|value| !is_safe_name(value))?;
     let message = format!(
-        "device-mapper changes names that begin with {}, and multipathd loses their paths",
+        "device-mapper changes map names that begin with {}, and multipathd then loses their paths",
         quoted(unsafe_name)
     );
     Some(Remark::warning(FindingCode::ReadAsOther, message))
 }
 
-/// Whether a map's name may begin like this: characters that device-mapper does not change.
+/// Whether device-mapper keeps the characters of this prefix in a map's name.
 fn is_safe_name(text: &str) -> bool {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:@+-".contains(&byte);
     (1..=100).contains(&text.len()) && text.bytes().all(safe)
 }
 
-/// Where none was set before, multipathd compares nothing with something.
+/// multipathd rejects the value and then dereferences a null pointer if none was set before.
 pub(super) fn partition_delimiter(stored: &Stored<'_>) -> Option<Remark> {
-    let message = "a 'partition_delimiter' with a slash kills multipathd";
+    let message = "a 'partition_delimiter' with a slash crashes multipathd";
     (*stored == Stored::Nothing).then(|| Remark::error(FindingCode::LoadFails, message))
 }
 
-/// The udev property that SCSI disks have their WWID from.
+/// The udev property that multipathd takes a SCSI disk's WWID from.
 const UID_ATTRIBUTE: &str = "ID_SERIAL";
 
 fn other_wwids(attribute: &str) -> Remark {
     let message = format!(
-        "WWIDs come from the udev property {} instead of '{UID_ATTRIBUTE}': they change, and LUNs that are \
-         allow-listed by the present ones would get no map",
+        "WWIDs would come from the udev property {} instead of '{UID_ATTRIBUTE}': they would \
+         change, and LUNs that are allow-listed by the present ones would get no map",
         quoted(attribute)
     );
     Remark::warning(FindingCode::UndoesBaseline, message)
 }
 
-/// Elsewhere than in `device`, where it matters what that is for.
+/// Outside `device`, where it depends on what the entry is for.
 pub(super) fn uid_attribute(stored: &Stored<'_>) -> Option<Remark> {
     let other = stored.value().filter(|value| *value != UID_ATTRIBUTE)?;
     Some(other_wwids(other))
@@ -174,8 +176,8 @@ pub(super) fn uid_attrs(stored: &Stored<'_>) -> Option<Remark> {
     Some(other_wwids(uid_attribute_of_scsi(stored.value()?)?))
 }
 
-/// The first property other than the usual one that these records give to a SCSI disk. A record is for
-/// devices whose names begin with what stands before its last colon, and the first one counts
+/// The first property other than the usual one that these records set for a SCSI disk. A record is
+/// for devices whose names begin with what is before its last colon, and the first one counts
 /// (libmultipath/config.c, `get_uid_attribute_by_attrs`).
 fn uid_attribute_of_scsi(records: &str) -> Option<&str> {
     for record in records.split_whitespace() {
@@ -196,7 +198,7 @@ fn uid_attribute_of_scsi(records: &str) -> Option<&str> {
     None
 }
 
-/// An entry of `devices` as a whole: the WWIDs that it gives to disks.
+/// For an entry of `devices`: a `uid_attribute` that changes the WWIDs of its disks.
 pub(super) fn uid_attribute_of_device(entry: &Entry<'_>) -> Option<Remark> {
     let value = |name| entry.get(name).map_or("", |value| value);
     let attribute = entry.get("uid_attribute")?;
@@ -208,43 +210,44 @@ pub(super) fn uid_attribute_of_device(entry: &Entry<'_>) -> Option<Remark> {
     (!is_usual).then(|| other_wwids(attribute))
 }
 
-/// The features of an entry that multipathd joins with its own one for the same devices.
+/// For an entry of `devices` that is merged with a built-in one: features that have options
+/// instead.
 pub(super) fn deprecated_features(entry: &Entry<'_>) -> impl Iterator<Item = Remark> {
     let features = entry.get("features").map_or("", |features| features);
     let options = features::OPTIONS.into_iter();
     let deprecated = options.filter(move |(feature, ..)| features::has(features, feature));
     deprecated.map(|(feature, option, value)| {
         let message = format!(
-            "the feature '{feature}' is deprecated: multipathd complains when it joins this with its own \
-             entry for such devices"
+            "the feature '{feature}' is deprecated: multipathd complains when it merges this with \
+             its built-in entry for the same devices"
         );
-        Remark::warning(FindingCode::Deprecated, message).instead(format!("write {option} {value}"))
+        Remark::warning(FindingCode::Deprecated, message).instead(format!("use {option} {value}"))
     })
 }
 
-/// The expressions that say what an entry of `devices` is for.
+/// For an entry of `devices`: invalid expressions.
 ///
-/// multipathd puts `vendor` and `product_blacklist` into its blacklist, and does not load its
-/// configuration if it cannot; everywhere else an invalid one hits nothing.
+/// multipathd adds `vendor` and `product_blacklist` to its blacklist, and does not start if it
+/// cannot compile them. Other invalid expressions match nothing.
 pub(super) fn expressions_of_device(entry: &Entry<'_>) -> Option<Remark> {
     let invalid = |name, check: fn(&str) -> Result<(), InvalidRegex>| {
         let value = entry.get(name)?;
         let reason = check(value).err()?;
         let value = quoted(value);
         Some(format!(
-            "'{name}' {value} is no extended regular expression ({reason})"
+            "'{name}' {value} is not a valid extended regular expression ({reason})"
         ))
     };
     if entry.contains_key("product_blacklist") {
         let mut names = ["vendor", "product_blacklist"].into_iter();
         if let Some(invalid) = names.find_map(|name| invalid(name, regex::check)) {
-            let message = format!("multipathd would not start, since {invalid}");
+            let message = format!("multipathd would not start, because {invalid}");
             return Some(Remark::error(FindingCode::LoadFails, message));
         }
     }
     let mut names = ["vendor", "product", "revision"].into_iter();
     let invalid = names.find_map(|name| invalid(name, regex::check_plain))?;
-    let message = format!("this entry is for no device, since {invalid}");
+    let message = format!("this entry matches no device, because {invalid}");
     Some(Remark::warning(FindingCode::NeverMatches, message))
 }
 

@@ -1,4 +1,5 @@
-//! multipathd's keywords, with the versions that know them (libmultipath/dict.c).
+//! The table of multipathd's sections and keywords (libmultipath/dict.c): where a keyword may be,
+//! which versions know it, how they read its value, and what can be wrong with it beyond that.
 
 use super::blacklist::RuleKind;
 use super::expressions::Usage;
@@ -7,10 +8,10 @@ use super::polling::Interval;
 use super::values::{INT_MAX, INT_MIN, Syntax, Zero};
 use crate::types::tools_version::ToolsVersion;
 
-/// A section of multipath.conf, or an entry of one.
+/// A section of multipath.conf, or an entry in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum ConfSection {
-    /// Outside of all sections.
+    /// Outside any section.
     Top,
     Defaults,
     Blacklist,
@@ -26,7 +27,7 @@ pub(super) enum ConfSection {
 }
 
 impl ConfSection {
-    /// The name that opens it.
+    /// Its name in the text.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Top => "top level",
@@ -42,7 +43,7 @@ impl ConfSection {
         }
     }
 
-    /// The section of this name inside of this one.
+    /// The section or entry of this name in this one.
     pub(super) fn inner(self, name: &[u8]) -> Option<Self> {
         Some(match (self, name) {
             (Self::Top, b"defaults") => Self::Defaults,
@@ -60,7 +61,7 @@ impl ConfSection {
         })
     }
 
-    /// Whether it is an entry, of which there may be several.
+    /// Whether it is an entry, which may be repeated.
     pub(super) fn is_entry(self) -> bool {
         matches!(
             self,
@@ -72,7 +73,7 @@ impl ConfSection {
         )
     }
 
-    /// The keywords without any of which multipathd drops an entry.
+    /// The keywords that an entry must have, or multipathd ignores it.
     pub(super) fn required(self) -> &'static [&'static str] {
         match self {
             Self::Device => &["vendor", "product"],
@@ -82,7 +83,7 @@ impl ConfSection {
         }
     }
 
-    /// Whether multipathd keeps an entry that has these keywords.
+    /// Whether multipathd keeps an entry with these keywords.
     pub(super) fn is_kept(self, has: impl Fn(&str) -> bool) -> bool {
         match self {
             Self::BlacklistDevice | Self::ExceptionsDevice => has("vendor") || has("product"),
@@ -91,10 +92,11 @@ impl ConfSection {
     }
 }
 
-/// What an entry of `devices` is for: entries with the same values are joined.
+/// The keywords that say which devices an entry of `devices` is for. Entries with equal values are
+/// merged.
 pub(super) const DEVICE_KEY: [&str; 3] = ["vendor", "product", "revision"];
 
-/// Whether multipathd takes a name for that of a section wherever it stands.
+/// Whether multipathd expects a brace after this name, whatever section it is in.
 pub(super) fn is_section_name(name: &[u8]) -> bool {
     let names: [&[u8]; 7] = [
         b"defaults",
@@ -112,30 +114,30 @@ pub(super) fn is_section_name(name: &[u8]) -> bool {
 #[derive(Debug)]
 pub(super) struct Keyword {
     pub name: &'static str,
-    /// The name under which multipathd prints it, if it is another one.
+    /// The name under which multipathd prints it, if that differs.
     pub printed: Option<&'static str>,
     pub syntax: Syntax,
-    /// How newer versions read it, from this one on.
+    /// The first version that reads it otherwise, and how.
     changed: Option<(ToolsVersion, Syntax)>,
     pub sections: &'static [ConfSection],
-    /// The first version that knows it, if not all do.
+    /// The first version that knows it; `None` if all do.
     pub since: Option<ToolsVersion>,
-    /// Whether several of it add up.
+    /// Whether it may be repeated, so that each one counts.
     pub repeatable: bool,
     pub role: Role,
-    /// Where the expressions in its value are compiled, if it has any.
+    /// Where its expressions are compiled, if its value has any.
     pub expressions: Option<Usage>,
 }
 
-/// What matters of a value beside what multipathd makes of it.
+/// What a value can do beyond what multipathd reports.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Role {
     None,
-    /// Some values are accepted silently, and do damage.
+    /// Some values that multipathd accepts silently are harmful: this finds them.
     Judged(Judge),
-    /// It is one of the intervals that can kill multipathd together.
+    /// It is one of the two intervals that can crash multipathd together.
     Polling(Interval),
-    /// It is an entry of a blacklist, or of its exceptions.
+    /// It is an entry of a blacklist or of its exceptions.
     Rule(RuleKind),
 }
 
@@ -179,7 +181,7 @@ const fn keyword(name: &'static str, sections: &'static [ConfSection], syntax: S
     }
 }
 
-/// An entry of a blacklist, or of its exceptions.
+/// An entry of a blacklist or of its exceptions.
 const fn rule(name: &'static str, kind: RuleKind) -> Keyword {
     let mut keyword = keyword(name, FILTERS, Syntax::Regex).expressions(Usage::Once);
     keyword.repeatable = true;
@@ -222,12 +224,12 @@ impl Keyword {
         self
     }
 
-    /// Whether all versions know it, and read it alike.
+    /// Whether all versions know it and read it alike.
     pub(super) fn is_unchanged(&self) -> bool {
         self.since.is_none() && self.changed.is_none()
     }
 
-    /// How this version reads its value, if it knows it.
+    /// How this version reads its value; `None` if it does not know the keyword.
     pub(super) fn syntax_in(&self, version: ToolsVersion) -> Option<Syntax> {
         match self.changed {
             _ if self.since.is_some_and(|since| version < since) => None,
@@ -236,10 +238,10 @@ impl Keyword {
         }
     }
 
-    /// The keyword of this name in this section, whichever version knows it.
+    /// The keyword of this name in this section, in any version.
     pub(super) fn find(name: &[u8], section: ConfSection) -> Option<&'static Self> {
         if name.is_empty() {
-            return None; // a quote; comparing nothing with something takes the C library long
+            return None; // a quote: comparing with an empty text is slow
         }
         let start = KEYWORDS.partition_point(|keyword| keyword.name.as_bytes() < name);
         let named = KEYWORDS.iter().skip(start);
@@ -249,7 +251,7 @@ impl Keyword {
     }
 }
 
-/// All keywords.
+/// All keywords, sorted by name.
 pub(super) static KEYWORDS: &[Keyword] = &[
     keyword("alias", M, Syntax::NoSlash),
     keyword("alias_prefix", DVO, Syntax::NoSlash).judged(hazards::alias_prefix),
@@ -303,7 +305,7 @@ pub(super) static KEYWORDS: &[Keyword] = &[
         Syntax::NoOrNumber,
     ),
     keyword("marginal_path_err_sample_time", DVOM, Syntax::NoOrNumber),
-    // Debian 12 builds 0.9.4 without it
+    // Debian 12 builds 0.9.4 without fpin
     keyword(
         "marginal_pathgroups",
         D,
@@ -363,7 +365,7 @@ pub(super) static KEYWORDS: &[Keyword] = &[
     keyword("type", P, Syntax::Choice(PROTOCOLS)),
     keyword("uid", DM, Syntax::Owner),
     keyword("uid_attribute", DO, Syntax::Text).judged(hazards::uid_attribute),
-    // judged with what the entry is for
+    // judged with the entry
     keyword("uid_attribute", V, Syntax::Text),
     keyword("uid_attrs", D, Syntax::UidAttrs).judged(hazards::uid_attrs),
     keyword("user_friendly_names", DVOM, Syntax::YesNo).judged(hazards::user_friendly_names),
@@ -398,7 +400,7 @@ const HARDWARE_HANDLER: Syntax = Syntax::Words {
     example: "1 alua",
 };
 
-/// In the order in which multipathd compares.
+/// In the order in which multipathd compares them.
 const POLICIES: &[&str] = &[
     "failover",
     "multibus",
@@ -408,7 +410,7 @@ const POLICIES: &[&str] = &[
     "group_by_tpg",
 ];
 
-/// Without the last one.
+/// All but the last one.
 const OLDER_POLICIES: &[&str] = POLICIES.split_at(5).0;
 
 /// Names of transports (libmultipath/structs.c).

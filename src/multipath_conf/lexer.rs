@@ -1,59 +1,59 @@
-//! Lines and tokens, as multipathd's parser takes them (libmpathutil/parser.c, `alloc_strvec`).
+//! Lines and tokens, as multipathd's parser splits them (libmpathutil/parser.c, `alloc_strvec`).
 
 use std::borrow::Cow;
 
 use super::finding::Position;
 use crate::wire::byte_string::is_space_byte;
 
-/// Longest line that multipathd reads as one, in bytes (libmpathutil/parser.c, MAXBUF): it reads the
-/// rest of a longer one as another line.
+/// Longest line in bytes, without the line feed. multipathd reads the rest of a longer one as
+/// another line (libmpathutil/parser.c, MAXBUF).
 pub const MAX_LINE: usize = 1023;
 
-/// Takes a text apart, a line at a time.
+/// Splits a text into lines and tokens.
 #[derive(Debug)]
 pub(super) struct Lexer<'t> {
     rest: &'t [u8],
-    /// Number of the line in which the rest begins, from 1, and how much of it was read before.
+    /// Number of the line in which the rest begins, from 1, and the length of what was read of it.
     number: usize,
     offset: usize,
-    /// Those of the last line.
+    /// The tokens of the current line.
     tokens: Vec<Token<'t>>,
 }
 
-/// A line, or a part of one that multipathd reads as a line, with something in it.
+/// A line with at least one token, as multipathd reads it: a part of a line that is too long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line<'l, 't> {
     /// Its number in the text, from 1.
     pub number: usize,
     /// At least one.
     pub tokens: &'l [Token<'t>],
-    /// From the first token to the last one.
+    /// The text from the first token to the last one.
     pub raw: &'t [u8],
-    /// Where something beyond ASCII is taken for a blank, in bytes from 1.
+    /// Column of the first non-ASCII byte that is treated as a blank.
     pub not_ascii: Option<usize>,
 }
 
 #[derive(Debug, PartialEq)]
 pub(super) struct Token<'t> {
     pub kind: TokenKind<'t>,
-    /// Where it starts, in bytes from 1.
+    /// Column of its first byte, from 1.
     pub column: usize,
 }
 
 #[derive(Debug, PartialEq)]
 pub(super) enum TokenKind<'t> {
-    /// A double quote that begins or ends a text.
+    /// A double quote that opens or closes a quoted text.
     Quote,
     /// `{`
     Open,
     /// `}`
     Close,
-    /// Anything else: a word, or the whole text between two quotes.
+    /// A word, or the text between two quotes.
     Word(Cow<'t, [u8]>),
 }
 
 impl<'t> Token<'t> {
-    /// The token's text; a quote has none.
+    /// The token's text; empty for a quote.
     pub(super) fn text(&self) -> Cow<'t, [u8]> {
         match &self.kind {
             TokenKind::Quote => b"".into(),
@@ -68,14 +68,14 @@ impl<'t> Token<'t> {
         matches!(self.kind, TokenKind::Open | TokenKind::Close)
     }
 
-    /// Whether it begins or ends a quoted text.
+    /// Whether it is a double quote.
     pub(super) fn is_quote(&self) -> bool {
         self.kind == TokenKind::Quote
     }
 }
 
 impl<'t> Line<'_, 't> {
-    /// Place of a token.
+    /// Position of a token.
     pub(super) fn position(&self, token: usize) -> Position {
         Position {
             line: self.number,
@@ -83,7 +83,7 @@ impl<'t> Line<'_, 't> {
         }
     }
 
-    /// Text of a token; nothing if there is none.
+    /// Text of a token; empty if there is none.
     pub(super) fn text(&self, token: usize) -> Cow<'t, [u8]> {
         self.tokens.get(token).map_or(b"".into(), Token::text)
     }
@@ -99,7 +99,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The next line that holds more than blanks and comments.
+    /// The next line with tokens.
     pub(super) fn next_line(&mut self) -> Option<Line<'_, 't>> {
         loop {
             let longest = self.rest.get(..MAX_LINE).unwrap_or(self.rest);
@@ -111,7 +111,7 @@ impl<'t> Lexer<'t> {
                 true => (number + 1, 0),
                 false => (number, offset + end),
             };
-            // a mark of the encoding means nothing, and nobody sees it
+            // a byte order mark has no meaning and is invisible
             let mark = match (number, offset) {
                 (1, 0) => chunk.strip_prefix(b"\xef\xbb\xbf"),
                 _ => None,
@@ -131,8 +131,8 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// What multipathd sees of a line: up to a NUL, and up to a carriage return or line feed behind
-/// anything else.
+/// What multipathd sees of a line: up to a NUL, or to a carriage return or line feed after any
+/// other character.
 pub(super) fn seen(chunk: &[u8]) -> &[u8] {
     let end = memchr::memchr(0, chunk).unwrap_or(chunk.len());
     let text = chunk.get(..end).unwrap_or_default();
@@ -149,13 +149,13 @@ pub(super) fn seen(chunk: &[u8]) -> &[u8] {
     text.get(..end).unwrap_or_default()
 }
 
-/// Blank to multipathd, outside of quotes: everything that is not ASCII as well.
+/// Whether multipathd treats a byte as a blank outside quotes, which includes all non-ASCII bytes.
 fn is_blank(byte: u8) -> bool {
     is_space_byte(byte) || !byte.is_ascii()
 }
 
-/// Adds the tokens of a line, and tells from where to where they are, and where something beyond ASCII
-/// is taken for a blank.
+/// Adds the tokens of a line. Returns the text from the first to the last one, and the column of
+/// the first non-ASCII byte that is treated as a blank.
 fn push_tokens<'t>(
     text: &'t [u8],
     offset: usize,
@@ -228,7 +228,7 @@ fn word(text: &[u8], doubled: bool) -> Cow<'_, [u8]> {
     while let Some(&byte) = bytes.next() {
         word.push(byte);
         if byte == b'"' {
-            bytes.next(); // its double
+            bytes.next(); // the second one of the pair
         }
     }
     Cow::Owned(word)

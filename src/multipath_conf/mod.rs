@@ -1,13 +1,30 @@
-//! The administrator's multipath.conf text, read as multipathd reads it.
+//! The format of multipath.conf: checking an administrator's text, the values that texts set, and
+//! rendering drop-ins.
 //!
-//! [`check`] finds what is wrong with a text before it reaches multipathd on every node: what kills
-//! the daemon or takes maps away is an error, what it ignores or reads as something else a warning.
-//! multipathd itself only logs, and starts with what is left. [`effective`] gives the values that a
-//! text sets.
+//! multipathd only logs what is wrong with its configuration, and starts with what is left.
+//! [`check`] finds that before a text reaches multipathd on any node: what would crash the daemon
+//! or remove maps is an error; what multipathd ignores or reads otherwise than meant is a warning.
+//! [`effective`] gives the values that texts set, [`drift`] compares them with the values in force,
+//! and [`render`] writes the managed drop-ins.
 //!
-//! The grammar is multipathd's, a line at a time: see `lexer` and `reader`. Which keywords there are
-//! since when is data, in `keywords`; what a value becomes is in `values`. Facts are from the sources
-//! of multipath-tools 0.9.4 to 0.15.1, and tried with the real ones.
+//! All of these follow multipathd's own parser, including its oddities. Facts are from the sources
+//! of multipath-tools 0.9.4 to 0.15.1, and were verified with the programs of these versions.
+//!
+//! A text is read in stages: `lexer` (lines and tokens), `events` (sections, values, complaints),
+//! and the consumers of events: `check` and `conf_values`. `keywords` is the table of what is
+//! specific to a keyword. Each module uses only those above it:
+//!
+//! - `finding`: a finding and its parts; `text`: the text as it is stored
+//! - `lexer`
+//! - `regex`: the extended regular expressions of glibc
+//! - `values`: how a value is read
+//! - `features`, `hazards`, `polling`, `expressions`: what a value can do beyond what multipathd
+//!   reports
+//! - `blacklist`: what its entries match
+//! - `keywords`
+//! - `complaint`: what the parser complains about; `events`
+//! - `built_in`, `devices`: the entries of `devices`, multipathd's own and those of a text
+//! - `check`, `conf_values`, `drift`, `render`
 
 mod blacklist;
 mod built_in;
@@ -39,7 +56,7 @@ pub use values::Attributes;
 
 use crate::types::tools_version::ToolsVersion;
 
-/// The versions of multipath-tools that Debian 12, 13 and sid have.
+/// The supported versions of multipath-tools: those of Debian 12, 13 and sid.
 pub const VERSIONS: [ToolsVersion; 3] = [
     ToolsVersion::new(0, 9, 4),
     ToolsVersion::new(0, 11, 1),

@@ -1,9 +1,9 @@
-//! The two intervals of multipathd's checks, which together may kill it.
+//! `polling_interval` and `max_polling_interval`, which together can crash multipathd.
 
 use super::finding::{Finding, FindingCode, Position, Remark};
 use super::values::Stored;
 
-/// Which of the two.
+/// One of the two intervals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Interval {
     /// `polling_interval`
@@ -12,7 +12,7 @@ pub(super) enum Interval {
     Longest,
 }
 
-/// The two intervals as they were set last, and where.
+/// The two intervals in seconds as last set, and where.
 #[derive(Debug, Default)]
 pub(super) struct Polling {
     usual: Option<(u32, Position)>,
@@ -21,11 +21,11 @@ pub(super) struct Polling {
 
 fn refused(message: &str) -> Remark {
     Remark::error(FindingCode::PollingInterval, message)
-        .instead("write a number of seconds, such as 5")
+        .instead("use a number of seconds, such as 5")
 }
 
 impl Polling {
-    /// Takes note of a value.
+    /// Sets an interval, and returns what is wrong with the value by itself.
     pub(super) fn set(
         &mut self,
         interval: Interval,
@@ -36,12 +36,12 @@ impl Polling {
         match (interval, number) {
             (Interval::Longest, Some(number)) => self.longest = Some((number, at)),
             (Interval::Longest, None) => {}
-            // the greatest number means "not set" inside of multipathd
+            // inside multipathd, the greatest number means "not set"
             (Interval::Usual, Some(number)) => self.usual = Some((number.min(u32::MAX - 1), at)),
             (Interval::Usual, None) => {
-                // what multipathd takes instead, if nothing was set before
+                // what multipathd uses if none was set before
                 self.usual.get_or_insert((u32::MAX - 1, at));
-                let message = "an invalid polling_interval makes multipathd spin from 0.11.1 on";
+                let message = "an invalid polling_interval makes multipathd 0.11.1 and later spin";
                 return Some(refused(message));
             }
         }
@@ -52,7 +52,7 @@ impl Polling {
         self.longest.filter(|(longest, _)| *longest != 0)
     }
 
-    /// The usual and the longest interval that multipathd takes.
+    /// The usual and the longest interval that multipathd uses.
     pub(super) fn taken(&self) -> Option<(u32, u32)> {
         match (self.usual, self.longest()) {
             (Some((usual, _)), None) => Some((usual, fourfold(usual))),
@@ -66,7 +66,7 @@ impl Polling {
     pub(super) fn check(&self) -> impl Iterator<Item = Finding> {
         let unset = self.longest.filter(|(longest, _)| *longest == 0);
         let unset = unset.map(|(_, at)| {
-            let message = "0 means 'not set' to max_polling_interval";
+            let message = "for 'max_polling_interval', 0 means 'not set'";
             Remark::warning(FindingCode::ReadAsOther, message).at(at)
         });
         unset.into_iter().chain(self.check_taken())
@@ -77,7 +77,7 @@ impl Polling {
         let spins = spins(usual, longest);
         match (self.usual, self.longest()) {
             (Some((0, at)), _) => {
-                let message = "a polling_interval of 0 kills multipathd from 0.11.1 on";
+                let message = "a polling_interval of 0 crashes multipathd 0.11.1 and later";
                 Some(refused(message).at(at))
             }
             (Some((set, _)), Some((longest, at))) if set > longest => {
@@ -85,13 +85,14 @@ impl Polling {
                 Some(Remark::warning(FindingCode::ReadAsOther, message).at(at))
             }
             (Some((_, at)), None) if spins => {
-                let message = "so large a polling_interval makes multipathd spin from 0.11.1 on";
+                let message =
+                    "a polling_interval this large makes multipathd 0.11.1 and later spin";
                 Some(refused(message).at(at))
             }
-            // without the other one, the configuration of the cluster says which it meets
+            // without a polling_interval in the text, the cluster's configuration sets it
             (set, Some((longest, at))) if spins || set.is_none() && longest > 1 << 31 => {
                 let message =
-                    "so large a max_polling_interval makes multipathd spin from 0.11.1 on";
+                    "a max_polling_interval this large makes multipathd 0.11.1 and later spin";
                 Some(refused(message).at(at))
             }
             _ => None,
@@ -99,7 +100,7 @@ impl Polling {
     }
 }
 
-/// The interval that paths which work get to, where nothing else is set.
+/// The default of the longest interval.
 fn fourfold(interval: u32) -> u32 {
     if interval < u32::MAX / 4 {
         interval * 4
@@ -108,8 +109,8 @@ fn fourfold(interval: u32) -> u32 {
     }
 }
 
-/// Whether multipathd looks for ever for a multiple of both (libmultipath/config.c, 0.10.0 and later,
-/// in numbers of 32 bits).
+/// Whether multipathd's search for a multiple of both never ends (libmultipath/config.c, 0.10.0 and
+/// later, in 32-bit arithmetic).
 fn spins(interval: u32, max: u32) -> bool {
     if interval == 0 || max % interval == 0 {
         return false;
@@ -128,7 +129,7 @@ fn spins(interval: u32, max: u32) -> bool {
 mod tests {
     use super::*;
 
-    // Measured with 0.11.1 and 0.15.1: these are exactly the harmless ones.
+    // Measured with 0.11.1 and 0.15.1.
     #[test]
     fn intervals_that_end() {
         let alone = |interval: u32| spins(interval, fourfold(interval));
@@ -146,7 +147,7 @@ mod tests {
         }
     }
 
-    // Measured with 0.9.4 and later: it is as if the keyword was not there.
+    // Measured with 0.9.4 and later: 0 is as if the keyword was not there.
     #[test]
     fn no_longest_interval() {
         let text = b"defaults {\n\tmax_polling_interval 0\n}\n";

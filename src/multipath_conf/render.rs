@@ -1,8 +1,8 @@
-//! The drop-ins for multipathd, from the configuration.
+//! Rendering of the drop-ins for multipathd.
 //!
-//! multipathd reads `/etc/multipath/conf.d/*.conf` line by line, in byte order of the files' names.
-//! Only [`Settings`] and [`Wwid`]s get here, so no value can open a section, end one or add a line;
-//! what the quoting of [`quote`] cannot hold is refused once more.
+//! multipathd reads `/etc/multipath/conf.d/*.conf` line by line, in byte order of the file names.
+//! All values come from [`Settings`] and [`Wwid`]s, so that none can open a section, close one or
+//! add a line. What [`quote`] cannot represent is refused here as well.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,13 +14,14 @@ use crate::Wwid;
 use crate::config::settings::{Setting, Settings};
 use crate::types::tools_version::ToolsVersion;
 
-/// Marks a drop-in as managed: it is in the header of each. A file without it is not removed.
+/// Marks a file as managed. It is in the header of each drop-in; a file without it is never
+/// removed.
 const MANAGED: &str = "managed by Proxmox VE";
 
-/// How far the header may reach, in bytes.
+/// Number of bytes in which the mark has to be.
 const MAX_HEADER: usize = 200;
 
-/// First lines of the drop-ins that come from multipath.cfg.
+/// The header of the drop-ins that are rendered from multipath.cfg.
 fn header() -> String {
     format!(
         "# This file is {MANAGED}: changes to it will be lost.\n\
@@ -34,26 +35,27 @@ pub fn is_managed(file: &[u8]) -> bool {
     memchr::memmem::find(header, MANAGED.as_bytes()).is_some()
 }
 
-/// Why something is not rendered.
+/// Why something cannot be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RenderError {
-    /// A value with a line break, a NUL or another control character.
+    /// A value contains a line break, a NUL or another control character.
     #[error("a value with control characters cannot be given to multipathd: {0:?}")]
     ControlCharacter(String),
-    /// A line that multipathd would split.
-    #[error("line for '{keyword}' is {len} bytes long, multipathd takes {MAX_LINE}")]
+    /// A line is longer than [`MAX_LINE`], so that multipathd would split it.
+    #[error("the line for '{keyword}' has {len} bytes; multipathd takes at most {MAX_LINE}")]
     TooLong {
         /// The keyword.
         keyword: &'static str,
-        /// Length of the line.
+        /// Length of the line in bytes, without the line feed.
         len: usize,
     },
 }
 
 /// Text of `pve-defaults.conf`: the global knobs.
 ///
-/// Knobs that `version` of multipath-tools ignores are left out; without one, none.
+/// Knobs that this version of multipath-tools ignores are left out; without a version, all are
+/// rendered.
 pub fn defaults(settings: &Settings, version: Option<ToolsVersion>) -> Result<String, RenderError> {
     let mut text = format!("{}defaults {{\n", header());
     push_settings(&mut text, "\t", settings, version)?;
@@ -61,10 +63,11 @@ pub fn defaults(settings: &Settings, version: Option<ToolsVersion>) -> Result<St
     Ok(text)
 }
 
-/// The section `multipaths`, with an entry for each LUN that has something multipathd should know;
-/// nothing if there is none.
+/// The section `multipaths`, with an entry for each LUN that has an alias or a knob; `None` if
+/// there is no such LUN.
 ///
-/// Knobs that `version` of multipath-tools ignores are left out; without one, none.
+/// Knobs that this version of multipath-tools ignores are left out; without a version, all are
+/// rendered.
 pub fn multipaths(
     luns: &BTreeMap<Wwid, Settings>,
     version: Option<ToolsVersion>,
@@ -86,7 +89,7 @@ pub fn multipaths(
     Ok(any.then_some(text))
 }
 
-/// Text of `pve-aliases.conf`: [`multipaths`] below the header; nothing if there is no entry.
+/// Text of `pve-aliases.conf`: the header and [`multipaths`]; `None` if there is no entry.
 pub fn aliases(
     luns: &BTreeMap<Wwid, Settings>,
     version: Option<ToolsVersion>,
@@ -95,8 +98,8 @@ pub fn aliases(
     Ok(block.map(|block| header() + &block))
 }
 
-/// Text of `pve-overrides.conf`: a header, and the administrator's text to the letter; nothing if there
-/// is none.
+/// Text of `pve-overrides.conf`: a header and the administrator's text, unchanged; `None` if it is
+/// empty.
 pub fn overrides(text: &[u8]) -> Option<Vec<u8>> {
     let header =
         format!("# This file is {MANAGED}: edit /etc/pve/multipath-overrides.conf instead.\n");
@@ -134,8 +137,10 @@ fn push_line(
     }
 }
 
-/// A value as multipathd reads it back: bare if it has only `[A-Za-z0-9._:/+-]`, else in double
-/// quotes with `"` doubled.
+/// Quotes a value so that multipathd reads it back: bare if it consists of `[A-Za-z0-9._:/+-]`,
+/// else in double quotes with `"` doubled.
+///
+/// A value with control characters is refused, since multipathd has no escapes for them.
 pub fn quote(value: &str) -> Result<String, RenderError> {
     if value.chars().any(char::is_control) {
         return Err(RenderError::ControlCharacter(value.to_owned()));

@@ -1,8 +1,8 @@
-//! The overrides as they are stored.
+//! The administrator's text as it is stored.
 
 use sha1::{Digest, Sha1};
 
-/// The text as it is stored: white space at its end cut to one line feed. Nothing is nothing.
+/// The text as it is stored: trailing white space becomes one line feed. An empty text stays empty.
 pub fn trimmed(text: &[u8]) -> Vec<u8> {
     let mut text = text.trim_ascii_end().to_vec();
     if !text.is_empty() {
@@ -11,7 +11,7 @@ pub fn trimmed(text: &[u8]) -> Vec<u8> {
     text
 }
 
-/// SHA-1 of a text's bytes in hexadecimal, lower case.
+/// SHA-1 of the text's bytes, in lower-case hexadecimal.
 pub fn digest(text: &[u8]) -> String {
     format!("{:x}", Sha1::digest(text))
 }

@@ -1,4 +1,4 @@
-//! What multipathd makes of a keyword's value (libmultipath/dict.c).
+//! How multipathd reads the value of a keyword (libmultipath/dict.c).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ pub type Attributes = BTreeMap<String, String>;
 /// How multipathd reads a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syntax {
-    /// A number in a range.
+    /// A number in a range; one outside is replaced by the limit.
     Int {
         min: i64,
         max: i64,
@@ -24,11 +24,11 @@ pub(super) enum Syntax {
     YesNo,
     /// Any text.
     Text,
-    /// Any text without a slash.
+    /// A text without a slash.
     NoSlash,
-    /// A path from the root.
+    /// An absolute path.
     Path,
-    /// Words, of which the one at `count` says how many follow.
+    /// Words, of which the one at this index is the count of the following ones.
     Words {
         count: usize,
         example: &'static str,
@@ -37,11 +37,11 @@ pub(super) enum Syntax {
     Choice(&'static [&'static str]),
     FindMultipaths,
     MarginalPathgroups {
-        /// Whether `fpin` is possible.
+        /// Whether `fpin` is valid.
         fpin: bool,
     },
     FlushOnLastDel,
-    /// One of these words, or a text that begins with one; the first counts.
+    /// A text that begins with one of these words; the first one counts.
     GroupingPolicy(&'static [&'static str]),
     Failback,
     NoPathRetry,
@@ -58,42 +58,42 @@ pub(super) enum Syntax {
     ReservationKey,
     UidAttrs,
     VpdVendor,
-    /// An extended regular expression, perhaps after a `!`.
+    /// An extended regular expression, perhaps inverted by a leading `!`.
     Regex,
-    /// Read and dropped silently.
+    /// Ignored silently.
     Silent,
-    /// Read and dropped.
+    /// Ignored with a warning.
     Ignored,
 }
 
-/// What 0 is to a number.
+/// What 0 means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Zero {
-    /// A number.
+    /// The number 0.
     Number,
-    /// "Not set".
+    /// The keyword is not set.
     Unset,
 }
 
-/// Least and greatest number of C's `int`.
+/// The limits of C's `int`.
 pub(super) const INT_MIN: i64 = i32::MIN as i64;
 pub(super) const INT_MAX: i64 = i32::MAX as i64;
 
-/// What becomes of a value.
+/// A value as multipathd reads it.
 #[derive(Debug, PartialEq)]
 pub(super) struct ReadValue<'v> {
     pub stored: Stored<'v>,
     pub remark: Option<Remark>,
 }
 
-/// What is stored.
+/// What multipathd stores.
 #[derive(Debug, PartialEq)]
 pub(super) enum Stored<'v> {
     /// This value, as multipathd prints it.
     Value(Cow<'v, str>),
-    /// As if it had never been set.
+    /// The keyword is as if it had never been set.
     Unset,
-    /// Nothing: what was set before stays.
+    /// Nothing: an earlier value stays.
     Nothing,
 }
 
@@ -139,13 +139,13 @@ impl<'v> ReadValue<'v> {
 
     fn invalid(keyword: &str, value: &str) -> Self {
         let message = format!(
-            "{} is no value of '{keyword}', and is ignored",
+            "{} is not a valid value for '{keyword}' and is ignored",
             quoted(value)
         );
         Self::nothing().warn(FindingCode::InvalidValue, message)
     }
 
-    /// Which is not what is written.
+    /// Adds that it is not what is written.
     fn read_as(self, written: &str, meaning: &str) -> Self {
         let message = format!("{} is read as '{meaning}'", quoted(written));
         self.warn(FindingCode::ReadAsOther, message)
@@ -163,17 +163,17 @@ impl<'v> ReadValue<'v> {
 /// Reads the value of a keyword.
 pub(super) fn read<'v>(keyword: &str, syntax: Syntax, value: &'v str) -> ReadValue<'v> {
     let invalid = |instead: &str| ReadValue::invalid(keyword, value).instead(instead);
-    let known = |words: &[&str]| invalid(&format!("known are {}", words.join(", ")));
+    let known = |words: &[&str]| invalid(&format!("valid values are {}", words.join(", ")));
     match (syntax, value) {
         (Syntax::Int { min, max, zero }, _) => int(keyword, value, min, max, zero),
         (Syntax::Unsigned, _) => unsigned(keyword, value),
         (Syntax::YesNo, "yes" | "1") => ReadValue::value("yes"),
         (Syntax::YesNo, "no" | "0") => ReadValue::value("no"),
-        (Syntax::YesNo, _) => invalid("write yes or no"),
+        (Syntax::YesNo, _) => invalid("use yes or no"),
         (Syntax::Text, _) => ReadValue::value(value),
         (Syntax::NoSlash, _) if value.contains('/') => ReadValue::nothing().warn(
             FindingCode::InvalidValue,
-            format!("'{keyword}' cannot contain a slash, and is ignored"),
+            format!("'{keyword}' must not contain a slash, and this value is ignored"),
         ),
         (Syntax::NoSlash, _) => ReadValue::value(value),
         (Syntax::Path, _) => {
@@ -202,7 +202,7 @@ pub(super) fn read<'v>(keyword: &str, syntax: Syntax, value: &'v str) -> ReadVal
         (Syntax::FlushOnLastDel, "yes" | "1") => deprecated_flush(value, "always"),
         (Syntax::FlushOnLastDel, _) => known(&["never", "always", "unused"]),
         (Syntax::GroupingPolicy(policies), _) => {
-            // multipathd compares only as many characters as the word has
+            // multipathd compares only the length of the word
             match policies.iter().find(|policy| value.starts_with(*policy)) {
                 Some(policy) if *policy == value => ReadValue::value(value),
                 Some(policy) => ReadValue::value(*policy)
@@ -216,7 +216,7 @@ pub(super) fn read<'v>(keyword: &str, syntax: Syntax, value: &'v str) -> ReadVal
             let read = int(keyword, value, 0, INT_MAX, Zero::Unset);
             match &read.remark {
                 Some(remark) if remark.code == FindingCode::ReadAsOther => {
-                    read.instead("write 'immediate' to return at once")
+                    read.instead("use 'immediate' to fail back at once")
                 }
                 _ => read,
             }
@@ -237,13 +237,13 @@ pub(super) fn read<'v>(keyword: &str, syntax: Syntax, value: &'v str) -> ReadVal
         (Syntax::UidAttrs, _) => uid_attrs(keyword, value),
         (Syntax::VpdVendor, "hp3par") => ReadValue::value(value),
         (Syntax::VpdVendor, "undef") => ReadValue::unset(),
-        (Syntax::VpdVendor, _) => invalid("known is hp3par"),
+        (Syntax::VpdVendor, _) => invalid("the only valid value is hp3par"),
         (Syntax::Regex, _) => match regex::check(value) {
             Ok(()) => ReadValue::value(value),
             Err(reason) => ReadValue::nothing().warn(
                 FindingCode::InvalidValue,
                 format!(
-                    "{} is no extended regular expression, and is ignored: {reason}",
+                    "{} is not a valid extended regular expression and is ignored: {reason}",
                     quoted(value)
                 ),
             ),
@@ -256,12 +256,12 @@ pub(super) fn read<'v>(keyword: &str, syntax: Syntax, value: &'v str) -> ReadVal
     }
 }
 
-/// C's white space, as `isspace` has it.
+/// White space as in C's `isspace`.
 fn is_space(c: char) -> bool {
     crate::wire::byte_string::is_space(c)
 }
 
-/// The number at the beginning of a text, as C's `strtol` reads it in base 10, and the rest.
+/// The number at the start of a text, as C's `strtol` reads it in base 10, and the rest.
 fn leading_number(text: &str) -> Option<(i64, &str)> {
     let (negative, number, rest) = digits(text, 10)?;
     let limit = if negative { i64::MIN } else { i64::MAX };
@@ -270,7 +270,7 @@ fn leading_number(text: &str) -> Option<(i64, &str)> {
     Some((signed.unwrap_or(limit), rest))
 }
 
-/// The sign and the digits at the beginning of a text, behind white space, and the rest.
+/// Whether the text starts with a negative number, after white space; its digits; and the rest.
 fn digits(text: &str, radix: u32) -> Option<(bool, &str, &str)> {
     let trimmed = text.trim_start_matches(is_space);
     let digits = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
@@ -281,11 +281,10 @@ fn digits(text: &str, radix: u32) -> Option<(bool, &str, &str)> {
 
 fn int<'v>(keyword: &str, value: &'v str, min: i64, max: i64, zero: Zero) -> ReadValue<'v> {
     let Some((number, rest)) = leading_number(value) else {
-        return ReadValue::invalid(keyword, value).instead("write a number");
+        return ReadValue::invalid(keyword, value).instead("use a number");
     };
     if !rest.chars().all(is_space) {
-        return ReadValue::invalid(keyword, value)
-            .instead("write a number without anything behind it");
+        return ReadValue::invalid(keyword, value).instead("use a number with nothing after it");
     }
     let stored = number.clamp(min, max);
     let is_unset = stored == 0 && zero == Zero::Unset;
@@ -296,21 +295,21 @@ fn int<'v>(keyword: &str, value: &'v str, min: i64, max: i64, zero: Zero) -> Rea
     if stored != number {
         let which = if number > max { "large" } else { "small" };
         let message = format!(
-            "{} is too {which} for '{keyword}': {stored} is taken instead",
+            "{} is too {which} for '{keyword}': multipathd takes {stored} instead",
             quoted(value)
         );
         return read.warn(FindingCode::Capped, message);
     }
     match is_unset {
         true => {
-            let message = format!("0 means 'not set' to '{keyword}'");
+            let message = format!("for '{keyword}', 0 means 'not set'");
             read.warn(FindingCode::ReadAsOther, message)
         }
         false => read,
     }
 }
 
-/// How many files the kernel lets a program open at most (`fs.nr_open`), unless it was raised.
+/// The kernel's default of `fs.nr_open`, the most files that a process can open.
 const NR_OPEN: i64 = 1_048_576;
 
 fn max_fds<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
@@ -326,8 +325,8 @@ fn max_fds<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
         None => stored,
         Some(_) => {
             let message = format!(
-                "{} is more than fs.nr_open, which is {NR_OPEN} unless it was raised: that is taken \
-                 instead",
+                "{} is more than fs.nr_open ({NR_OPEN} unless it was raised), which multipathd \
+                 takes instead",
                 quoted(value)
             );
             stored.warn(FindingCode::Capped, message)
@@ -340,7 +339,7 @@ fn unsigned<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
     let digits = !trimmed.is_empty() && trimmed.bytes().all(|b| b.is_ascii_digit());
     match trimmed.parse::<u32>() {
         Ok(number) if digits => ReadValue::value(number.to_string()),
-        _ => ReadValue::invalid(keyword, value).instead("write a number of seconds"),
+        _ => ReadValue::invalid(keyword, value).instead("use a number of seconds"),
     }
 }
 
@@ -348,34 +347,34 @@ fn words<'v>(keyword: &str, value: &'v str, count_at: usize, example: &str) -> R
     let is_blank = |c: char| matches!(c, ' ' | '\t' | '\u{b}' | '\u{c}' | '\r');
     let words = value.split(is_blank).filter(|word| !word.is_empty());
     let mut behind = words.skip(count_at);
-    // what strtol takes for more than it can hold counts for none
+    // strtol's overflow counts as no number
     let announced = match behind.next().and_then(leading_number) {
         Some((number, "")) if (0..i64::MAX).contains(&number) => Some(number),
         _ => None,
     };
     let given = behind.count();
     let problem = match announced {
-        None => "has no number of arguments".to_owned(),
+        None => "does not say how many arguments it has".to_owned(),
         Some(announced) if usize::try_from(announced) == Ok(given) => {
             return ReadValue::value(value);
         }
         Some(announced) => format!("announces {announced} arguments and has {given}"),
     };
-    let message = format!("{} {problem}, and '{keyword}' is ignored", quoted(value));
+    let message = format!("{} {problem}, so '{keyword}' is ignored", quoted(value));
     ReadValue::nothing()
         .warn(FindingCode::InvalidValue, message)
-        .instead(format!("write for example \"{example}\", in quotes"))
+        .instead(format!("use for example \"{example}\", in quotes"))
 }
 
 fn deprecated_flush(value: &str, meaning: &'static str) -> ReadValue<'static> {
-    let message = format!("{} is deprecated, and read as '{meaning}'", quoted(value));
+    let message = format!("{} is deprecated and read as '{meaning}'", quoted(value));
     ReadValue::value(meaning)
         .warn(FindingCode::Deprecated, message)
-        .instead("versions before 0.9.9 know no other values")
+        .instead("multipath-tools before 0.9.9 has only yes and no")
 }
 
-/// The number at the beginning of a text as C's `sscanf` reads it, into 32 bits, and whether it is
-/// written like that.
+/// The number at the start of a text, as C's `sscanf` reads it into 32 bits, and whether the text
+/// is just that number.
 fn scanned(text: &str, radix: u32) -> Option<(u32, bool)> {
     let (negative, number, rest) = digits(text, radix)?;
     let wide = u64::from_str_radix(number, radix).unwrap_or(u64::MAX);
@@ -393,7 +392,7 @@ fn dev_loss<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
     let (number, as_written) = match scanned(value, 10) {
         _ if value == "infinity" => return ReadValue::value(value),
         None => {
-            return ReadValue::invalid(keyword, value).instead("write a number or 'infinity'");
+            return ReadValue::invalid(keyword, value).instead("use a number or 'infinity'");
         }
         Some(scanned) => scanned,
     };
@@ -409,7 +408,7 @@ fn mode<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
         Some((mode, as_written)) if mode <= 0o777 => {
             ReadValue::value(format!("0{mode:o}")).read_unless(as_written, value)
         }
-        _ => ReadValue::invalid(keyword, value).instead("write for example 0660"),
+        _ => ReadValue::invalid(keyword, value).instead("use for example 0660"),
     }
 }
 
@@ -419,7 +418,7 @@ fn owner<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
         Some((id, false)) => ReadValue::value(format!("0{id:o}")).warn(
             FindingCode::ReadAsOther,
             format!(
-                "{} is read as '{id}' if there is no user of this name",
+                "{} is read as '{id}' on nodes without a user of that name",
                 quoted(value)
             ),
         ),
@@ -431,7 +430,7 @@ fn owner<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
                     quoted(value)
                 ),
             )
-            .instead("write a number"),
+            .instead("use a number"),
     }
 }
 
@@ -449,7 +448,7 @@ fn reservation_key<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
             ReadValue::value(format!("0x{number:x}{suffix}"))
         }
         _ => ReadValue::invalid(keyword, value)
-            .instead("write up to 16 hexadecimal digits, such as 0x1234, or 'file'"),
+            .instead("use up to 16 hexadecimal digits, such as 0x1234, or 'file'"),
     }
 }
 
@@ -463,9 +462,9 @@ fn uid_attrs<'v>(keyword: &str, value: &'v str) -> ReadValue<'v> {
     match invalid.first() {
         None => read,
         Some(record) => {
-            let message = format!("{} is no record of '{keyword}'", quoted(record));
+            let message = format!("{} is not a valid record for '{keyword}'", quoted(record));
             read.warn(FindingCode::InvalidValue, message)
-                .instead("write for example \"sd:ID_SERIAL dasd:ID_UID\"")
+                .instead("use for example \"sd:ID_SERIAL dasd:ID_UID\"")
         }
     }
 }

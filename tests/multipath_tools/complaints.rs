@@ -1,9 +1,9 @@
-//! What multipath complains about, beside what the check of overrides finds.
+//! How findings relate to what multipath complains about.
 
 use pve_multipath::multipath_conf::FindingCode;
 
-/// May be found where multipath is silent.
-pub(crate) const IN_SILENCE: [FindingCode; 15] = [
+/// Findings that are allowed where multipath does not complain.
+pub(crate) const WITHOUT_COMPLAINT: [FindingCode; 15] = [
     FindingCode::MultipathsSection,
     FindingCode::KernelRefuses,
     FindingCode::HeavyExpression,
@@ -21,8 +21,8 @@ pub(crate) const IN_SILENCE: [FindingCode; 15] = [
     FindingCode::TooManyEntries,
 ];
 
-/// May refuse what multipath takes in silence.
-pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 8] = [
+/// Errors that are allowed where multipath does not complain.
+pub(crate) const ERRORS_WITHOUT_COMPLAINT: [FindingCode; 8] = [
     FindingCode::MultipathsSection,
     FindingCode::KernelRefuses,
     FindingCode::HeavyExpression,
@@ -33,7 +33,7 @@ pub(crate) const REFUSES_IN_SILENCE: [FindingCode; 8] = [
     FindingCode::TooManyEntries,
 ];
 
-/// The line that a complaint is about, if it says so.
+/// The line number in a complaint.
 pub(crate) fn line_of(complaint: &str) -> Option<usize> {
     let (_, after) = complaint.split_once("line ")?;
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();

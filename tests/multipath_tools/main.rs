@@ -1,6 +1,6 @@
-//! What is rendered, judged by the real multipath of several Debian releases.
+//! Rendered drop-ins, read by the real multipath of several Debian releases.
 //!
-//! Ignored unless asked for, since the releases' programs have to be there: `make test-oracle`.
+//! Ignored by default, since it needs these programs: `make test-oracle`.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,8 +26,8 @@ use pve_multipath::config::settings::{Setting, Settings};
 use pve_multipath::multipath_conf::render;
 use pve_multipath::types::tools_version::ToolsVersion;
 
-/// Runs the same random cases each time, so that what fails was just broken. With ORACLE_TIMES set, it
-/// runs others, so many times as many: that is how new faults are found.
+/// Runs the same random cases each time, so that a failure is a regression. With ORACLE_TIMES=N, it
+/// runs N times as many cases with a new seed, to find new faults.
 fn runner(cases: u32) -> TestRunner {
     let times = std::env::var("ORACLE_TIMES").map(|times| times.parse::<u32>().unwrap());
     let config = Config {
@@ -45,7 +45,7 @@ fn runner(cases: u32) -> TestRunner {
     }
 }
 
-/// The programs, in copies that are called so.
+/// Copies of the programs' trees, with this name.
 fn trees(name: &str) -> Vec<Tree> {
     let target = concat!(env!("CARGO_MANIFEST_DIR"), "/target");
     Tree::all(Path::new(target), name)
@@ -103,7 +103,7 @@ fn number(most: u64) -> BoxedStrategy<String> {
         .boxed()
 }
 
-/// Values of each knob that are fit for use.
+/// Valid values of a knob.
 fn value_of(knob: &str) -> BoxedStrategy<String> {
     match knob {
         "alias" => "[a-zA-Z0-9][a-zA-Z0-9._-]{9,63}".boxed(),
@@ -138,7 +138,7 @@ fn value_of(knob: &str) -> BoxedStrategy<String> {
     }
 }
 
-/// Some knobs of a section with values.
+/// Some knobs of a section, with values.
 fn knobs(section: SectionType) -> BoxedStrategy<BTreeMap<&'static str, String>> {
     let knob =
         |knob: &'static Knob| prop::option::of(value_of(knob.name)).prop_map(|v| (knob.name, v));
@@ -153,7 +153,7 @@ fn knobs(section: SectionType) -> BoxedStrategy<BTreeMap<&'static str, String>> 
         .boxed()
 }
 
-/// The global knobs, and LUNs with theirs.
+/// The global knobs, and LUNs with their knobs.
 type Wanted = (
     BTreeMap<&'static str, String>,
     BTreeMap<String, BTreeMap<&'static str, String>>,
@@ -185,7 +185,7 @@ fn text_of((defaults, luns): &Wanted) -> String {
     text
 }
 
-/// How multipath prints a value that was given to it, from its sources (print_*, libmultipath/dict.c).
+/// A value as multipath prints it (print_*, libmultipath/dict.c).
 fn printed(knob: &str, value: &str) -> String {
     let is_number = value.bytes().all(|b| b.is_ascii_digit());
     match (knob, value) {
@@ -198,7 +198,7 @@ fn printed(knob: &str, value: &str) -> String {
     }
 }
 
-/// What the dump has to say of these knobs.
+/// The values of these knobs that the dump must have.
 fn expected(knobs: &BTreeMap<&'static str, String>, version: ToolsVersion) -> Values {
     let ignored = |name: &str| name.starts_with("rr-") && version >= ToolsVersion::new(0, 15, 0);
     knobs
@@ -210,7 +210,7 @@ fn expected(knobs: &BTreeMap<&'static str, String>, version: ToolsVersion) -> Va
 
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
-fn what_is_rendered_means_what_was_configured() {
+fn rendered_values_are_the_configured_ones() {
     let trees = trees("rendered");
     runner(300)
         .run(&configuration(), |wanted| {
@@ -259,11 +259,11 @@ fn what_is_rendered_means_what_was_configured() {
         .unwrap();
 }
 
-/// Whatever a knob is set to: it is refused before it is rendered, or it is that knob's value for
-/// that LUN, and nothing else has changed.
+/// Any value of a knob is either refused before it is rendered, or it becomes that knob's value for
+/// that LUN and changes nothing else.
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
-fn hostile_values_mean_nothing_else() {
+fn hostile_values_change_nothing_else() {
     let trees = trees("hostile");
     let piece = prop_oneof![
         prop::sample::select(vec![
@@ -331,11 +331,10 @@ fn hostile_values_mean_nothing_else() {
     );
 }
 
-/// The quoting holds any text without control characters, also where nothing but an alias without
-/// a check would get that far.
+/// Any text without control characters survives quoting, tried with aliases that are not checked.
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
-fn quoting_holds_any_text() {
+fn quoted_texts_are_read_back() {
     let trees = trees("quoting");
     let text = prop_oneof![
         "[ -~]{0,20}",
@@ -344,7 +343,7 @@ fn quoting_holds_any_text() {
     ];
     runner(500)
         .run(&text, |value| {
-            prop_assume!(!value.contains('/')); // multipathd takes none in an alias
+            prop_assume!(!value.contains('/')); // multipathd rejects it in an alias
             let quoted = render::quote(&value).unwrap();
             let text = format!(
                 "multipaths {{\n\tmultipath {{\n\t\twwid 3600a\n\t\talias {quoted}\n\t}}\n}}\n"

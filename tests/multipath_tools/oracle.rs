@@ -12,14 +12,14 @@ pub(crate) struct Tree {
     path: PathBuf,
 }
 
-/// What it said.
+/// What the program printed.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The effective configuration.
     pub(crate) dump: Vec<u8>,
     /// Its complaints, without time stamps.
     pub(crate) complaints: Vec<String>,
-    /// Whether it ended by itself and well.
+    /// Whether it exited by itself and with the expected code.
     pub(crate) ended_well: bool,
 }
 
@@ -49,13 +49,13 @@ impl Tree {
         }
     }
 
-    /// Has it read these files, by their names in `conf.d`, and print what it makes of them.
+    /// Runs `multipath -t` with these files in `conf.d`.
     pub(crate) fn ask(&self, files: &[(&str, &[u8])]) -> Answer {
         self.run("-t", files, 0)
     }
 
-    /// Has it read these files and list maps. It finds no device-mapper then, but it has loaded its
-    /// libraries before.
+    /// Runs `multipath -ll` with these files. It fails without device-mapper, but only after it has
+    /// loaded its libraries.
     pub(crate) fn list(&self, files: &[(&str, &[u8])]) -> Answer {
         self.run("-ll", files, 1)
     }
@@ -97,7 +97,7 @@ impl Tree {
     }
 }
 
-/// What the program may take, in KiB; of that it has 20 MB for itself.
+/// The program's memory limit in KiB, of which it needs 20 MB for itself.
 const MOST_MEMORY: u32 = 120_000;
 
 impl Drop for Tree {

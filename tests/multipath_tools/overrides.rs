@@ -1,4 +1,4 @@
-//! The administrator's texts: what we say of them, and what the real multipath does.
+//! The check of overrides and the effective values, compared with the real multipath.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,11 @@ use pve_multipath::Severity;
 use pve_multipath::multipath_conf::{self, Attributes, ConfValues, Finding, FindingCode};
 use pve_multipath::wire::byte_string::ByteString;
 
-use crate::complaints::{IN_SILENCE, REFUSES_IN_SILENCE, line_of};
+use crate::complaints::{ERRORS_WITHOUT_COMPLAINT, WITHOUT_COMPLAINT, line_of};
 use crate::oracle::{Answer, Tree};
 use crate::{runner, trees};
 
-/// What a dump has beyond what multipath prints without any file.
+/// The values of a dump that multipath does not print without files.
 fn beyond(base: &ConfValues, found: &ConfValues) -> ConfValues {
     let mut beyond = found.clone();
     beyond
@@ -34,7 +34,7 @@ fn beyond(base: &ConfValues, found: &ConfValues) -> ConfValues {
     beyond
 }
 
-/// With an option instead of each feature that multipath has one for.
+/// Replaces features by the options that multipath has for them.
 fn replace_features(entry: &mut Attributes) {
     let options = [
         ("queue_if_no_path", "no_path_retry", "queue"),
@@ -57,7 +57,7 @@ fn replace_features(entry: &mut Attributes) {
     }
 }
 
-/// With what multipath's own entries for the same devices have beside a text's.
+/// Merges a text's values with multipath's built-in entries for the same devices.
 fn joined(base: &ConfValues, mut ours: ConfValues) -> ConfValues {
     let names = ["vendor", "product", "revision"];
     let key = |entry: &Attributes| names.map(|name| entry.get(name).cloned());
@@ -70,7 +70,7 @@ fn joined(base: &ConfValues, mut ours: ConfValues) -> ConfValues {
             replace_features(entry);
         }
     }
-    // what an entry has in 'product_blacklist' is put into the blacklist
+    // 'product_blacklist' is added to the blacklist
     for entry in &ours.devices {
         let hidden = [("vendor", "vendor"), ("product", "product_blacklist")];
         let hidden = hidden.map(|(name, from)| Some((name.to_owned(), entry.get(from)?.clone())));
@@ -81,7 +81,7 @@ fn joined(base: &ConfValues, mut ours: ConfValues) -> ConfValues {
     ours
 }
 
-/// The rules of the guard, for one version.
+/// The rules that the check has to follow, for one version.
 fn judge(
     text: &[u8],
     tree: &Tree,
@@ -94,7 +94,7 @@ fn judge(
         errors.filter(|f| !code.contains(&f.code)).count() > 0
     };
     if !answer.ended_well {
-        prop_assert!(refused(&[]), "{}: it dies or spins", tree.version);
+        prop_assert!(refused(&[]), "{}: multipath crashes or spins", tree.version);
         return Ok(());
     }
     let split = findings.iter().any(|f| f.code == FindingCode::LongLine);
@@ -109,18 +109,18 @@ fn judge(
     if answer.complaints.is_empty() {
         let other: Vec<&Finding> = findings
             .iter()
-            .filter(|f| !IN_SILENCE.contains(&f.code))
+            .filter(|f| !WITHOUT_COMPLAINT.contains(&f.code))
             .collect();
         prop_assert!(other.is_empty(), "{}: {:?}", tree.version, other);
-        prop_assert!(!refused(&REFUSES_IN_SILENCE));
+        prop_assert!(!refused(&ERRORS_WITHOUT_COMPLAINT));
     }
 
     let Ok(dump) = ConfValues::from_dump(&answer.dump) else {
-        // it prints entries without a vendor in a form that it cannot read itself
+        // multipath cannot read back the entries without a vendor that it prints
         return Ok(());
     };
     let mut ours = joined(base, multipath_conf::effective(&[text], tree.version));
-    // printed without quotes, where it is a blank
+    // printed without quotes, where a non-ASCII character is a blank
     if let Some(records) = ours.defaults.get_mut("uid_attrs") {
         let words = records.split(|c: char| c == ' ' || !c.is_ascii());
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
@@ -130,7 +130,7 @@ fn judge(
     Ok(())
 }
 
-/// Texts from the project's own fixtures.
+/// The texts of the fixtures.
 fn corpus() -> Vec<Vec<u8>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
     let cases = std::fs::read_to_string(format!("{folder}/multipath-config/cases.jsonl")).unwrap();
@@ -158,14 +158,14 @@ fn corpus() -> Vec<Vec<u8>> {
     texts
 }
 
-/// Whether the machine decides what becomes of a text: its users. The trees have the kernel's default
-/// of fs.nr_open.
+/// Whether the effect of a text depends on the machine's users. fs.nr_open has the kernel's default
+/// in the trees.
 fn is_about_the_machine(text: &[u8]) -> bool {
     let mut words = text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
     words.any(|word| [&b"uid"[..], b"gid"].contains(&word))
 }
 
-/// Tries random texts.
+/// Judges random texts.
 fn run(name: &str, texts: impl Strategy<Value = Vec<u8>>) {
     let trees = trees(name);
     let bases: Vec<ConfValues> = trees
@@ -203,7 +203,7 @@ fn texts_of_the_corpus() {
     }
 }
 
-/// Texts of many entries, as long as they are accepted: multipath is not busy with them for long.
+/// The largest texts of many entries that are accepted do not keep multipath busy.
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
 fn many_entries() {
@@ -227,7 +227,7 @@ fn many_entries() {
             let findings = multipath_conf::check(text, &multipath_conf::VERSIONS, &[]);
             findings.iter().all(|f| f.severity != Severity::Error)
         };
-        // the greatest number that is accepted
+        // find the greatest number that is accepted
         let (mut good, mut bad) = (1, 4000);
         while bad - good > 1 {
             let count = usize::midpoint(good, bad);
@@ -236,7 +236,7 @@ fn many_entries() {
                 false => bad = count,
             }
         }
-        assert!(good >= 20, "{name}: no more than {good} are accepted");
+        assert!(good >= 20, "{name}: only {good} are accepted");
         for tree in &trees {
             let answer = tree.ask(&[("pve-overrides.conf", &text(good))]);
             assert!(answer.ended_well, "{} {name} {good}", tree.version);
@@ -291,7 +291,7 @@ fn changed_texts() {
     run("changed", text);
 }
 
-/// Sections with keywords and values of all kinds.
+/// Random sections with keywords and values of all kinds.
 fn generated() -> impl Strategy<Value = Vec<u8>> {
     let keywords = vec![
         "alias_prefix",
@@ -473,7 +473,7 @@ fn generated_texts() {
     run("generated", generated());
 }
 
-/// Expressions: what the C library takes, and nothing else.
+/// An expression is valid here exactly if it is for glibc.
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
 fn expressions() {
@@ -526,13 +526,13 @@ fn is_refused_as_heavy(text: &[u8], tree: &Tree) -> bool {
     findings.iter().any(heavy)
 }
 
-/// Expressions that kill the C library, wherever a text may have one.
+/// Expressions that crash multipath are refused, whichever keyword they are for.
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
 fn deadly_expressions() {
     let nested = format!("{}a{}", "(".repeat(100), ")".repeat(100));
     let boundaries = "\\b".repeat(60);
-    // whether the main thread, with its large stack, dies as well
+    // whether the main thread, with its large stack, crashes as well
     let expressions = [
         ("(()){32767}", true),
         ("x{0,32767}", true),
@@ -590,7 +590,7 @@ fn deadly_expressions() {
                     );
                 }
                 let files = [("pve-overrides.conf", &text[..])];
-                // some only if they are not given so much memory
+                // the others only crash with less memory
                 let is_asked =
                     kills_main && (expression == expressions[0].0 || place == places[0].0);
                 let lives = match option.filter(|_| is_asked) {
@@ -611,7 +611,8 @@ fn deadly_expressions() {
     }
 }
 
-/// As many entries as are accepted, of several kinds: none takes long, or too much.
+/// The largest numbers of expensive expressions that are accepted neither take long nor too much
+/// memory.
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
 fn as_many_expressions_as_are_accepted() {
@@ -637,7 +638,7 @@ fn as_many_expressions_as_are_accepted() {
                 let findings = multipath_conf::check(&text(count), &[tree.version], &[]);
                 findings.iter().all(|f| f.severity != Severity::Error)
             };
-            // the greatest number is between these
+            // find the greatest number that is accepted
             let (mut accepted, mut refused) = (0, 20_000);
             assert!(!is_accepted(refused), "{entry}");
             while refused - accepted > 1 {

@@ -33,22 +33,22 @@ my $worse = lines("defaults {|\tpolling_interval 0|}|multipaths {|}|bogus {|\tx 
 
 is_deeply(PVE::Multipath::Config::check_overrides($good), [], 'a good text: no warnings');
 is_deeply(PVE::Multipath::Config::check_overrides($warned), [
-    "line 2: 'minutes' is ignored, with all that follows on the line; a value with blanks needs"
+    "line 2: 'minutes' and the rest of the line are ignored; put a value with blanks in"
         . ' double quotes',
-    'line 3: maps would be called mpatha, mpathb and so on, on each node differently',
+    'line 3: maps would be named mpatha, mpathb and so on, differently on each node',
 ], 'warnings, with their lines');
 
 for (
-    [$bad, 'line 2: a polling_interval of 0 kills multipathd from 0.11.1 on; write a number of'
+    [$bad, 'line 2: a polling_interval of 0 crashes multipathd 0.11.1 and later; use a number of'
         . ' seconds, such as 5'],
     ["multipaths {\n}\n", "line 1: section 'multipaths' is managed via aliases; set aliases and"
         . ' knobs of LUNs in multipath.cfg'],
-    ["bogus {\n}\n", "line 1: unknown top-level section 'bogus': its lines are lost; known are"
-        . ' defaults, blacklist, blacklist_exceptions, devices, overrides - and 1 more error'],
+    ["bogus {\n}\n", "line 1: unknown top-level section 'bogus': its lines are ignored; valid"
+        . ' sections are defaults, blacklist, blacklist_exceptions, devices, overrides - and 1 more error'],
     ["defaults {\n", "line 1: unbalanced braces: section 'defaults' is not closed"],
-    [$worse, 'line 2: a polling_interval of 0 kills multipathd from 0.11.1 on; write a number of'
+    [$worse, 'line 2: a polling_interval of 0 crashes multipathd 0.11.1 and later; use a number of'
         . ' seconds, such as 5 - and 3 more errors'],
-    ['#' x 131_073, 'line 1: the text has 131073 bytes, at most 131072 are possible'],
+    ['#' x 131_073, 'line 1: the text has 131073 bytes; the maximum is 131072'],
 ) {
     my ($text, $why) = @$_;
     my ($res, $err) = try('check_overrides', $text);
@@ -63,7 +63,7 @@ for (
 ) {
     my ($args, $versions) = @$_;
     is_deeply(PVE::Multipath::Config::check_overrides($new, @$args), [
-        "line 2: 'purge_disconnected' is unknown before 0.14.0, and ignored$versions",
+        "line 2: 'purge_disconnected' is ignored: it is unknown before 0.14.0$versions",
     ], 'for ' . ($args->[0] // 'all versions'));
 }
 is_deeply(PVE::Multipath::Config::check_overrides($new, '0.15.1'), [], 'for one that knows it');
@@ -72,7 +72,7 @@ my $blacklist = lines("blacklist {|\twwid ^3600a|\twwid 3600b|}");
 my @allowed = qw(3600a1 3600a2 3600c);
 is_deeply(PVE::Multipath::Config::check_overrides($blacklist), [], 'who knows what is allowed');
 is_deeply(PVE::Multipath::Config::check_overrides($blacklist, undef, \@allowed), [
-    "line 2: '^3600a' hits allow-listed LUN '3600a1' and 1 more: the map would go away",
+    "line 2: '^3600a' matches allow-listed LUN '3600a1' and 1 more: it would lose its map",
 ], 'with an allow-list');
 
 # --- overrides_findings ---
@@ -81,10 +81,10 @@ is_deeply(PVE::Multipath::Config::overrides_findings($good), [], 'a good text: n
 is_deeply(PVE::Multipath::Config::overrides_findings($worse), [
     {
         severity => 'error', code => 'polling-interval', line => 2, column => 19,
-        message => 'a polling_interval of 0 kills multipathd from 0.11.1 on',
-        instead => 'write a number of seconds, such as 5',
-        text => 'a polling_interval of 0 kills multipathd from 0.11.1 on; write a number of seconds,'
-            . ' such as 5',
+        message => 'a polling_interval of 0 crashes multipathd 0.11.1 and later',
+        instead => 'use a number of seconds, such as 5',
+        text => 'a polling_interval of 0 crashes multipathd 0.11.1 and later; use a number of'
+            . ' seconds, such as 5',
     },
     {
         severity => 'error', code => 'multipaths-section', line => 4, column => 1,
@@ -95,20 +95,20 @@ is_deeply(PVE::Multipath::Config::overrides_findings($worse), [
     },
     {
         severity => 'error', code => 'unknown-section', line => 6, column => 1,
-        message => "unknown top-level section 'bogus': its lines are lost",
-        instead => 'known are defaults, blacklist, blacklist_exceptions, devices, overrides',
-        text => "unknown top-level section 'bogus': its lines are lost; known are defaults,"
-            . ' blacklist, blacklist_exceptions, devices, overrides',
+        message => "unknown top-level section 'bogus': its lines are ignored",
+        instead => 'valid sections are defaults, blacklist, blacklist_exceptions, devices, overrides',
+        text => "unknown top-level section 'bogus': its lines are ignored; valid sections are"
+            . ' defaults, blacklist, blacklist_exceptions, devices, overrides',
     },
     {
         severity => 'warning', code => 'unknown-keyword', line => 7, column => 2,
-        message => "'x' is no keyword outside of all sections, and is ignored",
-        text => "'x' is no keyword outside of all sections, and is ignored",
+        message => "'x' is not a keyword outside of any section and is ignored",
+        text => "'x' is not a keyword outside of any section and is ignored",
     },
     {
         severity => 'error', code => 'unbalanced-braces', line => 8, column => 1,
-        message => 'unbalanced braces: no section is open that this could close',
-        text => 'unbalanced braces: no section is open that this could close',
+        message => 'unbalanced braces: no section is open that this brace could close',
+        text => 'unbalanced braces: no section is open that this brace could close',
     },
 ], 'everything as data, by place');
 is_deeply(
@@ -139,7 +139,7 @@ for my $text ("defaults {\n\tprio \"gr\xfcn\"\n}\n", "#\n\xed\xa0\x80\n", "\n#\x
     for my $name (qw(check_overrides write_overrides)) {
         my ($res, $err) = try($name, $name eq 'write_overrides' ? 'f' : (), $text);
         is($res, undef, "and $name refuses them");
-        is($err, "multipath overrides: line 2: this is not UTF-8, which the text has to be\n", 'so');
+        is($err, "multipath overrides: line 2: the text has to be UTF-8, and this is not\n", 'so');
     }
     is(PVE::Multipath::Config::parse_overrides('f', $text), $text, 'what is stored is read as it is');
     ok(PVE::Multipath::Config::generate_overrides_conf($text) =~ m/\Q$text\E\n?\z/, 'and given back');

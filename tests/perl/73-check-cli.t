@@ -49,7 +49,7 @@ is(check('')->{code}, 0, 'an empty text: 0');
 $res = check("defaults {\n\tuser_friendly_names yes\n}\n");
 is_deeply([$res->@{qw(code err)}], [1, ''], 'a warning: 1');
 is($res->{out}, <<'TEXT', 'as text');
-FILE:2:22: warning: maps would be called mpatha, mpathb and so on, on each node differently
+FILE:2:22: warning: maps would be named mpatha, mpathb and so on, differently on each node
   |     user_friendly_names yes
   |                         ^
 FILE: 1 warning
@@ -58,10 +58,10 @@ TEXT
 $res = check("defaults {\n\tpolling_interval 0\n\tauto_resize never\n}\n\nmultipaths {\n}\n");
 is_deeply([$res->@{qw(code err)}], [2, ''], 'errors: 2');
 is($res->{out}, <<'TEXT', 'as text, by place');
-FILE:2:19: error: a polling_interval of 0 kills multipathd from 0.11.1 on; write a number of seconds, such as 5
+FILE:2:19: error: a polling_interval of 0 crashes multipathd 0.11.1 and later; use a number of seconds, such as 5
   |     polling_interval 0
   |                      ^
-FILE:3:2: warning: 'auto_resize' is unknown before 0.9.7, and ignored (multipath-tools 0.9.4)
+FILE:3:2: warning: 'auto_resize' is ignored: it is unknown before 0.9.7 (multipath-tools 0.9.4)
   |     auto_resize never
   |     ^
 FILE:6:1: error: section 'multipaths' is managed via aliases; set aliases and knobs of LUNs in multipath.cfg
@@ -181,10 +181,10 @@ my $text = "defaults {\n\tpolling_interval 0\n\tprio \"größe\"\n\tbogus 1\n\tr
 my @want = (
     {
         severity => 'error', code => 'polling-interval', line => 2, column => 19,
-        message => 'a polling_interval of 0 kills multipathd from 0.11.1 on',
-        instead => 'write a number of seconds, such as 5',
-        text => 'a polling_interval of 0 kills multipathd from 0.11.1 on; write a number of seconds,'
-            . ' such as 5',
+        message => 'a polling_interval of 0 crashes multipathd 0.11.1 and later',
+        instead => 'use a number of seconds, such as 5',
+        text => 'a polling_interval of 0 crashes multipathd 0.11.1 and later; use a number of'
+            . ' seconds, such as 5',
     },
     {
         severity => 'warning', code => 'unknown-name', line => 3, column => 7,
@@ -254,7 +254,7 @@ is(check($blacklist)->{code}, 0, 'without Proxmox VE the allow-list is unknown')
 $res = check($blacklist, ['--replay', "$replay/three-nodes"]);
 is($res->{code}, 1, 'that of a folder');
 is($res->{out}, <<'TEXT', 'is looked at');
-FILE:2:7: warning: '^35000c50000000[ab]' hits allow-listed LUN '35000c50000000a01' and 1 more: the map would go away
+FILE:2:7: warning: '^35000c50000000[ab]' matches allow-listed LUN '35000c50000000a01' and 1 more: it would lose its map
   |     wwid "^35000c50000000[ab]"
   |          ^
 FILE: 1 warning
@@ -293,6 +293,6 @@ spew("$PVE::Multipath::Source::PMXCFS/.version", '');
 spew("$PVE::Multipath::Source::PMXCFS/multipath.cfg", "wwid: 35000c50000000b01\n\n");
 $res = live();
 is_deeply([$res->@{qw(code warnings)}], [1, []], 'with it, its allow-list counts');
-like($res->{out}, qr/hits allow-listed LUN '35000c50000000b01': /, 'which is told');
+like($res->{out}, qr/matches allow-listed LUN '35000c50000000b01': /, 'which is told');
 
 done_testing();

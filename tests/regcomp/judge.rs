@@ -1,40 +1,40 @@
-//! The C library's own verdict on expressions: see judge.c.
+//! glibc's own verdict on expressions: see judge.c.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-/// What it says of an expression.
+/// glibc's verdict on an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Valid; and which texts it hits.
+    /// Valid; and for each text whether it matches.
     Hits(Vec<bool>),
     Invalid,
-    /// It takes too much memory or time, or kills the process.
+    /// It needs too much memory or time, or crashes the process.
     Deadly(String),
 }
 
-/// What it took.
+/// The verdict, and what it cost.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
     pub(crate) microseconds: u64,
-    /// The largest growth of the process up to then, in KiB.
+    /// Greatest growth of the process up to then, in KiB.
     pub(crate) growth: u64,
-    /// In KiB.
+    /// Stack used, in KiB.
     pub(crate) stack: u64,
 }
 
 /// Limits of a process that compiles expressions.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
-    /// A thread's stack, and what of it is in use, in KiB.
+    /// A thread's stack, and how much of it is used before, in KiB.
     pub(crate) stack: u64,
     pub(crate) used: u64,
-    /// In MiB.
+    /// Memory in MiB.
     pub(crate) memory: u64,
-    /// In milliseconds.
+    /// Time in milliseconds.
     pub(crate) time: u64,
 }
 
@@ -64,7 +64,7 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     program
 });
 
-/// An expression, and texts to try it on.
+/// An expression, and texts to match it with.
 pub(crate) type Question = (Vec<u8>, Vec<Vec<u8>>);
 
 /// A C library.
@@ -72,11 +72,11 @@ pub(crate) type Question = (Vec<u8>, Vec<Vec<u8>>);
 pub(crate) enum Library<'p> {
     /// This machine's.
     Own,
-    /// That of a Debian release, in this tree.
+    /// That of the Debian release in this tree.
     Of(&'p Path),
 }
 
-/// What it says of expressions.
+/// Asks glibc about expressions.
 pub(crate) fn ask(questions: &[Question], limits: Limits, library: Library<'_>) -> Vec<Answer> {
     let numbers = [limits.stack, limits.used, limits.memory, limits.time];
     let mut command = match library {

@@ -1,5 +1,5 @@
-//! Expressions, judged by the C library's own `regcomp` and `regexec`: whether it takes them, what they
-//! hit, and whether it survives those that are accepted.
+//! Expressions, compared with glibc's own `regcomp` and `regexec`: whether they are valid, what
+//! they match, and whether glibc copes with those that are accepted.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +9,7 @@
 )]
 
 mod judge;
-// what the included module names
+// the included module uses it
 use pve_multipath::wire;
 #[path = "../../src/multipath_conf/regex/mod.rs"]
 #[allow(dead_code, unreachable_pub, reason = "it is the core's own")]
@@ -24,7 +24,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use pve_multipath::wire::byte_string::ByteString;
 use regex::{Matcher, Stack};
 
-/// Random values, the same ones each time. With REGCOMP_TIMES set, others, so many times as many.
+/// Random values, the same ones each time. With REGCOMP_TIMES=N, N times as many with a new seed.
 fn random<T>(count: usize, strategy: &impl Strategy<Value = T>) -> Vec<T> {
     let times = std::env::var("REGCOMP_TIMES").map(|times| times.parse::<usize>().unwrap());
     let config = Config::default();
@@ -39,7 +39,7 @@ fn random<T>(count: usize, strategy: &impl Strategy<Value = T>) -> Vec<T> {
         .collect()
 }
 
-/// Expressions of all kinds, and with what is hard for the C library.
+/// Expressions of all kinds, including what is expensive for glibc.
 fn expressions() -> impl Strategy<Value = Vec<u8>> {
     let atom = prop_oneof![
         6 => prop::sample::select(vec!["a", "b", "ab", "x", ".", "0", "-", "\u{fc}"]),
@@ -68,11 +68,11 @@ fn expressions() -> impl Strategy<Value = Vec<u8>> {
             1 => inner.clone().prop_map(|part| format!("({part})\\1")),
         ]
     });
-    // a character stands for a byte
+    // each character stands for a byte
     expression.prop_map(|text| ByteString::from(text).to_bytes().unwrap().into_owned())
 }
 
-/// Expressions with many parts that may hit nothing.
+/// Expressions with many parts that match the empty text.
 fn heavy_expressions() -> impl Strategy<Value = Vec<u8>> {
     let atom = prop::sample::select(vec![
         "a", "b?", "c*", "()", "(|)", "(a|)", "^", "$", "\\b", "\\B", "\\<", "\\>", "[ab]", ".",
@@ -104,7 +104,7 @@ fn texts() -> impl Strategy<Value = Vec<Vec<u8>>> {
         ByteString::from(text).to_bytes().unwrap().into_owned()
     });
     prop::collection::vec(text, 6).prop_map(|mut texts| {
-        // what makes for most states: the longest WWID
+        // the longest WWIDs reach the most states
         texts.push([b'a'; 127].to_vec());
         texts.push(b"ab0".repeat(42));
         texts
@@ -115,7 +115,7 @@ fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
-/// Holds our verdict and hits against the C library's.
+/// Compares our verdict and matches with glibc's.
 fn compare(question: &Question, answer: &Answer) {
     let (expression, texts) = question;
     let (text, name) = (ByteString::from_bytes(expression), shown(expression));
@@ -142,22 +142,22 @@ fn is_accepted(expression: &[u8], stack: Stack) -> bool {
     regex::burden(ByteString::from_bytes(expression).as_str(), stack).is_ok()
 }
 
-/// Most time for an accepted expression and all its texts: on a busy machine as well.
+/// Most time for an accepted expression with all its texts, even on a busy machine.
 const MOST_MICROSECONDS: u64 = 500_000;
 
-/// Most memory for one in KiB.
+/// Most memory for one, in KiB.
 const MOST_GROWTH: u64 = 16 * 1024;
 
-/// What has to be left of a stack in KiB.
+/// Stack that must be left, in KiB.
 const SPARE_STACK: u64 = 12;
 
-/// Has the C library try what is accepted for these threads, and compares.
+/// Asks glibc about the expressions that are accepted for these threads, and compares.
 fn judge_accepted(questions: &[Question], stack: Stack, limits: Limits, library: Library<'_>) {
     let accepted = questions
         .iter()
         .filter(|question| is_accepted(&question.0, stack));
     let accepted: Vec<Question> = accepted.cloned().collect();
-    // else it says nothing
+    // else the test is void
     assert!(accepted.len() > questions.len() / 2);
     let answers = judge::ask(&accepted, limits, library);
     let most = |of: fn(&Answer) -> u64| answers.iter().map(of).max().unwrap_or(0);
@@ -195,7 +195,7 @@ fn random_heavy_expressions() {
     judge_random(&questions, Library::Own);
 }
 
-/// What a hand-worked case says of an expression.
+/// A case of fixtures/regcomp.
 struct Case {
     expression: Vec<u8>,
     verdict: String,
@@ -245,7 +245,7 @@ fn judge_cases(library: Library<'_>) {
         let accepted =
             [Stack::Small, Stack::Large].map(|stack| is_accepted(&case.expression, stack));
         match case.verdict.as_str() {
-            // some are for the main thread alone
+            // some are valid in the main thread only
             "valid" => assert!(accepted[1], "{name} is accepted"),
             "invalid" => assert_eq!(accepted, [true, true], "{name} is accepted"),
             "threads" => assert!(!accepted[0], "{name} is accepted"),
@@ -283,7 +283,7 @@ fn cases_by_hand() {
     judge_cases(Library::Own);
 }
 
-/// All of it with the C libraries that multipath has in Debian 12, 13 and sid.
+/// All of this with the glibc of Debian 12, 13 and sid.
 #[test]
 #[ignore = "needs the programs of several Debian releases"]
 fn other_libraries() {

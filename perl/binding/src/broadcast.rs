@@ -64,11 +64,7 @@ pub mod pve_rs_multipath_broadcast {
     #[export]
     pub fn health(maps: Option<Vec<MapData>>, known: Known) -> Result<Vec<Write>, Error> {
         let entries = summarize(maps);
-        Ok(writes(report::health(
-            &entries,
-            known.now(),
-            known.last(),
-        )?))
+        Ok(writes(report::health(&entries, known.now(), known.last())?))
     }
 
     /// The keys that have to be read beside the first one, of which these are the values by node.

@@ -17,29 +17,29 @@ pub mod pve_rs_multipath_overrides {
     use crate::render;
     use crate::types::{self, Bytes};
 
-    /// A finding, and all of it but the place in a sentence.
+    /// A finding, with message, advice and versions as one text.
     #[derive(Serialize)]
-    pub struct Told {
+    pub struct WithText {
         #[serde(flatten)]
         finding: Finding,
         text: String,
     }
 
-    impl From<Finding> for Told {
+    impl From<Finding> for WithText {
         fn from(finding: Finding) -> Self {
             let text = finding.to_string();
             Self { finding, text }
         }
     }
 
-    /// Everything that is wrong with a text, for a version of multipath-tools or for all that are
-    /// supported. What is no WWID among those that it should not take away cannot be taken away.
+    /// Checks a text for a version of multipath-tools, or for all that are supported. Entries of the
+    /// allow-list that are not valid WWIDs are left out.
     #[export]
     pub fn check(
         text: &[u8],
         version: Value,
         allow_list: Option<Vec<ByteString>>,
-    ) -> Result<Vec<Told>, Error> {
+    ) -> Result<Vec<WithText>, Error> {
         let version = types::tools_version(&version)?;
         let versions = version.as_ref().map_or(&VERSIONS[..], std::slice::from_ref);
         let allow_list = allow_list.into_iter().flatten();
@@ -47,10 +47,10 @@ pub mod pve_rs_multipath_overrides {
             .filter_map(|wwid| Wwid::new(wwid.as_str()).ok())
             .collect();
         let findings = multipath_conf::check(text, versions, &allow_list);
-        Ok(findings.into_iter().map(Told::from).collect())
+        Ok(findings.into_iter().map(WithText::from).collect())
     }
 
-    /// The versions of multipath-tools that are supported.
+    /// The supported versions of multipath-tools.
     #[export]
     pub fn versions() -> [ToolsVersion; 3] {
         VERSIONS
@@ -62,7 +62,7 @@ pub mod pve_rs_multipath_overrides {
         multipath_conf::trimmed(text).into()
     }
 
-    /// The drop-in with the text, if there is any.
+    /// The drop-in with the text, unless it is empty.
     #[export]
     pub fn drop_in(text: &[u8]) -> Option<Bytes<'static>> {
         drop_ins::overrides(text).map(Bytes::from)
@@ -74,13 +74,13 @@ pub mod pve_rs_multipath_overrides {
         multipath_conf::digest(text)
     }
 
-    /// The values that multipathd has printed.
+    /// Parses a configuration as multipathd prints it.
     #[export]
     pub fn read_dump(text: &[u8]) -> Result<ConfValues, Error> {
         Ok(ConfValues::from_dump(text)?)
     }
 
-    /// The configured values that are not among those that multipathd has printed.
+    /// The configured values that are not in force, given what multipathd has printed.
     #[export]
     pub fn drift(
         defaults: BTreeMap<ByteString, Value>,

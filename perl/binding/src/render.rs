@@ -26,7 +26,7 @@ pub mod pve_rs_multipath_render {
         )?)
     }
 
-    /// The section `multipaths`, of LUNs by WWID.
+    /// The section `multipaths`, from LUNs by WWID.
     #[export]
     pub fn multipaths(
         luns: BTreeMap<ByteString, Values>,
@@ -38,7 +38,7 @@ pub mod pve_rs_multipath_render {
         )?)
     }
 
-    /// The drop-in with the LUNs.
+    /// The drop-in with the LUNs' aliases and knobs.
     #[export]
     pub fn aliases(
         luns: BTreeMap<ByteString, Values>,

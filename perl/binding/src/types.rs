@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use pve_multipath::config::{Config, Value};
-use pve_multipath::node::maps::{SysfsFacts, ReplyError};
+use pve_multipath::node::maps::{ReplyError, SysfsFacts};
 use pve_multipath::node::paths;
 use pve_multipath::types::tools_version::{InvalidToolsVersion, ToolsVersion};
 use pve_multipath::wire::scalar::Scalar;

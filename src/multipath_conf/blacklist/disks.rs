@@ -1,11 +1,11 @@
-//! SCSI disks as multipathd sees the paths of LUNs, to try entries of blacklists on.
+//! Samples of SCSI disks as multipathd sees them, to try the entries of blacklists on.
 //!
-//! multipathd compares entries of each kind for themselves, and an exception of the same kind lifts them
-//! (libmultipath/blacklist.c).
+//! multipathd looks at each kind of entry separately, and an exception counts only against entries
+//! of the same kind (libmultipath/blacklist.c).
 
 use super::matching::{Budget, Expression, NotTried, Texts};
 
-/// What a rule is compared with.
+/// The property of a disk that a rule is matched with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in super::super) enum RuleKind {
     Devnode,
@@ -16,14 +16,14 @@ pub(in super::super) enum RuleKind {
     Device,
 }
 
-/// Some of what there is of one kind.
+/// Samples for one kind of rule.
 pub(super) struct Samples {
     pub(super) kind: RuleKind,
     /// Names, WWIDs, properties, protocols or vendors.
     texts: Texts<'static>,
-    /// Of the same disks as vendors.
+    /// Products of the same disks, where these are vendors.
     products: Texts<'static>,
-    /// Whether multipathd would take it for the path of a LUN, and no exception lets it through.
+    /// Whether each sample is one of a LUN's path and matches no exception.
     is_left: Vec<bool>,
     /// Whether there are exceptions.
     pub(super) has_exceptions: bool,
@@ -68,7 +68,7 @@ impl Samples {
         }
     }
 
-    /// Which of them the expressions of a rule of the same kind hit, sorted.
+    /// Indices of the samples that the expressions of a rule match, sorted.
     pub(super) fn hit_by(
         &self,
         expressions: &[Option<Expression<'_>>; 2],
@@ -89,10 +89,10 @@ impl Samples {
         }
     }
 
-    /// Lets through what an exception hits.
+    /// Excludes what an exception matches.
     pub(super) fn except(&mut self, hit: &[usize]) {
         self.has_exceptions = true;
-        // multipathd looks at one property after the other, and stops at the first that is hit
+        // multipathd looks at one property after another and stops at the first match
         let lasts = self.kind == RuleKind::Property;
         for sample in hit {
             let behind = if lasts {
@@ -106,18 +106,18 @@ impl Samples {
         }
     }
 
-    /// Whether all of them are hit.
+    /// Whether these are all samples.
     pub(super) fn are_all(&self, hit: &[usize]) -> bool {
         hit.len() == self.texts.len()
     }
 
-    /// Those that would be taken for the paths of LUNs.
+    /// Those of these samples that are of LUNs' paths and match no exception.
     pub(super) fn left_of(&self, hit: &[usize]) -> Vec<usize> {
         let is_left = |sample: &usize| self.is_left.get(*sample) == Some(&true);
         hit.iter().copied().filter(is_left).collect()
     }
 
-    /// Whether these are more or less all paths of LUNs that are left.
+    /// Whether these include nearly all samples of LUNs' paths that match no exception.
     pub(super) fn are_all_left(&self, hit: &[usize]) -> bool {
         let counts =
             |sample: &usize| self.kind != RuleKind::Devnode || sample % NAMES_OF_A_LETTER == 0;
@@ -127,7 +127,7 @@ impl Samples {
         left.peek().is_some() && left.all(|sample| hit.binary_search(&sample).is_ok())
     }
 
-    /// Whether these paths of LUNs are so many that something has to be said of a rule that hits them.
+    /// Whether a rule that matches these samples of LUNs' paths is worth a warning.
     pub(super) fn are_many(&self, hit: &[usize]) -> bool {
         match self.kind {
             RuleKind::Devnode => !are_few_names(hit),
@@ -137,7 +137,7 @@ impl Samples {
         }
     }
 
-    /// Says which ones are hit.
+    /// Describes these samples.
     pub(super) fn named(&self, hit: &[usize]) -> String {
         let first = hit.first().copied().unwrap_or_default();
         let last = hit.last().copied().unwrap_or_default();
@@ -147,23 +147,25 @@ impl Samples {
                 format!("SCSI disks by their names, such as '{name}' and '{last_name}'")
             }
             RuleKind::Wwid => {
-                format!("WWIDs of several makers, such as '{name}' and '{last_name}'")
+                format!("WWIDs of several vendors, such as '{name}' and '{last_name}'")
             }
-            RuleKind::Property => format!("SCSI disks, since they have the udev property '{name}'"),
+            RuleKind::Property => format!("SCSI disks, which have the udev property '{name}'"),
             RuleKind::Protocol => {
                 let hit = hit.iter().filter_map(|sample| PROTOCOLS.get(*sample));
                 let names: Vec<_> = hit.map(|(_, name)| *name).collect();
                 format!("all disks over {}", joined(&names))
             }
             RuleKind::Device => match makers(hit)[..] {
-                [first, .., last] => format!("disks of several makers, such as {first} and {last}"),
+                [first, .., last] => {
+                    format!("disks of several vendors, such as {first} and {last}")
+                }
                 _ => format!("disks, such as '{name}' '{}'", self.products.text(first)),
             },
         }
     }
 }
 
-/// Names, separated by commas.
+/// Joins names with commas and 'and'.
 fn joined(names: &[&str]) -> String {
     match names {
         [] => String::new(),
@@ -172,8 +174,8 @@ fn joined(names: &[&str]) -> String {
     }
 }
 
-/// Whether these are the names of one or two disks, as nodes have them inside. What may follow on the
-/// first letter does not count: `^sda[0-9]*` is meant for a disk and its partitions.
+/// Whether these are the names of one or two disks, such as a node's internal ones. Further
+/// characters do not count: `^sda[0-9]*` means a disk and its partitions, but matches `sdaa` too.
 fn are_few_names(hit: &[usize]) -> bool {
     let mut letters: Vec<_> = hit.iter().map(|name| name / NAMES_OF_A_LETTER).collect();
     letters.dedup();
@@ -188,7 +190,7 @@ fn makers(hit: &[usize]) -> Vec<&'static str> {
     makers
 }
 
-/// Names of SCSI disks, the first of each letter without another letter.
+/// Names of SCSI disks: for each letter the one with this letter alone, then longer ones.
 const NAMES: &str = "\
     sda sdaa sdam sdaz sdb sdba sdbm sdbz sdc sdca sdcm sdcz sdd sdda sddm sddz sde sdea \
     sdem sdez sdf sdfa sdfm sdfz sdg sdga sdgm sdgz sdh sdha sdhm sdhz sdi sdia sdim sdiz \
@@ -197,13 +199,13 @@ const NAMES: &str = "\
     sds sdsa sdsm sdsz sdt sdta sdtm sdtz sdu sdua sdum sduz sdv sdva sdvm sdvz sdw sdwa \
     sdwm sdwz sdx sdxa sdxm sdxz sdy sdya sdym sdyz sdz sdza sdzm sdzz";
 
-/// How many there are of a letter.
+/// Number of names for each letter.
 const NAMES_OF_A_LETTER: usize = 4;
 
 /// Names of other disks.
 const OTHER_NAMES: [&str; 3] = ["nvme0n1", "dasda", "vdb"];
 
-/// WWIDs, each of another maker, of the form that most arrays have.
+/// WWIDs of the form that most arrays have, each of another vendor.
 const WWIDS: [&str; 10] = [
     "360000970000197700086533030303246",
     "3600000e00d2c0000002c184700120000",
@@ -217,14 +219,14 @@ const WWIDS: [&str; 10] = [
     "3600a098038304437415d4b6a59685a4c",
 ];
 
-/// How many of these makers an entry may hit.
+/// Number of these WWIDs from which on an entry is worth a warning.
 const MAKERS_OF_WWIDS: usize = 3;
 
 /// WWIDs of other forms.
 const OTHER_WWIDS: [&str; 3] = ["eui.0025385b71b00a3c", "0QEMU", "x 1"];
 
-/// The udev properties of a SCSI disk on Debian, with sg3-utils-udev, sorted as libudev gives them, and
-/// one that it does not have.
+/// The udev properties of a SCSI disk on Debian with sg3-utils-udev, sorted as libudev returns
+/// them, and a last one that no disk has.
 const PROPERTIES: [&str; 44] = [
     "CURRENT_TAGS",
     "DEVLINKS",
@@ -272,11 +274,11 @@ const PROPERTIES: [&str; 44] = [
     "x",
 ];
 
-/// multipathd has an exception for properties that begin so (`setup_default_blist`); each SCSI disk with a
-/// WWN has one.
+/// multipathd has a built-in exception for properties that begin like this (`setup_default_blist`).
+/// Each SCSI disk with a WWN has one.
 const EXCEPTED: &str = "ID_WWN";
 
-/// Protocols as multipathd writes them, and what they are called.
+/// Protocols as multipathd writes them, and their usual names.
 const PROTOCOLS: [(&str, &str); 4] = [
     ("scsi:fcp", "Fibre Channel"),
     ("scsi:iscsi", "iSCSI"),
@@ -286,7 +288,7 @@ const PROTOCOLS: [(&str, &str); 4] = [
 
 const OTHER_PROTOCOLS: [&str; 2] = ["nvme:tcp", "undef"];
 
-/// Makers, and the vendors and products of their disks. Those of a maker stand together.
+/// Manufacturers, with the vendor and product of their disks; sorted by manufacturer.
 const DISKS: [(&str, &str, &str); 31] = [
     ("DataCore", "DataCore", "Virtual Disk"),
     ("Dell", "COMPELNT", "Compellent Vol"),
@@ -321,5 +323,5 @@ const DISKS: [(&str, &str, &str); 31] = [
     ("TrueNAS", "TrueNAS", "iSCSI Disk"),
 ];
 
-/// Vendor and product of nothing.
+/// Vendor and product that no disk has.
 const OTHER_DEVICE: &str = "x";

@@ -1,40 +1,41 @@
-//! Expressions, each tried on many texts.
+//! Matching many expressions with many texts.
 //!
-//! There may be ten thousand expressions and a thousand texts. Most expressions are plain texts, perhaps
-//! with an anchor: these are looked up in an index of the texts. Others are compiled, and tried on the texts
-//! that have the characters which the expression asks for; how often that is done is limited.
+//! There may be ten thousand expressions and a thousand texts. Most expressions are literals,
+//! perhaps with an anchor, and are looked up in an index of the texts. Others are compiled and
+//! tried on those texts that contain a literal which the expression requires. A budget limits how
+//! often.
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 
 use super::super::regex::{self, Matcher};
 
-/// What it costs to compile an expression, and for each byte of it.
+/// Cost of compiling an expression, and of each of its bytes, in matches.
 const COMPILING: usize = 100;
 const COMPILING_BYTE: usize = 8;
 
-/// Look-ups that are done without an index.
+/// Number of look-ups before the index is built.
 const WITHOUT_INDEX: usize = 32;
 
-/// Texts to try expressions on.
+/// Texts that expressions are matched with.
 pub(super) struct Texts<'t> {
     texts: Vec<&'t str>,
     index: OnceCell<Index<'t>>,
     lookups: Cell<usize>,
 }
 
-/// What texts have from each of their bytes on, sorted.
+/// All suffixes of the texts, sorted.
 struct Index<'t> {
-    /// The first bytes, as numbers that sort alike.
+    /// The first bytes of each suffix, as a number that sorts like them.
     heads: Vec<u64>,
-    /// All bytes, and the number of the text.
+    /// The suffixes, each with the number of its text.
     suffixes: Vec<(&'t [u8], usize)>,
 }
 
 /// Bytes of a head.
 const HEAD: usize = size_of::<u64>();
 
-/// The first bytes as a number, and these for what is missing.
+/// The first bytes as a number, padded with `missing`.
 fn head(bytes: &[u8], missing: u8) -> u64 {
     let mut head = [missing; HEAD];
     for (to, from) in head.iter_mut().zip(bytes) {
@@ -61,7 +62,7 @@ impl<'t> Index<'t> {
         }
     }
 
-    /// The texts that contain this one, by their numbers, sorted.
+    /// Numbers of the texts that contain these bytes, sorted.
     fn containing(&self, part: &[u8]) -> Vec<usize> {
         let (least, greatest) = (head(part, 0), head(part, u8::MAX));
         let start = self.heads.partition_point(|head| *head < least);
@@ -98,7 +99,7 @@ impl<'t> Texts<'t> {
         self.texts.get(number).copied().unwrap_or_default()
     }
 
-    /// The texts that contain this one, by their numbers, sorted.
+    /// Numbers of the texts that contain these bytes, sorted.
     fn containing(&self, part: &[u8]) -> Vec<usize> {
         if part.is_empty() {
             return (0..self.len()).collect();
@@ -116,12 +117,12 @@ impl<'t> Texts<'t> {
     }
 }
 
-/// Which texts an expression hits.
+/// The texts that an expression matches.
 #[derive(Debug)]
 pub(super) struct Hits {
     /// Sorted.
     listed: Vec<usize>,
-    /// All but those that are listed.
+    /// Whether it matches all but those that are listed.
     inverted: bool,
 }
 
@@ -133,7 +134,7 @@ impl Hits {
         }
     }
 
-    /// The numbers of those that are hit, of so many texts.
+    /// The numbers of the matching texts, given how many texts there are.
     pub(super) fn list(self, len: usize) -> Vec<usize> {
         match self.inverted {
             true => (0..len).filter(|text| self.contains(*text)).collect(),
@@ -145,7 +146,7 @@ impl Hits {
         self.listed.binary_search(&text).is_ok() != self.inverted
     }
 
-    /// The first of these texts that is hit, and how many are.
+    /// The first match among these texts, and the number of matches.
     pub(super) fn among(&self, texts: &Subset) -> Option<(usize, usize)> {
         let mut listed = self.listed.iter().copied().filter(|text| texts.has(*text));
         if !self.inverted {
@@ -162,17 +163,17 @@ impl Hits {
     }
 }
 
-/// Some of the texts.
+/// A subset of the texts.
 #[derive(Debug)]
 pub(super) struct Subset {
     is_member: Vec<bool>,
     count: usize,
-    /// None stands before it.
+    /// No member is before this index.
     first: usize,
 }
 
 impl Subset {
-    /// All of so many texts.
+    /// All texts, given their number.
     pub(super) fn all(len: usize) -> Self {
         Self {
             is_member: vec![true; len],
@@ -185,7 +186,7 @@ impl Subset {
         self.is_member.get(text) == Some(&true)
     }
 
-    /// Takes out what is hit.
+    /// Removes the matches.
     pub(super) fn remove(&mut self, hits: &Hits) {
         if hits.among(self).is_none() {
             return;
@@ -210,7 +211,7 @@ impl Subset {
     }
 }
 
-/// How much may be tried: a text counts one.
+/// The number of matches that may still be tried.
 #[derive(Debug, Default)]
 pub(super) struct Budget(pub(super) usize);
 
@@ -222,23 +223,23 @@ impl Budget {
                 Ok(())
             }
             None => {
-                self.0 = 0; // nor is what comes later
+                self.0 = 0; // so that nothing later is tried either
                 Err(NotTried::Budget)
             }
         }
     }
 }
 
-/// Why it is not known what an expression hits.
+/// Why it is unknown what an expression matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotTried {
-    /// Too much was tried before.
+    /// The budget is used up.
     Budget,
     /// It cannot be compiled.
     Expression,
 }
 
-/// An expression that multipathd takes, perhaps behind a `!`.
+/// A valid expression, perhaps inverted by a leading `!`.
 pub(super) struct Expression<'e> {
     text: &'e str,
     inverted: bool,
@@ -248,13 +249,13 @@ pub(super) struct Expression<'e> {
 
 #[derive(Debug, PartialEq)]
 enum Shape<'e> {
-    /// These bytes, perhaps at the start and at the end.
+    /// A literal, perhaps anchored at the start or the end.
     Plain {
         bytes: Cow<'e, [u8]>,
         start: bool,
         end: bool,
     },
-    /// Anything else, in a text with these bytes.
+    /// Anything else; each matching text contains these bytes.
     Other { needs: Vec<u8> },
 }
 
@@ -269,7 +270,7 @@ impl<'e> Expression<'e> {
         }
     }
 
-    /// Which of the texts it hits.
+    /// Which of the texts it matches.
     pub(super) fn hits(&self, texts: &Texts<'_>, budget: &mut Budget) -> Result<Hits, NotTried> {
         let listed = match &self.shape {
             Shape::Plain { bytes, start, end } => {
@@ -313,7 +314,7 @@ impl<'e> Expression<'e> {
     }
 }
 
-/// A part of an expression, with what stands behind it.
+/// A part of an expression, with its repetitions.
 #[derive(Clone, Copy, Debug, Default)]
 struct Atom {
     /// The byte, if it is one.
@@ -336,18 +337,18 @@ impl Atom {
         }
     }
 
-    /// Whether it hits everything there is.
+    /// Whether it matches any text.
     fn takes_everything(&self) -> bool {
         self.any && self.optional && self.repeated && !self.counted
     }
 
-    /// Whether it may be missing.
+    /// Whether it matches the empty text.
     fn is_void(&self) -> bool {
         self.optional && !self.counted
     }
 }
 
-/// Bytes that mean something else than themselves.
+/// Bytes that do not stand for themselves.
 const SPECIAL: &[u8] = b"^$.[]()|*+?{}\\";
 
 impl<'e> Shape<'e> {
@@ -362,7 +363,7 @@ impl<'e> Shape<'e> {
         let Some((atoms, mut start, mut end)) = atoms(pattern) else {
             return Self::Other { needs: Vec::new() };
         };
-        // an anchor beside everything does not matter, nor does what may be missing beside none
+        // '^.*' matches like '.*', and 'a*' at an end without an anchor like nothing
         start &= !atoms.first().is_some_and(Atom::takes_everything);
         end &= !atoms.last().is_some_and(Atom::takes_everything);
         let at_start = atoms.iter().take_while(|atom| !start && atom.is_void());
@@ -387,7 +388,7 @@ impl<'e> Shape<'e> {
     }
 }
 
-/// The most bytes in sequence that any text has which is hit.
+/// The longest literal that each matching text contains.
 fn longest_run(atoms: &[Atom]) -> Vec<u8> {
     let (mut longest, mut run) = (Vec::new(), Vec::new());
     for atom in atoms {
@@ -406,8 +407,8 @@ fn longest_run(atoms: &[Atom]) -> Vec<u8> {
     longest
 }
 
-/// Takes an expression apart, and tells whether it has an anchor at its start and at its end. Nothing
-/// for one with alternatives, and for others that have no sequence of parts.
+/// The parts of an expression, and whether it is anchored at its start and at its end. `None` if it
+/// has alternatives, or is no plain sequence for another reason.
 fn atoms(pattern: &[u8]) -> Option<(Vec<Atom>, bool, bool)> {
     let (start, mut rest) = match pattern.strip_prefix(b"^") {
         Some(rest) => (true, rest),
@@ -462,11 +463,11 @@ fn behind_byte(rest: &[u8], byte: u8) -> Option<&[u8]> {
     rest.get(end + 1..)
 }
 
-/// What follows a bracket expression, of which the opening bracket is gone.
+/// What follows a bracket expression, given what follows its opening bracket.
 fn behind_bracket(rest: &[u8]) -> Option<&[u8]> {
     let rest = rest.strip_prefix(b"^").unwrap_or(rest);
     let mut rest = match rest {
-        // a closing bracket counts for itself there
+        // a closing bracket stands for itself here
         [b']', behind @ ..] => behind,
         _ => rest,
     };
@@ -483,7 +484,7 @@ fn behind_bracket(rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What follows a group, of which the opening parenthesis is gone.
+/// What follows a group, given what follows its opening parenthesis.
 fn behind_group(mut rest: &[u8]) -> Option<&[u8]> {
     let mut depth = 1;
     while depth > 0 {
@@ -574,7 +575,7 @@ mod tests {
         }
     }
 
-    /// Texts, and expressions that may hit some of them.
+    /// Texts, and an expression that may match some of them.
     fn cases() -> impl Strategy<Value = (String, Vec<String>)> {
         let piece = prop::sample::select(vec![
             "a",
@@ -646,7 +647,7 @@ mod tests {
         for plain in ["3600", "!x", "^3600a$"] {
             assert!(Expression::new(plain).hits(&texts, &mut budget).is_ok());
         }
-        // nothing has what it needs
+        // no text contains its literal
         assert!(Expression::new("x[0-9]").hits(&texts, &mut budget).is_ok());
         let hits = Expression::new("[0-9]").hits(&texts, &mut budget);
         assert_eq!(hits.map(|hits| hits.list(2)), Err(NotTried::Budget));

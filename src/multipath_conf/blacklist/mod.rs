@@ -1,4 +1,7 @@
-//! What blacklists hit, and their exceptions let through.
+//! What the entries of a blacklist match, and what its exceptions let through.
+//!
+//! multipathd says nothing about a blacklist that hides LUNs. So all entries are tried on the
+//! allow-list and on ordinary disks (see `disks`), within a budget (see `matching`).
 
 mod disks;
 mod matching;
@@ -14,13 +17,15 @@ use crate::Wwid;
 use disks::Samples;
 use matching::{Budget, Expression, Hits, NotTried, Subset, Texts};
 
-/// How much is tried at most: on ordinary disks, and on the allow-list.
+/// How much is tried on ordinary disks at most, and how much on the allow-list. The unit is a match
+/// of one expression with one text.
 const BUDGET: usize = 20_000;
 
-/// Most entries of one kind: multipathd compares each with all others, which takes half a second.
+/// Most entries of one kind. multipathd compares each with all others, which takes half a second
+/// for so many.
 const MOST_ENTRIES: usize = 10_000;
 
-/// An entry of a blacklist, or of its exceptions.
+/// An entry of a blacklist or of its exceptions.
 #[derive(Debug)]
 pub(super) struct BlacklistEntry<'t> {
     pub(super) source: Source,
@@ -28,25 +33,25 @@ pub(super) struct BlacklistEntry<'t> {
     pub(super) position: Position,
 }
 
-/// Where an entry is from.
+/// The section that an entry is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Source {
     Blacklist,
     Exceptions,
-    /// A `product_blacklist` of an entry of `devices`.
+    /// `devices`: a `product_blacklist`.
     Devices,
 }
 
-/// What an entry hits: its expressions, as they are written.
+/// The expressions of an entry, as written.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Rule<'t> {
     kind: RuleKind,
-    /// Of a device vendor and product; both have to hit, where both are given.
+    /// For a device, vendor and product: both have to match where both are given.
     texts: [Option<Cow<'t, str>>; 2],
 }
 
 impl<'t> Rule<'t> {
-    /// With one expression.
+    /// A rule with one expression.
     pub(super) fn new(kind: RuleKind, text: Cow<'t, str>) -> Self {
         Self {
             kind,
@@ -54,7 +59,7 @@ impl<'t> Rule<'t> {
         }
     }
 
-    /// For the devices of this vendor, with this product.
+    /// A rule for devices with this vendor and product.
     pub(super) fn device(vendor: Option<Cow<'t, str>>, product: Option<Cow<'t, str>>) -> Self {
         Self {
             kind: RuleKind::Device,
@@ -63,15 +68,15 @@ impl<'t> Rule<'t> {
     }
 }
 
-/// What is to be said of entries.
+/// The findings about entries.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
     pub(super) findings: Vec<Finding>,
-    /// How many findings are not among them.
+    /// Number of findings that were left out.
     pub(super) unlisted: usize,
 }
 
-/// What is to be said of entries that hit allow-listed LUNs, ordinary disks, or everything.
+/// Finds entries that match allow-listed LUNs, ordinary disks, or everything.
 pub(super) fn check(entries: &[BlacklistEntry<'_>], allow_list: &[Wwid]) -> Verdict {
     let mut trial = Trial::new(allow_list);
     let (exceptions, entries): (Vec<_>, Vec<_>) = entries
@@ -94,12 +99,12 @@ pub(super) fn check(entries: &[BlacklistEntry<'_>], allow_list: &[Wwid]) -> Verd
         let hit = known
             .entry(key)
             .or_insert_with(|| trial.hit_by(&Tried::new(entry), in_words));
-        // what is listed of disks does not depend on the allow-list
+        // which findings about disks are listed does not depend on the allow-list
         of_luns += usize::from(hit.luns.is_some());
         of_disks += usize::from(hit.disks.is_some());
         let luns = hit.luns.filter(|_| of_luns <= MAX_LISTED);
         let what = match (luns, &hit.disks) {
-            (Some(luns), _) => trial.luns.told(luns),
+            (Some(luns), _) => trial.luns.describe(luns),
             (None, Some(disks)) if of_disks <= MAX_LISTED => disks.to_string(),
             (None, disks) => {
                 verdict.unlisted += usize::from(disks.is_some() || hit.luns.is_some());
@@ -125,21 +130,21 @@ fn blacklisted(at: Position, message: impl Into<String>) -> Finding {
     Remark::warning(FindingCode::Blacklisted, message).at(at)
 }
 
-/// What an entry hits that it should not.
+/// What an entry matches that it should not.
 struct Hit {
-    /// Ordinary disks, in words.
+    /// A description of the ordinary disks.
     disks: Option<Rc<str>>,
     luns: Option<HitLuns>,
 }
 
-/// Allow-listed LUNs, by the number of the first one.
+/// Allow-listed LUNs: the index of the first one, and their number.
 #[derive(Clone, Copy)]
 struct HitLuns {
     first: usize,
     count: usize,
 }
 
-/// An entry with its expressions.
+/// An entry with its parsed expressions.
 struct Tried<'e> {
     entry: &'e BlacklistEntry<'e>,
     expressions: [Option<Expression<'e>>; 2],
@@ -159,40 +164,40 @@ impl<'e> Tried<'e> {
     }
 }
 
-/// Entries, tried one after the other.
+/// The state while entries are tried one after the other.
 struct Trial<'l> {
-    /// Those of each kind.
+    /// State of each kind of entry.
     kinds: BTreeMap<RuleKind, OfKind>,
     budget: Budget,
     luns: Luns<'l>,
-    /// Where entries stand that cannot be compiled.
+    /// Positions of entries that cannot be compiled.
     uncompiled: Vec<Position>,
-    /// Entries that are beyond the budget for disks.
+    /// Entries for which the budget for disks was used up.
     untried: Untried,
 }
 
-/// Entries of one kind.
+/// State of the entries of one kind.
 struct OfKind {
     samples: Samples,
-    /// Whether something was said of one.
-    is_told: bool,
-    /// What all others hit.
+    /// Whether there is a finding about one of them.
+    is_reported: bool,
+    /// The samples that the others match.
     together: Vec<usize>,
-    /// The entry with which they hit more or less all disks.
+    /// The entry that completes the match of nearly all disks.
     completed_by: Option<Position>,
 }
 
-/// LUNs that are allow-listed.
+/// The allow-list.
 struct Luns<'l> {
     wwids: &'l [Wwid],
     texts: Texts<'l>,
-    /// Those that no exception lets through.
+    /// The LUNs that match no exception.
     left: Subset,
     budget: Budget,
     untried: Untried,
 }
 
-/// How many entries there are that were not tried, and where the first of them stands.
+/// Position of the first entry that was not tried, and the number of these entries.
 type Untried = Option<(Position, usize)>;
 
 impl<'l> Trial<'l> {
@@ -215,13 +220,13 @@ impl<'l> Trial<'l> {
     fn of_kind(&mut self, kind: RuleKind) -> &mut OfKind {
         self.kinds.entry(kind).or_insert_with(|| OfKind {
             samples: Samples::new(kind),
-            is_told: false,
+            is_reported: false,
             together: Vec::new(),
             completed_by: None,
         })
     }
 
-    /// Lets through what an exception hits.
+    /// Excludes what an exception matches.
     fn except(&mut self, exception: &Tried<'_>) {
         if let Some(hit) = self.disks_hit_by(exception) {
             self.of_kind(exception.kind()).samples.except(&hit);
@@ -231,11 +236,11 @@ impl<'l> Trial<'l> {
         }
     }
 
-    /// What an entry of a blacklist hits, as far as no exception lets it through.
+    /// What an entry of a blacklist matches and no exception lets through.
     fn hit_by(&mut self, tried: &Tried<'_>, in_words: bool) -> Hit {
         let disks = self.disks_hit_by(tried);
         let of_kind = self.of_kind(tried.kind());
-        let disks = disks.and_then(|hit| of_kind.told(tried.entry, &hit, in_words));
+        let disks = disks.and_then(|hit| of_kind.describe(tried.entry, &hit, in_words));
         let luns = self.luns_hit_by(tried);
         let luns = luns.and_then(|hits| hits.among(&self.luns.left));
         Hit {
@@ -244,7 +249,7 @@ impl<'l> Trial<'l> {
         }
     }
 
-    /// The samples of its kind that an entry hits.
+    /// The samples of its kind that an entry matches.
     fn disks_hit_by(&mut self, tried: &Tried<'_>) -> Option<Vec<usize>> {
         let mut budget = std::mem::take(&mut self.budget);
         let samples = &self.of_kind(tried.kind()).samples;
@@ -254,7 +259,7 @@ impl<'l> Trial<'l> {
         hit.map_err(is_not_tried).ok()
     }
 
-    /// The LUNs that an entry hits.
+    /// The allow-listed LUNs that an entry matches.
     fn luns_hit_by(&mut self, tried: &Tried<'_>) -> Option<Hits> {
         let (RuleKind::Wwid, [Some(expression), _]) = (tried.kind(), &tried.expressions) else {
             return None;
@@ -278,19 +283,18 @@ impl<'l> Trial<'l> {
         untried.get_or_insert((entry.position, 0)).1 += 1;
     }
 
-    /// What is to be said beside what was said of single entries.
+    /// The findings about several entries together, and about those that were not tried.
     fn findings(self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for of_kind in self.kinds.into_values() {
-            if let Some(at) = of_kind.completed_by.filter(|_| !of_kind.is_told) {
-                let message = "this and the entries above together hit all ordinary disks: \
+            if let Some(at) = of_kind.completed_by.filter(|_| !of_kind.is_reported) {
+                let message = "together with the entries above, this matches all ordinary disks: \
                     no map would be left";
                 findings.push(blacklisted(at, message));
             }
         }
         for at in self.uncompiled {
-            let message =
-                "it is not known what this hits: the expression is too complex to be tried";
+            let message = "this expression is too complex to find out what it matches";
             findings.push(Remark::warning(FindingCode::NotTried, message).at(at));
         }
         let untried = [
@@ -300,8 +304,8 @@ impl<'l> Trial<'l> {
         for (untried, what) in untried {
             if let Some((at, count)) = untried {
                 let message = format!(
-                    "there are too many expressions to try them all: it is not known which {what} \
-                     are hit by {count} of the entries from here on"
+                    "there are too many expressions to try them all: {count} of the entries from \
+                     here on were not tried on {what}"
                 );
                 findings.push(Remark::warning(FindingCode::NotTried, message).at(at));
             }
@@ -311,8 +315,8 @@ impl<'l> Trial<'l> {
 }
 
 impl OfKind {
-    /// What is to be said of an entry that hits these samples.
-    fn told(
+    /// Describes what an entry matches that it should not, given the samples that it matches.
+    fn describe(
         &mut self,
         entry: &BlacklistEntry<'_>,
         hit: &[usize],
@@ -321,38 +325,38 @@ impl OfKind {
         let samples = &self.samples;
         let left = samples.left_of(hit);
         let is_harmful = match entry.source {
-            // it is for a single maker, and for what this has beside its disks
+            // it is meant for the management LUNs and the like of a single vendor
             Source::Devices => !left.is_empty(),
             _ => samples.are_many(&left),
         };
-        // exceptions for WWIDs are for LUNs that are wanted by now
+        // exceptions by WWID only list the LUNs that are in use now
         let is_everything = samples.are_all(hit) && (is_harmful || samples.kind == RuleKind::Wwid);
         if !is_harmful && !is_everything {
             self.add(&left, entry.position);
             return None;
         }
-        self.is_told = true;
+        self.is_reported = true;
         if !in_words {
             return Some("".into());
         }
-        let told = match (is_everything, samples.has_exceptions) {
-            (true, false) => "hits everything: no map would be left".to_owned(),
+        let description = match (is_everything, samples.has_exceptions) {
+            (true, false) => "matches everything: no map would be left".to_owned(),
             (true, true) => {
-                "hits everything: only what blacklist_exceptions has would be left".to_owned()
+                "matches everything: only what blacklist_exceptions lists would be left".to_owned()
             }
             (false, has_exceptions) => {
                 let unless = match has_exceptions && samples.kind == RuleKind::Wwid {
-                    true => " unless blacklist_exceptions has them",
+                    true => " unless blacklist_exceptions lists them",
                     false => "",
                 };
                 let which = samples.named(&left);
-                format!("hits {which}: such LUNs would get no map{unless}")
+                format!("matches {which}: such LUNs would get no map{unless}")
             }
         };
-        Some(told.into())
+        Some(description.into())
     }
 
-    /// Takes note of what is hit by an entry of which nothing is said.
+    /// Adds what an entry without a finding matches to what all of these match together.
     fn add(&mut self, hit: &[usize], at: Position) {
         if hit
             .iter()
@@ -370,17 +374,17 @@ impl OfKind {
 }
 
 impl Luns<'_> {
-    fn told(&self, hit: HitLuns) -> String {
+    fn describe(&self, hit: HitLuns) -> String {
         let more = match hit.count - 1 {
             0 => String::new(),
             others => format!(" and {others} more"),
         };
         let first = self.wwids.get(hit.first).map_or("", Wwid::as_str);
-        format!("hits allow-listed LUN '{first}'{more}: the map would go away")
+        format!("matches allow-listed LUN '{first}'{more}: it would lose its map")
     }
 }
 
-/// Complains about the first entry that is one too many.
+/// A finding at the first entry beyond the limit.
 fn too_many(entries: &[&BlacklistEntry<'_>]) -> Option<Finding> {
     let mut counts: BTreeMap<RuleKind, usize> = BTreeMap::new();
     let is_too_many = |entry: &&&BlacklistEntry<'_>| {
@@ -390,8 +394,8 @@ fn too_many(entries: &[&BlacklistEntry<'_>]) -> Option<Finding> {
     };
     let at = entries.iter().find(is_too_many)?.position;
     let message = format!(
-        "more than {MOST_ENTRIES} entries of one kind: to compare them would keep multipathd busy \
-         whenever it reads its configuration"
+        "more than {MOST_ENTRIES} entries of one kind: comparing them would keep multipathd busy \
+         each time it reads its configuration"
     );
     Some(Remark::error(FindingCode::TooManyEntries, message).at(at))
 }

@@ -5,19 +5,19 @@
 pub(super) struct Bytes([u64; 4]);
 
 impl Bytes {
-    /// This byte alone.
+    /// The set of one byte.
     pub(super) fn of(byte: u8) -> Self {
         let mut set = Self::default();
         set.insert(byte);
         set
     }
 
-    /// What `.` stands for: anything, since no text holds a NUL.
+    /// What `.` matches: anything but NUL, which no text contains.
     pub(super) fn any() -> Self {
         Self::default().inverted()
     }
 
-    /// What the C library has in a class of this name.
+    /// The members of a character class in the locale "C".
     pub(super) fn class(name: &[u8]) -> Option<Self> {
         let is_member: fn(&u8) -> bool = match name {
             b"alnum" => u8::is_ascii_alphanumeric,
@@ -37,7 +37,7 @@ impl Bytes {
         Some((1..=u8::MAX).filter(is_member).collect())
     }
 
-    /// What `\w` stands for.
+    /// What `\w` matches.
     pub(super) fn word() -> Self {
         let is_member = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
         (1..=u8::MAX).filter(is_member).collect()
@@ -53,7 +53,7 @@ impl Bytes {
         (self.word_at(usize::from(byte / 64)) >> (byte % 64)) & 1 == 1
     }
 
-    /// The members in sequence.
+    /// The members in ascending order.
     pub(super) fn iter(self) -> impl Iterator<Item = u8> {
         (0..4_u8).zip(self.0).flat_map(|(at, mut word)| {
             std::iter::from_fn(move || {
@@ -64,7 +64,7 @@ impl Bytes {
         })
     }
 
-    /// The member, if it is one only.
+    /// The member, if there is exactly one.
     pub(super) fn only(self) -> Option<u8> {
         let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
         self.iter().next().filter(|_| count == 1)
@@ -76,7 +76,7 @@ impl Bytes {
         }))
     }
 
-    /// Everything else but NUL.
+    /// All other bytes but NUL.
     pub(super) fn inverted(self) -> Self {
         let mut words = self.0.map(|word| !word);
         if let Some(word) = words.first_mut() {
@@ -85,7 +85,7 @@ impl Bytes {
         Self(words)
     }
 
-    /// Bytes that differ from the one before them: one is a member, and the other is not.
+    /// Bytes of which the previous byte differs in membership.
     pub(super) fn edges(self) -> Self {
         Self(std::array::from_fn(|at| {
             let carried = at.checked_sub(1).map_or(0, |before| self.word_at(before)) >> 63;

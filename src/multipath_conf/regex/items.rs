@@ -1,33 +1,33 @@
-//! What an expression consists of, as the C library reads it (glibc's posix/regcomp.c with
-//! REG_EXTENDED, in the locale "C").
+//! The tokens of an expression, as glibc reads it (posix/regcomp.c with REG_EXTENDED, in the locale
+//! "C").
 
 use super::InvalidRegex;
 use super::bytes::Bytes;
 
-/// A part of an expression.
+/// A token of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Item {
-    /// One byte out of these.
+    /// One byte of a set.
     Bytes(Bytes),
     Anchor(Anchor),
-    /// What a group has hit, once more: `\1`.
+    /// A back-reference: `\1`.
     Reference,
     Open,
     Close,
     Alternative,
-    /// What stands before this, so many times: a byte, a group, or that with repetitions.
+    /// A repetition of the item or group before, with its repetitions.
     Repeat(Times),
 }
 
-/// How often.
+/// How often something is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Times {
     pub least: u32,
-    /// As often as there are, if none.
+    /// Unlimited if `None`.
     pub most: Option<u32>,
 }
 
-/// A condition on a place.
+/// A condition on a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anchor {
     Start,
@@ -38,24 +38,24 @@ pub(super) enum Anchor {
     NoWordBoundary,
 }
 
-/// Most repetitions in an interval (RE_DUP_MAX).
+/// Greatest number in an interval (RE_DUP_MAX).
 const MOST: u32 = 32767;
 
-/// The items of an expression, up to what is wrong with it.
+/// The items of an expression, up to the first error.
 pub(super) fn read(text: &[u8]) -> (Vec<Item>, Result<(), InvalidRegex>) {
     let mut items = Vec::with_capacity(text.len());
     let result = Reader::new(text).expression(|item| items.push(item));
     (items, result)
 }
 
-/// Whether it is an expression.
+/// Whether an expression is valid.
 pub(super) fn check(text: &[u8]) -> Result<(), InvalidRegex> {
     Reader::new(text).expression(|_| {})
 }
 
 struct Reader<'t> {
     rest: &'t [u8],
-    /// Groups that are open, by their numbers.
+    /// The numbers of the open groups.
     open: Vec<usize>,
     groups: usize,
     closed: Vec<usize>,
@@ -88,7 +88,7 @@ impl<'t> Reader<'t> {
     }
 
     fn expression(&mut self, mut add: impl FnMut(Item)) -> Result<(), InvalidRegex> {
-        // whether something stands before that can be repeated
+        // whether the last item can be repeated
         let mut operand = false;
         while let Some(byte) = self.next() {
             let item = match byte {
@@ -105,7 +105,7 @@ impl<'t> Reader<'t> {
                         self.closed.extend(Some(group).filter(|group| *group <= 9));
                         Item::Close
                     }
-                    // one that was not open is an ordinary character
+                    // without an open group, it stands for itself
                     None => Item::Bytes(Bytes::of(b')')),
                 },
                 b'|' => Item::Alternative,
@@ -127,7 +127,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// What follows a backslash.
+    /// Reads what follows a backslash.
     fn escape(&mut self) -> Result<Item, InvalidRegex> {
         let space = || Bytes::class(b"space").unwrap_or_default();
         Ok(match self.next().ok_or(InvalidRegex::Backslash)? {
@@ -138,7 +138,7 @@ impl<'t> Reader<'t> {
                     false => return Err(InvalidRegex::Reference(number)),
                 }
             }
-            // GNU's
+            // GNU extensions
             b'<' => Item::Anchor(Anchor::WordStart),
             b'>' => Item::Anchor(Anchor::WordEnd),
             b'b' => Item::Anchor(Anchor::WordBoundary),
@@ -153,11 +153,11 @@ impl<'t> Reader<'t> {
         })
     }
 
-    /// A number of an interval, up to what ends it.
+    /// Reads a number of an interval, and the character that ends it.
     fn number(&mut self) -> Result<(Option<u32>, u8), InvalidRegex> {
         let mut number = None;
         loop {
-            // a backslash makes these two nothing else
+            // a backslash before these two changes nothing
             let escaped = match self.rest {
                 [b'\\', byte @ (b'0' | b','), ..] => Some(*byte),
                 _ => None,
@@ -197,7 +197,7 @@ impl<'t> Reader<'t> {
         let mut is_first = true;
         while is_first || !self.skip(b"]") {
             match self.element()? {
-                // elsewhere than in front or at the end it belongs to a range
+                // only at the start or the end it stands for itself
                 Element::Hyphen if !is_first && self.rest.first() != Some(&b']') => {
                     return Err(InvalidRegex::Range);
                 }
@@ -226,7 +226,7 @@ impl<'t> Reader<'t> {
         })
     }
 
-    /// One element of a bracket expression.
+    /// Reads an element of a bracket expression.
     fn element(&mut self) -> Result<Element, InvalidRegex> {
         let first = self.next().ok_or(InvalidRegex::Bracket)?;
         let kind = match (first, self.rest.first()) {
@@ -257,7 +257,7 @@ enum Element {
     Byte(u8),
     /// A `-` that may stand for itself.
     Hyphen,
-    /// What cannot begin or end a range.
+    /// A class, which cannot begin or end a range.
     Class(Bytes),
 }
 

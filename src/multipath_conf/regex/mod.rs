@@ -1,4 +1,5 @@
-//! Extended regular expressions, as the C library takes them (glibc's `regcomp`, REG_EXTENDED).
+//! Extended regular expressions as glibc's `regcomp` reads them (REG_EXTENDED): whether they are
+//! valid, what they match, and what they cost.
 
 mod bytes;
 mod items;
@@ -16,43 +17,43 @@ use items::Item;
 use states::States;
 use weight::Weight;
 
-/// Why a text is no expression.
+/// Why an expression is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(super) enum InvalidRegex {
     #[error("'[' is not closed")]
     Bracket,
     #[error("'(' is not closed")]
     Parenthesis,
-    #[error("there is nothing that '*', '+', '?' or '{{' could repeat")]
+    #[error("'*', '+', '?' or '{{' has nothing to repeat")]
     Repetition,
     #[error("'{{' needs one or two numbers up to 32767, the smaller one first")]
     Interval,
-    #[error("'\\' stands at the end")]
+    #[error("it ends with '\\'")]
     Backslash,
-    #[error("a range in '[]' ends before it begins, or is none")]
+    #[error("a range in '[]' is reversed or invalid")]
     Range,
-    #[error("there is no such class of characters in '[]'")]
+    #[error("'[]' contains an unknown character class")]
     Class,
-    #[error("'\\{0}' refers to a group that does not end before it")]
+    #[error("'\\{0}' refers to a group that is not closed before it")]
     Reference(u8),
 }
 
-/// Whether the C library takes a text for an expression, if it can cope with it.
+/// Whether an expression is valid, whatever it costs.
 pub(super) fn check_plain(text: &str) -> Result<(), InvalidRegex> {
     items::check(&bytes(text))
 }
 
-/// The same for a blacklist, where a `!` in front of it inverts its meaning.
+/// The same for a blacklist, where a leading `!` inverts an expression.
 pub(super) fn check(text: &str) -> Result<(), InvalidRegex> {
     items::check(&bytes(pattern(text).0))
 }
 
-/// In what an expression is compiled.
+/// The thread that compiles an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stack {
-    /// The main thread's 8 MiB, once for each time that the configuration is read.
+    /// The main thread, with 8 MiB, once for each time that the configuration is read.
     Large,
-    /// The 64 KiB of multipathd's threads, again and again.
+    /// A thread with 64 KiB, again and again.
     Small,
 }
 
@@ -69,18 +70,18 @@ impl Stack {
 /// Most nodes of one expression.
 const MAX_NODES: u64 = 5_000;
 
-/// Most groups inside of each other. What the parser takes of the stack for these is less than what
-/// the matcher takes for any expression.
+/// Deepest nesting of groups. The parser needs less stack for these than the matcher for any
+/// expression.
 const MAX_NESTING: usize = 20;
 
-/// Most references to groups, and only where nothing is repeated and there are no alternatives: glibc
-/// tries all combinations of what groups may have hit.
+/// Most back-references, and only without repetitions and alternatives: glibc tries all
+/// combinations of what groups may have matched.
 const MAX_REFERENCES: usize = 9;
 
 /// Most states of one expression that has loops or alternatives.
 const MAX_STATES: usize = 1_500;
 
-/// What an expression takes that the C library can cope with.
+/// What an expression costs glibc, within the limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Burden {
     /// Nodes of its tree.
@@ -91,45 +92,45 @@ pub(super) struct Burden {
 }
 
 impl Burden {
-    /// Bytes that it takes, roughly: each of what is counted takes less, as tried with glibc.
+    /// Memory in bytes, an upper bound: each item takes less, as measured with glibc.
     pub(super) fn memory(&self) -> u64 {
         let States { number, places } = self.states;
         self.nodes * 128 + self.steps * 16 + number * (2048 + places * 48)
     }
 }
 
-/// Why the C library cannot cope with an expression.
+/// Why an expression costs glibc too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(super) enum TooHeavy {
-    #[error("groups are nested more than {MAX_NESTING} deep")]
+    #[error("groups are nested more than {MAX_NESTING} levels deep")]
     Nesting,
-    #[error("with its repetitions written out, it has more than {MAX_NODES} characters")]
+    #[error("with its repetitions expanded, it has more than {MAX_NODES} characters")]
     Nodes,
-    #[error("there are too many ways through parts of it that may hit nothing")]
+    #[error("there are too many ways through parts of it that can match nothing")]
     Steps,
-    #[error("a text may be at too many places of it at once")]
+    #[error("a text can be at too many places of it at once")]
     States,
-    #[error("references to groups stand beside repetitions or alternatives, or are too many")]
+    #[error("it combines back-references with repetitions or alternatives, or has too many")]
     References,
 }
 
 impl TooHeavy {
-    /// What to write instead.
+    /// What to do instead.
     pub(super) fn instead(self) -> &'static str {
         match self {
-            Self::Nesting => "write it with fewer parentheses",
-            Self::Nodes => "repeat less",
+            Self::Nesting => "use fewer parentheses",
+            Self::Nodes => "use fewer repetitions",
             Self::Steps => {
-                "write several entries, and fewer '*', '?', '{}', '^', '$' behind each other"
+                "split it into several entries, with fewer '*', '?', '{}', '^', '$' in a row"
             }
-            Self::States => "write fewer '*', '+', '?' before parts that are repeated",
-            Self::References => "write what is meant in place of the references",
+            Self::States => "use fewer '*', '+', '?' before parts that are repeated",
+            Self::References => "repeat the group in place of each reference",
         }
     }
 }
 
-/// What an expression takes. It need not be valid: what is wrong with one is often found once its
-/// beginning is compiled.
+/// What an expression costs. It need not be valid: glibc often finds an error only after it has
+/// compiled what is before.
 pub(super) fn burden(text: &str, stack: Stack) -> Result<Burden, TooHeavy> {
     if let Some(length) = plain_length(text) {
         return Ok(Burden {
@@ -148,14 +149,14 @@ pub(super) fn burden(text: &str, stack: Stack) -> Result<Burden, TooHeavy> {
     })
 }
 
-/// The length of a text without operators, as most are.
+/// The length of an expression without operators, as most are.
 fn plain_length(text: &str) -> Option<u64> {
     let is_operator = |byte| b"\\[(){.*+?^$|".contains(&byte);
     let is_plain = text.len() <= 1_000 && !text.bytes().any(is_operator);
     u64::try_from(text.len()).ok().filter(|_| is_plain)
 }
 
-/// The steps to compile one that is forgotten then.
+/// The steps to compile an expression that is freed at once.
 pub(super) fn steps(text: &str, stack: Stack) -> Result<u64, TooHeavy> {
     let (items, _) = items::read(&bytes(pattern(text).0));
     weigh(&items, stack).map(|weight| weight.steps)
@@ -191,26 +192,26 @@ fn weigh(items: &[Item], stack: Stack) -> Result<Weight, TooHeavy> {
     }
 }
 
-/// Whether a [`Matcher`] may hit more than the C library: see `translation`.
+/// Whether a [`Matcher`] may match more than glibc: see `translation`.
 #[cfg_attr(not(test), expect(dead_code, reason = "tests ask for it"))]
 pub(super) fn may_hit_more(text: &str) -> bool {
     let (items, _) = items::read(&bytes(pattern(text).0));
     translation::overlooked_anchors(&items).contains(&true)
 }
 
-/// What an expression hits.
+/// A compiled expression.
 #[derive(Debug)]
 pub(super) struct Matcher {
     regex: Regex,
     inverted: bool,
 }
 
-/// Greatest size of a compiled expression in bytes: what needs more is not looked at.
+/// Greatest size of a compiled expression in bytes: larger ones are not tried.
 const SIZE_LIMIT: usize = 64 * 1024;
 
 impl Matcher {
-    /// Compiles an expression that [`check`] has accepted. Nothing for one with references to groups,
-    /// and for one that needs too much, of the C library or here.
+    /// Compiles an expression that [`check`] accepts. `None` for one with back-references, and for
+    /// one that costs too much, for glibc or here.
     pub(super) fn new(text: &str) -> Option<Self> {
         burden(text, Stack::Large).ok()?;
         let (expression, inverted) = pattern(text);
@@ -222,13 +223,13 @@ impl Matcher {
         Some(Self { regex, inverted })
     }
 
-    /// Whether it hits a text.
+    /// Whether it matches a text.
     pub(super) fn hits(&self, text: &str) -> bool {
         self.regex.is_match(&bytes(text)) != self.inverted
     }
 }
 
-/// The bytes of a text in which each character stands for one.
+/// The bytes of a text in which each character stands for a byte.
 fn bytes(text: &str) -> Cow<'_, [u8]> {
     match ByteString::from(text).to_bytes() {
         Some(Cow::Owned(bytes)) => Cow::Owned(bytes),
@@ -236,7 +237,7 @@ fn bytes(text: &str) -> Cow<'_, [u8]> {
     }
 }
 
-/// The expression, and whether its meaning is inverted.
+/// The expression without a leading `!`, and whether it is inverted.
 pub(super) fn pattern(text: &str) -> (&str, bool) {
     match text.strip_prefix('!') {
         Some(expression) => (expression, true),
@@ -249,7 +250,7 @@ pub(super) fn pattern(text: &str) -> (&str, bool) {
 mod tests {
     use super::*;
 
-    // From `grep -E`, which has the same expressions. tests/regcomp asks the C library itself.
+    // From `grep -E`, which has the same expressions. tests/regcomp asks glibc itself.
     #[test]
     fn what_expressions_hit() {
         for (expression, hit, missed) in [
@@ -281,7 +282,7 @@ mod tests {
         assert!(Matcher::new("((a{100}){100}){100}").is_none());
     }
 
-    // glibc overlooks anchors in what it repeats, but not all of them.
+    // glibc ignores some anchors in what it repeats, but not all.
     #[test]
     fn anchors_in_repeated_parts() {
         for (expression, hit) in [

@@ -1,8 +1,8 @@
-//! How many states the C library can get into while it matches an expression.
+//! The number of states that glibc's matcher can reach in an expression.
 //!
-//! glibc makes a table of 2 KiB for each set of places in an expression at which it can be at once,
-//! as it meets them, and keeps it as long as the configuration. `.*a.{28}b` has half a milliard of
-//! them, and each WWID that it is tried on brings hundreds of others.
+//! A state is a set of positions in the expression. glibc builds a table of 2 KiB for each state as
+//! it reaches it, and keeps it as long as the configuration. `.*a.{28}b` has half a billion states,
+//! and each WWID that is matched reaches hundreds of new ones.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -11,18 +11,18 @@ use std::ops::Range;
 use super::bytes::Bytes;
 use super::items::{Item, Times};
 
-/// Longest text that expressions are tried on: a WWID.
+/// Longest text that expressions are matched with: a WWID.
 const LONGEST: u64 = 127;
 
 /// The states of an expression.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct States {
     pub number: u64,
-    /// Places of the largest one.
+    /// Positions in the largest one.
     pub places: u64,
 }
 
-/// The states that an expression of so many nodes can have; nothing if these are more than so many.
+/// The states of an expression with this number of nodes; `None` if there are more than `most`.
 pub(super) fn count(items: &[Item], nodes: u64, most: usize) -> Option<States> {
     if is_list(items) {
         return Some(States::default());
@@ -33,7 +33,7 @@ pub(super) fn count(items: &[Item], nodes: u64, most: usize) -> Option<States> {
             places: 1,
         });
     }
-    // the fewer words for a set, the faster
+    // smaller sets are faster
     if let Some(small) = Automaton::<2>::new(items) {
         return small.count(most);
     }
@@ -43,8 +43,8 @@ pub(super) fn count(items: &[Item], nodes: u64, most: usize) -> Option<States> {
     }
 }
 
-/// Whether these are plain texts, one of which is to be found. There are many such lists of WWIDs, and
-/// what is met of their states is only what a text begins with.
+/// Whether this is a list of literals. Lists of WWIDs are common, and a text reaches only the
+/// states of the literals that it begins like.
 fn is_list(items: &[Item]) -> bool {
     let mut groups = 0;
     items.iter().all(|item| match item {
@@ -58,7 +58,7 @@ fn is_list(items: &[Item]) -> bool {
     })
 }
 
-/// Whether there is one way through it, so that there are as many states as bytes.
+/// Whether there is a single way through it, so that there are as many states as bytes.
 fn is_row(items: &[Item]) -> bool {
     items.iter().all(|item| match item {
         Item::Alternative => false,
@@ -67,7 +67,7 @@ fn is_row(items: &[Item]) -> bool {
     })
 }
 
-/// A set of places.
+/// A set of positions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Places<const W: usize>([u64; W]);
 
@@ -77,7 +77,7 @@ impl<const W: usize> Hash for Places<W> {
     }
 }
 
-/// A fast hasher: there are few sets, and none is kept.
+/// A fast hasher for small, short-lived tables.
 #[derive(Default)]
 struct Mixer(u64);
 
@@ -138,7 +138,7 @@ impl<const W: usize> Places<W> {
         self
     }
 
-    /// The same places, so much further.
+    /// The same positions, moved by this much.
     fn shifted(self, by: usize) -> Self {
         let word = |at: Option<usize>| at.and_then(|at| self.0.get(at)).copied().unwrap_or(0);
         let (words, bits) = (by / 64, by % 64);
@@ -151,7 +151,7 @@ impl<const W: usize> Places<W> {
     }
 }
 
-/// Sets of places that were met: most expressions have few.
+/// The sets that were reached: most expressions have few.
 struct Seen<const W: usize> {
     first: Vec<Places<W>>,
     others: HashSet<Places<W>, BuildHasherDefault<Mixer>>,
@@ -183,7 +183,7 @@ impl<const W: usize> Seen<W> {
     }
 }
 
-/// The bytes of an expression, and which of them may follow each other (Glushkov's automaton).
+/// Glushkov's automaton: the byte sets of an expression, and which positions may follow which.
 struct Automaton<const W: usize> {
     bytes: Vec<Bytes>,
     next: Vec<Places<W>>,
@@ -194,10 +194,10 @@ struct Automaton<const W: usize> {
 #[derive(Clone)]
 struct Part<const W: usize> {
     places: Range<usize>,
-    /// Where it may begin and end.
+    /// The positions at which it may begin and end.
     first: Places<W>,
     last: Places<W>,
-    /// Whether it may be left out.
+    /// Whether it matches the empty text.
     optional: bool,
 }
 
@@ -220,7 +220,7 @@ impl<const W: usize> Part<W> {
     }
 }
 
-/// Places of parts that stand beside each other; one may have none.
+/// The positions of two adjacent parts, each of which may have none.
 fn enclosing(one: Range<usize>, other: Range<usize>) -> Range<usize> {
     match (one.is_empty(), other.is_empty()) {
         (true, _) => other,
@@ -229,11 +229,11 @@ fn enclosing(one: Range<usize>, other: Range<usize>) -> Range<usize> {
     }
 }
 
-/// A group that is open.
+/// An open group.
 struct Group<const W: usize> {
     alternatives: Option<Part<W>>,
     branch: Part<W>,
-    /// The end of the branch, which may be repeated.
+    /// The last part of the branch, which may be repeated.
     last: Part<W>,
 }
 
@@ -248,7 +248,7 @@ impl<const W: usize> Group<W> {
 }
 
 impl<const W: usize> Automaton<W> {
-    /// None if it has too many bytes.
+    /// `None` if it has too many positions.
     fn new(items: &[Item]) -> Option<Self> {
         let mut automaton = Self {
             bytes: Vec::new(),
@@ -268,7 +268,7 @@ impl<const W: usize> Automaton<W> {
                     let group = groups.last_mut()?;
                     group.last = automaton.repeated(&group.last, times)?;
                 }
-                // there are no more states than without the condition
+                // the condition only rules states out
                 Item::Anchor(_) | Item::Reference => {
                     automaton.operand(groups.last_mut()?, Part::nothing());
                 }
@@ -313,7 +313,7 @@ impl<const W: usize> Automaton<W> {
         group.alternatives.unwrap_or_else(Part::nothing)
     }
 
-    /// One part behind the other.
+    /// One part followed by another.
     fn joined(&mut self, one: &Part<W>, next: &Part<W>) -> Part<W> {
         self.link(one.last, next.first);
         let mut joined = Part {
@@ -339,7 +339,7 @@ impl<const W: usize> Automaton<W> {
         }
     }
 
-    /// Another part like this one, behind all others.
+    /// A copy of a part, with new positions.
     fn copied(&mut self, part: &Part<W>) -> Option<Part<W>> {
         let by = self.bytes.len().checked_sub(part.places.start)?;
         for place in part.places.clone() {
@@ -366,7 +366,7 @@ impl<const W: usize> Automaton<W> {
         if most == 0 {
             return Some(Part::nothing());
         }
-        // before one is linked to another
+        // copied before they are linked to each other
         let mut parts = vec![part.clone()];
         for _ in 1..most {
             parts.push(self.copied(part)?);
@@ -381,7 +381,7 @@ impl<const W: usize> Automaton<W> {
             looped.optional = true;
             return Some(self.joined(&all, &looped));
         }
-        // nested as glibc does it: each but the last may be left out
+        // nested as in glibc: each but the last is optional
         let optional = others.iter().fold(Part::nothing(), |inner, part| {
             let mut joined = self.joined(&inner, part);
             joined.optional = true;
@@ -390,9 +390,9 @@ impl<const W: usize> Automaton<W> {
         Some(self.joined(&all, &optional))
     }
 
-    /// The sets of places, unless there are more than so many.
+    /// The reachable states, unless there are more than `most`.
     fn count(&self, most: usize) -> Option<States> {
-        // where each set of bytes stands; next to each other, they are often the same
+        // the positions of each byte set; adjacent ones are often equal
         let mut sets: Vec<(Bytes, Places<W>)> = Vec::new();
         for (place, bytes) in self.bytes.iter().enumerate() {
             match sets.iter_mut().rev().find(|(set, _)| set == bytes) {
@@ -402,7 +402,7 @@ impl<const W: usize> Automaton<W> {
         }
         let edges = sets.iter().map(|(bytes, _)| bytes.edges());
         let edges = edges.fold(Bytes::default(), Bytes::union);
-        // one byte of all that are told apart
+        // one byte for each class of bytes that all sets treat alike
         let kinds = edges.iter().map(|byte| {
             let mut kind = Places::NONE;
             for (_, places) in sets.iter().filter(|(bytes, _)| bytes.contains(byte)) {

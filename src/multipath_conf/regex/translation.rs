@@ -1,14 +1,14 @@
-//! Expressions as the crate `regex` writes them.
+//! Expressions in the syntax of the crate `regex`.
 
 use std::fmt::Write as _;
 
 use super::bytes::Bytes;
 use super::items::{Anchor, Item, Times};
 
-/// The same expression; nothing for one with references to groups.
+/// Translates an expression; `None` for one with back-references.
 ///
-/// Of what is repeated, glibc makes copies in which it overlooks most anchors: `(a|-^x){2}` hits `a-x`.
-/// Here it overlooks all of them, so that such an expression may hit more than with glibc, but never
+/// glibc copies what is repeated, and ignores most anchors in the copies: `(a|-^x){2}` matches
+/// `a-x`. The translation omits all of them, so that it may match more than glibc does, but never
 /// less.
 pub(super) fn of(items: &[Item]) -> Option<String> {
     let mut out = String::new();
@@ -28,7 +28,7 @@ pub(super) fn of(items: &[Item]) -> Option<String> {
     Some(out)
 }
 
-/// For each item, whether it is an anchor in something of which copies are made.
+/// For each item, whether it is an anchor in something that is copied.
 pub(super) fn overlooked_anchors(items: &[Item]) -> Vec<bool> {
     let mut overlooked = vec![false; items.len()];
     let mut open = Vec::new();
@@ -86,7 +86,7 @@ fn push_byte(out: &mut String, byte: u8) {
     let _ = write!(out, r"\x{byte:02x}"); // to a string, it does not fail
 }
 
-/// Without a `?`, which would mean "as little as possible" behind other repetitions.
+/// Never written as `?`, which would make a repetition before it lazy.
 fn push_times(out: &mut String, times: Times) {
     let Times { least, most } = times;
     let most = most.map(|most| most.to_string()).unwrap_or_default();

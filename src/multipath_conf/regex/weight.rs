@@ -1,35 +1,34 @@
-//! How much work it is for the C library to compile an expression.
+//! What it costs glibc to compile an expression.
 //!
-//! glibc turns an expression into a tree, in which what an interval repeats stands that many times,
-//! and the tree into an automaton. For each node of that it then looks up which others are reached
-//! without reading a byte, in a recursive search. Behind loops it keeps no results, so that several
-//! ways to one node are all gone; and each anchor makes a copy of what follows. So short expressions
-//! take gigabytes or years, such as `\b\b\b...` and `((a?|b?){40})*`. What is counted here are the
-//! nodes and the steps of those searches, or more.
+//! glibc builds a tree, in which intervals are expanded, and from it an automaton. For each node it
+//! then searches recursively which others can be reached without reading a byte. Inside loops it
+//! does not keep results, so that all ways to a node are followed, and each anchor copies what
+//! follows. So short expressions such as `\b\b\b...` and `((a?|b?){40})*` can take gigabytes or
+//! years. This module counts the nodes and the steps of those searches, or an upper bound.
 
 use super::items::{Anchor, Item, Times};
 
-/// What an expression, or a part of one, weighs.
+/// What an expression or a part of one costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Weight {
     /// Nodes of the tree.
     pub nodes: u64,
-    /// Steps of the searches from all nodes, as long as they stay inside.
+    /// Steps of the searches from all nodes, within the part.
     pub steps: u64,
-    /// Steps of the search from the first node.
+    /// Steps of the search from the first node, within the part.
     from_start: u64,
-    /// In how many ways nothing leads from the start to the end.
+    /// Number of ways from the start to the end that read nothing.
     through: u64,
-    /// In how many ways nothing leads from any node to the end.
+    /// Number of ways from any node to the end that read nothing.
     to_end: u64,
     anchors: u32,
 }
 
-/// Beyond this it does not matter how much more it is.
+/// Numbers are capped here: it is far beyond all limits.
 const MAX: u64 = 1 << 40;
 
-/// How many times as long a search takes with an anchor that a loop comes back to. The copies of
-/// what is in the loop multiply with each of them; tried with glibc, it is less.
+/// Factor by which each anchor in a loop lengthens a search, as it multiplies the copies of what is
+/// in the loop. An upper bound, as measured with glibc.
 const LOOPED_ANCHOR: u64 = 16;
 
 impl Weight {
@@ -51,14 +50,14 @@ impl Weight {
         anchors: 0,
     };
 
-    /// One that is passed without reading.
+    /// A node that reads nothing.
     const PASSED: Self = Self {
         through: 1,
         to_end: 1,
         ..Self::BYTES
     };
 
-    /// The original, and a copy.
+    /// The node and its copy.
     const ANCHOR: Self = Self {
         nodes: 1,
         steps: 2,
@@ -68,7 +67,7 @@ impl Weight {
         anchors: 1,
     };
 
-    /// What an expression weighs.
+    /// The cost of an expression.
     pub(super) fn of(items: &[Item]) -> Self {
         let mut groups = vec![Group::NEW];
         let mut repeated = 0;
@@ -103,7 +102,7 @@ impl Weight {
                 }
             }
         }
-        // groups that are not closed: an error that is found once all of it is there
+        // groups that are not closed: glibc finds that error at the end
         groups.into_iter().rfold(Self::NOTHING, |inner, mut outer| {
             outer.operand(inner);
             outer.end()
@@ -141,7 +140,7 @@ impl Weight {
     fn looped(self) -> Self {
         let longer = LOOPED_ANCHOR.saturating_pow(self.anchors).min(MAX);
         let from_start = product(longer, sum([1, self.from_start, self.through]));
-        // a copy for an anchor goes on behind the loop, and behind each way through it
+        // an anchor's copies continue after the loop, and after each way through it
         let through = product(longer, sum([1, self.through]));
         Self {
             nodes: sum([1, self.nodes]),
@@ -153,7 +152,8 @@ impl Weight {
         }
     }
 
-    /// A group is a node of the tree; if it is empty, its ends are nodes of the automaton.
+    /// The part as a group, a node of the tree. If it is empty, its ends are nodes of the
+    /// automaton.
     fn grouped(self) -> Self {
         let is_empty = self.from_start == 0 && self.through > 0;
         let kept = match is_empty {
@@ -167,7 +167,7 @@ impl Weight {
     }
 
     fn repeated(self, times: Times) -> Self {
-        // what is too much anyway need not be known
+        // beyond the limit, the rest does not matter
         let copies = u64::from(times.most.unwrap_or(times.least).max(1));
         let nodes = product(self.nodes, copies);
         if nodes > super::MAX_NODES {
@@ -175,7 +175,7 @@ impl Weight {
         }
         let required = (0..times.least).fold(Self::NOTHING, |all, _| all.then(self));
         let optional = match times.most {
-            // the tree is made, and dropped
+            // the tree is built and dropped
             Some(0) => {
                 return Self {
                     nodes: self.nodes,
@@ -198,11 +198,11 @@ fn product(one: u64, other: u64) -> u64 {
     one.saturating_mul(other).min(MAX)
 }
 
-/// A group that is open.
+/// An open group.
 struct Group {
     alternatives: Option<Weight>,
     branch: Weight,
-    /// The end of the branch, which may be repeated.
+    /// The last part of the branch, which may be repeated.
     last: Weight,
 }
 

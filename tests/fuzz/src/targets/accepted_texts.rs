@@ -1,7 +1,7 @@
-//! What is accepted of the administrator's texts, given to the real `multipath -t` of each version.
+//! Texts that the check accepts, given to the real `multipath -t` of each version.
 //!
-//! It has to end by itself and well, and so has `multipath -ll`, which compiles an expression that the
-//! other does not. The programs are those of `make oracle`.
+//! It has to exit by itself and without an error, and so has `multipath -ll`, which also compiles
+//! `enable_foreign`. `make oracle` gets the programs.
 
 use pve_multipath::{Severity, multipath_conf};
 

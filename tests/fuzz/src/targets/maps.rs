@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use pve_multipath::Health;
-use pve_multipath::node::maps::{self, SysfsFacts, Map, Reply};
+use pve_multipath::node::maps::{self, Map, Reply, SysfsFacts};
 use pve_multipath::node::wwids_file;
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The administrator's multipath.conf text: any bytes are checked and read.
+//! The administrator's multipath.conf text: the check and the effective values of any bytes.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ fn run(text: &[u8]) -> bool {
                 "{version}: not what all versions together have: {own:?}"
             );
         }
-        // an allow-list takes no finding away
+        // an allow-list removes no finding
         let allow_list = ["3600a", "36001405aabbccddeeff00112233445566", "eui.0011"];
         let allow_list = allow_list.map(|wwid| wwid.parse().expect("a WWID"));
         let warned = multipath_conf::check(text, &[version], &allow_list);
@@ -64,7 +64,7 @@ fn run(text: &[u8]) -> bool {
     }
     assert_eq!(refused, refused_by_one);
     if text.len() > MAX_LEN || braces_are_unbalanced(text) == Some(true) {
-        assert!(refused, "nothing is said about the braces: {findings:?}");
+        assert!(refused, "no finding about the braces: {findings:?}");
     }
 
     let trimmed = multipath_conf::trimmed(text);
@@ -97,7 +97,7 @@ fn summary(finding: &Finding) -> (&str, FindingCode, Severity, usize, usize) {
     )
 }
 
-/// Each place is in the text, or right behind a line of it.
+/// Each position is in the text, or at the end of a line of it.
 fn check_places(text: &[u8], findings: &[Finding]) {
     let lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
     for finding in findings {
@@ -121,7 +121,7 @@ const SECTIONS: [&str; 9] = [
     "protocol",
 ];
 
-/// Counts braces, where only lines of the plainest forms are: none if there are others.
+/// Whether braces are unbalanced, for texts with lines of the simplest forms only; else `None`.
 fn braces_are_unbalanced(text: &[u8]) -> Option<bool> {
     let text = std::str::from_utf8(text)
         .ok()
@@ -139,7 +139,7 @@ fn braces_are_unbalanced(text: &[u8]) -> Option<bool> {
             ["}"] if depth == 0 => return Some(true),
             ["}"] => depth -= 1,
             [word, "{"] if SECTIONS.contains(&word) => depth += 1,
-            // multipathd takes it for a section nevertheless
+            // multipathd reads it as a section nevertheless
             [word, ..] if SECTIONS.contains(&word) => return None,
             _ if line.contains(['{', '}']) => return None,
             _ => {}
