@@ -1,7 +1,5 @@
 //! The check of a text: a consumer of `events` that collects findings.
 
-use std::collections::BTreeSet;
-
 use super::MAX_LINE;
 use super::blacklist::{self, BlacklistEntry, Rule, Source};
 use super::built_in;
@@ -119,11 +117,15 @@ impl Findings {
 
     /// All findings in order. `asked` are the versions that the text is checked for.
     fn finish(self, asked: &[ToolsVersion], end: Position) -> Vec<Finding> {
-        let Self {
-            listed: mut found,
-            unlisted,
-            ..
-        } = self;
+        let mut found = self.listed;
+        if self.unlisted > 0 {
+            let message = format!("{} more findings are not listed", self.unlisted);
+            let remark = Remark::warning(FindingCode::Unlisted, message);
+            found.push(remark.at(Position { column: 1, ..end }));
+        }
+        for finding in found.iter_mut().filter(|it| it.versions.is_empty()) {
+            finding.versions = asked.to_vec();
+        }
         fn key(finding: &Finding) -> (Position, Severity, FindingCode, &str) {
             let message = &finding.message;
             (finding.position, finding.severity, finding.code, message)
@@ -133,47 +135,26 @@ impl Findings {
         found.dedup_by(|later, first| {
             let is_same = key(later) == key(first);
             if is_same {
-                match later.versions.is_empty() {
-                    true => first.versions.clear(),
-                    false if first.versions.is_empty() => {}
-                    false => first.versions.append(&mut later.versions),
-                }
+                first.versions.append(&mut later.versions);
             }
             is_same
         });
         // if the text is refused anyway, it does not matter what was not tried
-        let about = |finding: &Finding, version: &ToolsVersion| {
-            finding.versions.is_empty() || finding.versions.contains(version)
-        };
-        let errors = found.iter().filter(|f| f.severity == Severity::Error);
-        let refused_by: BTreeSet<ToolsVersion> = errors
-            .flat_map(|error| asked.iter().filter(|version| about(error, version)))
-            .copied()
-            .collect();
+        let errors = found.iter().filter(|it| it.severity == Severity::Error);
+        let refused_by: Vec<_> = errors.flat_map(|error| error.versions.clone()).collect();
         found.retain_mut(|finding| {
-            let is_void = |version: &&ToolsVersion| {
-                finding.code == FindingCode::NotTried && refused_by.contains(*version)
+            let is_void = |version: &ToolsVersion| {
+                finding.code == FindingCode::NotTried && refused_by.contains(version)
             };
-            let left = asked
-                .iter()
-                .filter(|version| about(finding, version) && !is_void(version));
-            let left: Vec<_> = left.copied().collect();
-            let is_left = !left.is_empty();
-            finding.versions = left;
+            let versions = asked.iter().copied();
+            let versions = versions.filter(|it| finding.versions.contains(it) && !is_void(it));
+            finding.versions = versions.collect();
+            let is_left = !finding.versions.is_empty();
             if finding.versions.len() == asked.len() {
                 finding.versions.clear();
             }
             is_left
         });
-        if unlisted > 0 {
-            let message = format!("{unlisted} more findings are not listed");
-            let remark = Remark::warning(FindingCode::Unlisted, message);
-            let at = Position { column: 1, ..end };
-            let place = found.partition_point(|finding| {
-                key(finding) < (at, Severity::Warning, FindingCode::Unlisted, "")
-            });
-            found.insert(place, remark.at(at));
-        }
         found
     }
 }

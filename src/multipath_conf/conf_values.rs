@@ -6,7 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::complaint::Complaint;
-use super::events::{self, EventKind};
+use super::events::{self, Event, EventKind};
 use super::features;
 use super::finding::Position;
 use super::keywords::{ConfSection, DEVICE_KEY, Role};
@@ -105,42 +105,54 @@ impl ConfValues {
     pub fn from_dump(text: &[u8]) -> Result<Self, InvalidDump> {
         let mut values = Self::default();
         let mut entry = Attributes::new();
-        let mut invalid = None;
+        let mut result = Ok(());
         events::read(text, |event| {
-            let name = match event.kind {
-                EventKind::Start { .. } => return entry.clear(),
-                EventKind::End => return values.keep(event.section, std::mem::take(&mut entry)),
-                EventKind::Assignment(assignment) => assignment.keyword.name.as_bytes().into(),
-                EventKind::UnknownKeyword { name } => name,
-                // multipathd prints some values with blanks without quotes
-                EventKind::Complaint(Complaint::NotAscii | Complaint::TextAfterValue { .. }) => {
-                    return;
-                }
-                EventKind::Complaint(Complaint::NotClosed { .. }) => {
-                    invalid.get_or_insert(InvalidDump::Truncated);
-                    return;
-                }
-                EventKind::Complaint(_) => {
-                    invalid.get_or_insert(InvalidDump::Line(event.position));
-                    return;
-                }
-            };
-            match printed_value(event.raw).filter(|_| event.section != ConfSection::Top) {
-                Some(value) => {
-                    let name = ByteString::from_bytes(&name);
-                    let value = Stored::Value(value.into());
-                    values.set(event.section, &mut entry, name.as_str(), value);
-                }
-                None => {
-                    invalid.get_or_insert(InvalidDump::Line(event.position));
-                }
+            if result.is_ok() {
+                result = values.read_printed(event, &mut entry);
             }
         });
-        match invalid {
-            Some(invalid) => Err(invalid),
-            None if !text.ends_with(b"\n") && !text.is_empty() => Err(InvalidDump::Truncated),
-            None => Ok(values),
+        result?;
+        match text.ends_with(b"\n") {
+            true => Ok(values),
+            false => Err(InvalidDump::Truncated),
         }
+    }
+
+    fn read_printed(
+        &mut self,
+        event: Event<'_>,
+        entry: &mut Attributes,
+    ) -> Result<(), InvalidDump> {
+        let invalid = InvalidDump::Line(event.position);
+        let name = match event.kind {
+            EventKind::Start { .. } => {
+                entry.clear();
+                return Ok(());
+            }
+            EventKind::End => {
+                self.keep(event.section, std::mem::take(entry));
+                return Ok(());
+            }
+            EventKind::Assignment(assignment) => assignment.keyword.name.as_bytes().into(),
+            EventKind::UnknownKeyword { name } => name,
+            // multipathd prints some values with blanks without quotes
+            EventKind::Complaint(Complaint::NotAscii | Complaint::TextAfterValue { .. }) => {
+                return Ok(());
+            }
+            EventKind::Complaint(Complaint::NotClosed { .. }) => {
+                return Err(InvalidDump::Truncated);
+            }
+            EventKind::Complaint(_) => return Err(invalid),
+        };
+        let value = printed_value(event.raw).filter(|_| event.section != ConfSection::Top);
+        let stored = Stored::Value(value.ok_or(invalid)?.into());
+        self.set(
+            event.section,
+            entry,
+            ByteString::from_bytes(&name).as_str(),
+            stored,
+        );
+        Ok(())
     }
 
     /// Stores a value of a section, or of the open entry.
@@ -266,4 +278,28 @@ fn merge<K: Ord>(
     }
     merged.reverse();
     *entries = merged;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn incomplete_dumps_are_refused() {
+        for text in ["", "defaults {\n", "defaults {\n\tprio \"const\"\n}"] {
+            let found = ConfValues::from_dump(text.as_bytes());
+            assert_eq!(found, Err(InvalidDump::Truncated), "{text:?}");
+        }
+        for text in [
+            "prio const\n",
+            "defaults {\n}\n}\n",
+            "defaults {\n\tprio\n}\n",
+        ] {
+            let found = ConfValues::from_dump(text.as_bytes());
+            assert!(matches!(found, Err(InvalidDump::Line(_))), "{text:?}");
+        }
+        let found = ConfValues::from_dump(b"defaults {\n\tuid_attrs sd:A dasd:B\n}\n");
+        let attributes = found.map(|values| values.defaults.get("uid_attrs").cloned());
+        assert_eq!(attributes, Ok(Some("sd:A dasd:B".to_owned())));
+    }
 }

@@ -121,7 +121,7 @@ is_deeply(
 );
 {
     my ($finding) = PVE::Multipath::Config::overrides_findings("gr\xc3\xbcn\n")->@*;
-    like($finding->{message}, qr/\A'gr' is no keyword/, 'beyond ASCII it is a blank');
+    like($finding->{message}, qr/\A'gr' is not a keyword/, 'non-ASCII characters are blanks');
     my $text = "defaults {\n\tprio \"gr\xc3\xbcn\"\n}\n";
     my ($quoted) = PVE::Multipath::Config::overrides_findings($text)->@*;
     like($quoted->{message}, qr/'gr\xc3\xbcn'/, 'but for quotes: bytes are given back as bytes');
@@ -216,7 +216,7 @@ is_deeply(
 for ("\tno_path_retry fail\n", "timeout\n", "defaults {\n", "defaults {\n\tx {\n") {
     my ($res, $err) = try('drift', $cfg, $_, '0.11.1');
     is($res, undef, 'what multipathd has not printed');
-    like($err, qr/multipathd prints|is not complete/, 'is refused');
+    like($err, qr/multipathd prints|is incomplete/, 'is refused');
 }
 
 # --- arguments of all kinds ---

@@ -161,8 +161,9 @@ is(scalar(excerpts($res->{out})->@*), 1000, 'two lines for each of the others');
 
 my $new = "defaults {\n\tpurge_disconnected yes\n}\n";
 for (
-    [1, qr/ \(multipath-tools 0\.9\.4, 0\.11\.1\)\n/], [1, qr/ignored\n/, '0.11.1'],
-    [1, qr/ignored\n/, '0.13.0-1'], [0, qr/nothing/, '0.14.0'], [0, qr/nothing/, '0.15.1-1'],
+    [1, qr/ \(multipath-tools 0\.9\.4, 0\.11\.1\)\n/],
+    [1, qr/before 0\.14\.0\n/, '0.11.1'], [1, qr/before 0\.14\.0\n/, '0.13.0-1'],
+    [0, qr/nothing/, '0.14.0'], [0, qr/nothing/, '0.15.1-1'],
 ) {
     my ($code, $told, $version) = @$_;
     my $res = check($new, defined($version) ? ['--multipath-tools', $version] : []);
@@ -193,8 +194,8 @@ my @want = (
     },
     {
         severity => 'warning', code => 'unknown-keyword', line => 4, column => 2,
-        message => "'bogus' is no keyword in section 'defaults', and is ignored",
-        text => "'bogus' is no keyword in section 'defaults', and is ignored",
+        message => "'bogus' is not a keyword in section 'defaults' and is ignored",
+        text => "'bogus' is not a keyword in section 'defaults' and is ignored",
     },
     {
         severity => 'warning', code => 'ignored', line => 5, column => 12,
