@@ -1,4 +1,4 @@
-//! Configurations with what has to be made of them: fixtures/config.
+//! Configurations with the expected text, problems and LUNs: fixtures/config.
 
 #![allow(
     clippy::unwrap_used,

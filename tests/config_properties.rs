@@ -1,4 +1,4 @@
-//! The configuration on random inputs: texts are kept, changes leave what parses.
+//! Properties of the configuration on random texts and changes.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use pve_multipath::config::knobs::SectionType;
 use pve_multipath::config::{self, Change, Config, Item, Properties, Update, Value};
 use pve_multipath::wire::byte_string::ByteString;
 
-/// Pieces that make up section configurations, good ones and bad ones.
+/// Lines of section configurations, valid and invalid ones.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     let known = prop::sample::select(vec![
         "wwid: a\n",
@@ -95,13 +95,13 @@ proptest! {
         let again = config::write(&second).unwrap().text;
         prop_assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&written));
 
-        // numbers beyond 64 bits are no digits any more when Perl has printed them
+        // Perl prints numbers beyond 64 bits with an exponent
         if !text.windows(20).any(|digits| digits.iter().all(u8::is_ascii_digit)) {
             prop_assert_eq!(understood(&second), understood(&first));
         }
     }
 
-    /// Of each line that has a meaning, or might have one to others, something is left.
+    /// No word is lost of lines that may mean something to other versions.
     #[test]
     fn nothing_is_lost(text in text()) {
         let parsed = config::parse("f", &text);
@@ -111,7 +111,7 @@ proptest! {
             words.filter(|word| !word.is_empty()).map(<[u8]>::to_vec).collect()
         };
         let left = words(&written);
-        // the unknown section's own
+        // those of unknown sections
         for line in blocks(&parsed.config).concat() {
             for word in words(&line.to_bytes().unwrap()) {
                 prop_assert!(left.contains(&word));
@@ -119,7 +119,7 @@ proptest! {
         }
         let lines = text.split(|&b| b == b'\n');
         for line in lines.filter(|line| line.starts_with(b"junk") || line.starts_with(b"\tbogus")) {
-            // a section that a later one of its name replaces is gone, as with PVE::SectionConfig
+            // a section that a later one replaces is dropped, as with PVE::SectionConfig
             if parsed.config.sections().all(|section| section.replaced() == 0) {
                 for word in words(line) {
                     prop_assert!(left.contains(&word), "{:?}", String::from_utf8_lossy(&word));
@@ -129,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn consumers_get_only_what_is_fit_for_use(text in text()) {
+    fn consumers_get_only_safe_values(text in text()) {
         let config = config::parse("f", &text).config;
         let luns = config::luns(&config);
         let aliases: Vec<_> = luns.values().filter_map(|lun| lun.get("alias")).map(|a| a.to_text()).collect();
@@ -144,7 +144,7 @@ proptest! {
     }
 }
 
-/// Names and values of a call, good ones and bad ones.
+/// Names and values of a call, valid and invalid ones.
 fn settings() -> impl Strategy<Value = Vec<(String, String)>> {
     let names: Vec<_> = SectionType::Wwid
         .knobs()
@@ -259,9 +259,9 @@ fn call() -> impl Strategy<Value = Call> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..ProptestConfig::default() })]
 
-    /// Each change is written and read back, as a program does.
+    /// Each change is written and read back.
     #[test]
-    fn changes_leave_a_file_without_fault(calls in prop::collection::vec(call(), 0..40)) {
+    fn changes_leave_a_valid_file(calls in prop::collection::vec(call(), 0..40)) {
         let mut file = Vec::new();
         for call in &calls {
             let before = config::parse("f", &file);
@@ -274,14 +274,13 @@ proptest! {
             let after = config::parse("f", &written);
             prop_assert!(after.warnings.is_empty(), "{:?}: {:?}", call, after.warnings);
             prop_assert_eq!(config::problems(&after.config, None), vec![]);
-            // text is stored as it is read back, and digits as numbers
+            // values are stored as they are read back
             prop_assert_eq!(understood(&after.config), understood(&changed));
             file = written;
         }
     }
 
-    /// Whatever is in the file: a change neither destroys what was not understood elsewhere, nor
-    /// lets in what harms.
+    /// Whatever is in the file, a change neither drops lines between sections nor adds an error.
     #[test]
     fn changes_of_any_file(text in text(), calls in prop::collection::vec(call(), 1..6)) {
         let mut config = config::parse("f", &text).config;

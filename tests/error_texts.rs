@@ -76,7 +76,7 @@ fn of_values() {
     let selector = Knob::find("path-selector").expect("a knob of this name");
     assert_texts([(
         Setting::new(selector, "round-robin"),
-        "the kernel cannot use it, and unused maps would be removed: write a name and the number \
-         of its arguments with one blank between, 'service-time 0'",
+        "the kernel cannot use it, and unused maps would be removed: write a name, one blank and the \
+         number of arguments, such as 'service-time 0'",
     )]);
 }

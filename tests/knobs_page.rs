@@ -11,7 +11,7 @@
 
 use std::fmt::Write as _;
 
-use pve_multipath::config::knobs::{KNOBS, Kind, Knob, Place};
+use pve_multipath::config::knobs::{KNOBS, Knob, KnobValues, Place};
 
 const HEAD: &str = "\
 # Knobs of multipath.cfg
@@ -73,9 +73,9 @@ fn values(knob: &Knob) -> String {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    match knob.kind {
-        Kind::Choice(choice) => words(choice),
-        Kind::WordOrDigits {
+    match knob.values {
+        KnobValues::Choice(choice) => words(choice),
+        KnobValues::WordOrDigits {
             words: choice,
             most,
             instead_of_zero,
@@ -83,15 +83,15 @@ fn values(knob: &Knob) -> String {
             let least = if instead_of_zero.is_some() { 1 } else { 0 };
             format!("{}, or a number from {least} to {most}", words(choice))
         }
-        Kind::Integer { minimum, most } => format!("a number from {minimum} to {most}"),
-        Kind::Alias => {
+        KnobValues::Integer { minimum, most } => format!("a number from {minimum} to {most}"),
+        KnobValues::Alias => {
             let most = pve_multipath::types::alias::MAX_LEN;
             format!(
                 "`{}`, at most {most} bytes",
                 pve_multipath::types::alias::PATTERN
             )
         }
-        Kind::PathSelector { max_len } => {
+        KnobValues::PathSelector { max_len } => {
             let names = pve_multipath::config::knobs::path_selectors();
             format!(
                 "{} with the number of arguments, `0`; at most {max_len} bytes",

@@ -1,4 +1,4 @@
-//! The real PVE::SectionConfig's answers, recorded, are ours.
+//! Compares with recordings of the real PVE::SectionConfig.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ fn cases(kind: &str) -> Vec<(String, Json, Json)> {
     input.into_iter().map(with_expected).collect()
 }
 
-/// Texts, by hand and by chance.
+/// Texts written by hand, and random ones.
 fn texts() -> impl Iterator<Item = (String, Json, Json)> {
     cases("parse").into_iter().chain(cases("random"))
 }
@@ -54,7 +54,7 @@ fn bytes(text: &str) -> Vec<u8> {
 fn value(value: &Value<'_>) -> Json {
     match value {
         Value::Number(Number::Integer(number)) if i64::try_from(*number).is_ok() => json!(number),
-        // as it comes out of dclone
+        // as after dclone
         Value::Number(Number::Integer(number)) => json!(number.to_string()),
         // JSON has no infinity
         Value::Number(Number::Float(number)) if number.is_infinite() => json!("Inf"),
@@ -78,7 +78,7 @@ fn ids(config: &Config<'_>) -> Json {
         .collect()
 }
 
-/// Perl's own warnings about the program are not part of the behaviour.
+/// Warnings of Perl itself are not part of the behaviour.
 fn is_about_perl(warning: &Json) -> bool {
     warning
         .as_str()
@@ -120,8 +120,8 @@ fn reading() {
     }
 }
 
-/// Whether a line that was refused, being a repetition, would not be once what it repeats is written:
-/// the type is not written, and a number beyond 64 bits is not read back.
+/// Whether a repeated line, which was refused, would be accepted when the section is written and read
+/// back: the type is not written, and a number beyond 64 bits is not read back.
 fn would_be_accepted(section: &Section<'_>, line: &str) -> bool {
     if !line.starts_with(char::is_whitespace) {
         return false;
@@ -133,8 +133,8 @@ fn would_be_accepted(section: &Section<'_>, line: &str) -> bool {
         || matches!(section.get(key), Some(Value::Number(Number::Float(_))))
 }
 
-/// What it wrote of what it had read, with the lines that it did not understand and loses: between
-/// sections where they stood, and at the end of sections.
+/// The text that it wrote after reading, plus the lines that it did not understand and drops: between
+/// sections in their place, others at the end of their section.
 #[test]
 fn writing_what_was_read() {
     for (name, input, expected) in texts() {
@@ -166,8 +166,8 @@ fn writing_what_was_read() {
     }
 }
 
-/// What it wrote, or why not, of what a program may hand in. Where ours refuses what it wrote, the
-/// text could not be read back as what was meant.
+/// The text that it wrote of hashes from programs, or its error. Where ours refuses what it wrote, the
+/// text would be read back as something else.
 #[test]
 fn writing() {
     let stricter: BTreeMap<_, _> = [
@@ -175,7 +175,7 @@ fn writing() {
         ("W17 LF in id", "section 'a\nb': an ID may not be empty"),
         ("W18 blank in id", "section 'a b': an ID may not be empty"),
         ("W19 empty id", "section '': an ID may not be empty"),
-        // the schema refuses it when it is read
+        // the schema refuses it on reading
         (
             "W24 value 0",
             "section 'a': property 'rr-min-io-rq': value must have a minimum value of 1",
@@ -190,9 +190,9 @@ fn writing() {
         ),
         (
             "W36 array value",
-            "section 'a': property 'alias' is not a plain value",
+            "section 'a': property 'alias' is a list or a hash",
         ),
-        // not the value that would be read
+        // another value would be read back
         (
             "W27 leading/trailing blanks kept",
             "section 'a': property 'path-selector' has blanks",
@@ -205,7 +205,7 @@ fn writing() {
             "W38 wide",
             "section 'a': property 'path-selector' has blanks around its value, or",
         ),
-        // unknown when it is read
+        // unknown on reading
         (
             "W29 comment",
             "section 'a': property 'comment' cannot be stored",
@@ -216,7 +216,7 @@ fn writing() {
         ),
     ]
     .into();
-    // in the sequence of Perl's hashes; ours goes by ID
+    // there in the order of Perl's hash, here by ID
     let by_id: BTreeMap<_, _> = [(
         "W03 two new (hash order!)",
         (
@@ -241,7 +241,7 @@ fn writing() {
             continue;
         }
         if let Some(died) = expected["die"].as_str() {
-            // ours names the section as well
+            // ours also names the section
             let error = written.unwrap_err().to_string();
             assert!(error.ends_with(died.trim_end()), "{name}: {error}");
             continue;

@@ -1,4 +1,4 @@
-//! Changes: a configuration in, a configuration or an error out.
+//! Changes to a configuration.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -15,38 +15,62 @@ use crate::types::wwid::InvalidWwid;
 use crate::wire::byte_string::{ByteString, is_space};
 use crate::wire::number::Number;
 
-/// A change to make. Settings are those of the API's call: undefined values are not given.
+/// A change to make to a configuration.
+///
+/// ```
+/// use pve_multipath::config::{self, Change, Update};
+///
+/// let text = b"wwid: 3600a\n\tno-path-retry 18\n\n";
+/// let config = config::parse("multipath.cfg", text).config;
+///
+/// let add = Change::AddWwid {
+///     wwid: "3600b".into(),
+///     update: Update {
+///         set: vec![("alias".into(), config::Value::Text("san-b".into()))],
+///         ..Update::default()
+///     },
+/// };
+/// let config = config.change(add, None)?;
+/// let text = config::write(&config)?.text;
+/// assert_eq!(text, b"wwid: 3600a\n\tno-path-retry 18\n\nwwid: 3600b\n\talias san-b\n\n");
+///
+/// // values that would do damage are refused
+/// let alias = config::Value::Text("sdb".into());
+/// let wwid = "3600a".into();
+/// assert!(config.change(Change::SetAlias { wwid, alias }, None).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Change<'a> {
-    /// Puts a LUN on the allow-list. One that is there already stays as it is.
+    /// Adds a LUN to the allow-list. One that is on it already is left unchanged.
     AddWwid {
         /// The LUN.
         wwid: Cow<'a, str>,
         /// Its alias and knobs.
         update: Update<'a>,
     },
-    /// Takes a LUN off the allow-list. Nothing changes if it is not there. This removes any section of
-    /// type `wwid`, also one whose ID is not a WWID.
+    /// Removes a LUN from the allow-list. Does nothing if it is not on it. Any section of type `wwid` can
+    /// be removed, even if its ID is not a WWID.
     RemoveWwid {
         /// ID of the section.
         wwid: Cow<'a, str>,
     },
-    /// Sets and deletes a LUN's alias and knobs.
+    /// Sets and deletes the alias and knobs of a LUN.
     UpdateWwid {
         /// The LUN.
         wwid: Cow<'a, str>,
         /// What to set and what to delete.
         update: Update<'a>,
     },
-    /// Gives a LUN an alias.
+    /// Sets the alias of a LUN.
     SetAlias {
         /// The LUN.
         wwid: Cow<'a, str>,
         /// The alias.
         alias: Value<'a>,
     },
-    /// Takes a LUN's alias away. Nothing changes if the LUN is not there or has none.
+    /// Deletes the alias of a LUN. Does nothing if there is no such LUN, or it has no alias.
     RemoveAlias {
         /// The LUN.
         wwid: Cow<'a, str>,
@@ -58,57 +82,58 @@ pub enum Change<'a> {
     },
 }
 
-/// Knobs to set and to delete; others stay as they are.
+/// Knobs to set and to delete; others are left unchanged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Update<'a> {
-    /// New values by knob.
+    /// New values by knob. Undefined values are ignored.
     pub set: Vec<(ByteString<'a>, Value<'a>)>,
-    /// Names of knobs, separated by comma, semicolon or blanks.
+    /// Names of knobs, separated by commas, semicolons, blanks or null bytes, as PVE::Tools' split_list
+    /// splits them.
     pub delete: ByteString<'a>,
 }
 
-/// Why a change is not made.
+/// Why a change is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ChangeError {
-    /// The configuration is not the one that the caller has seen.
+    /// The digest is not that of the configuration. The text is PVE::Tools' assert_if_modified's.
     #[error("detected modified configuration - file changed by other user? Try again.")]
     Modified,
-    /// No WWID.
+    /// Not a WWID.
     #[error(transparent)]
     Wwid(#[from] InvalidWwid),
-    /// `defaults`, which names the global knobs.
+    /// `defaults` is the ID of the global knobs.
     #[error("'{DEFAULTS_ID}' cannot be a WWID")]
     WwidDefaults,
     /// The LUN is not on the allow-list.
     #[error("WWID '{0}' is not configured")]
     NotConfigured(String),
-    /// The section is of another type.
+    /// The section has another type.
     #[error("section '{id}' is not of type '{kind}'; correct /etc/pve/multipath.cfg by hand")]
     OtherType {
         /// ID of the section.
         id: String,
-        /// The type it should be of.
+        /// The type that it should have.
         kind: &'static str,
     },
-    /// The WWID is somebody's alias.
+    /// The WWID is the alias of another LUN.
     #[error("'{wwid}' is the alias of WWID '{owner}'")]
     WwidIsAlias {
         /// The LUN.
         wwid: String,
-        /// The LUN that is called like it.
+        /// The LUN with this alias.
         owner: String,
     },
-    /// No knob of such a section.
+    /// Sections of this type do not have the knob.
     #[error("property '{0}' cannot be set here")]
     NotSettable(String),
-    /// Nothing that could be deleted there.
+    /// Not a knob that can be deleted.
     #[error("property '{0}' cannot be deleted")]
     NotDeletable(String),
     /// The same knob is set and deleted.
     #[error("cannot set and delete property '{0}' at the same time")]
     SetAndDelete(String),
-    /// A value that is none of the knob's.
+    /// The knob cannot have this value.
     #[error("{reason}")]
     Value {
         /// Name of the knob.
@@ -117,14 +142,14 @@ pub enum ChangeError {
         reason: InvalidSetting,
     },
     /// The alias is missing.
-    #[error("an alias is needed; to take the present one away, remove it")]
+    #[error("an alias is needed; to have none, remove the alias")]
     NoAlias,
-    /// The alias stands for another LUN.
+    /// The alias is assigned to another LUN.
     #[error("alias '{alias}' is already assigned to WWID '{owner}'")]
     AliasTaken {
         /// The alias.
         alias: String,
-        /// The LUN that has it.
+        /// The LUN with this alias.
         owner: String,
     },
     /// The alias is the WWID of another LUN.
@@ -133,7 +158,7 @@ pub enum ChangeError {
 }
 
 impl ChangeError {
-    /// The parameter of the call that is wrong, if it is one.
+    /// The parameter of the API call that caused it, if there is one.
     pub fn parameter(&self) -> Option<&str> {
         Some(match self {
             Self::Modified | Self::OtherType { .. } => return None,
@@ -150,10 +175,10 @@ impl ChangeError {
 }
 
 impl<'a> Config<'a> {
-    /// Makes a change. `digest`, where given, has to be the configuration's.
+    /// Makes a change. If there is a `digest`, it has to be that of the configuration.
     ///
-    /// What would harm is refused, whatever the file already holds. Knobs that are set or deleted
-    /// also lose their lines that were not understood: the caller has said what is meant.
+    /// New values are checked, whatever the file contains already. Lines that were not understood are
+    /// removed if they set a knob that is set or deleted.
     pub fn change(mut self, change: Change<'a>, digest: Option<&str>) -> Result<Self, ChangeError> {
         if digest.is_some_and(|digest| self.digest.to_text().as_deref() != Some(digest)) {
             return Err(ChangeError::Modified);
@@ -226,8 +251,7 @@ impl<'a> Config<'a> {
         self.update(&wwid, SectionType::Wwid, update)
     }
 
-    /// Whether there is a section of type `wwid` with this ID. The ID of one that is there need not be a
-    /// WWID, so that such a section can be removed.
+    /// Whether there is a section of type `wwid` with this ID, which does not have to be a WWID then.
     fn is_removable(&self, id: &str) -> Result<bool, ChangeError> {
         let section = self.section(id);
         if section.is_some_and(|section| section.kind() == Some(SectionType::Wwid)) {
@@ -332,7 +356,7 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// The LUN other than `wwid` that is called `alias`; of several, the first by ID.
+    /// The LUN other than `wwid` that has this alias; of several, the first by ID.
     fn owner_of(&self, alias: &str, wwid: &str) -> Option<String> {
         let has_it = |section: &Section<'_>| {
             let name = section.get("alias").and_then(Value::to_text);
@@ -355,7 +379,7 @@ fn check_type(section: &Section<'_>, kind: SectionType) -> Result<(), ChangeErro
     })
 }
 
-/// A setting as [`parse`](super::parse) would read it back.
+/// A setting as [`parse`](super::parse()) reads it back.
 fn stored(setting: &Setting) -> Value<'static> {
     match setting.number() {
         Some(number) => Value::Number(Number::Integer(number)),

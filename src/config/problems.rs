@@ -1,11 +1,11 @@
-//! What parsed, and is of no use or dangerous.
+//! Finds what parsed, but is dangerous or has no effect.
 
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
 use super::document::{Config, Item, Section};
-use super::knobs::{Effect, SectionType};
+use super::knobs::{SectionType, Unusable};
 use super::parse::{PropertyError, accept, header_of, property_of};
 use super::settings::{InvalidSetting, Setting};
 use super::{DEFAULTS_ID, Value};
@@ -15,42 +15,42 @@ use crate::types::tools_version::ToolsVersion;
 use crate::types::wwid;
 use crate::wire::byte_string::{ByteString, is_space};
 
-/// What kind of problem it is.
+/// The kind of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProblemCode {
-    /// The ID of a LUN's section is no WWID.
+    /// The ID of a LUN's section is not a WWID.
     InvalidWwid,
-    /// A LUN's section is called `defaults`.
+    /// The ID of a LUN's section is `defaults`.
     WwidDefaults,
-    /// A section of type `defaults` has another name.
+    /// The ID of a section of type `defaults` is not `defaults`.
     DefaultsName,
-    /// Sections with the same ID stood before.
+    /// The file has several sections with this ID.
     DuplicateSection,
-    /// The alias stands for another LUN already.
+    /// An earlier LUN has the alias.
     DuplicateAlias,
     /// The alias is the WWID of another LUN.
     AliasIsWwid,
-    /// The alias would be taken for something else.
+    /// The alias may be the name of another device.
     ReservedAlias,
-    /// The kernel does not have the path selector.
+    /// The kernel refuses the path selector.
     PathSelector,
-    /// multipathd cannot live with the number, or reads another one.
+    /// multipathd loops forever because of the number, or reads another one.
     OutOfRange,
-    /// multipathd takes the value for "not set".
+    /// multipathd reads the value as "not set".
     Unset,
-    /// The value cannot stand in multipathd's files.
+    /// The value cannot be written to a file.
     InvalidValue,
     /// This version of multipath-tools ignores the knob.
     IgnoredKnob,
-    /// This version of this software does not know the section's type.
+    /// This version does not know the section's type.
     UnknownSection,
-    /// The section's type does not have the property.
+    /// Sections of this type do not have the property.
     UnknownProperty,
-    /// The property is set by an earlier line of the section.
+    /// An earlier line of the section sets the property.
     DuplicateProperty,
-    /// The property's value was refused.
+    /// The value was refused.
     RefusedValue,
     /// The line is neither the header of a section nor a property.
     StrayLine,
@@ -63,17 +63,17 @@ pub struct Problem {
     pub severity: Severity,
     /// What kind of problem it is.
     pub code: ProblemCode,
-    /// ID of the section, as bytes are characters; none for a line outside of sections.
+    /// ID of the section, each byte as a character; none for a line outside of sections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub section: Option<String>,
-    /// The property, if it is about one.
+    /// The property, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub property: Option<String>,
-    /// What is wrong and what to do, in a sentence.
+    /// What is wrong and what to do about it.
     pub message: String,
 }
 
-/// Lists what is dangerous, has no effect, or was not understood, by its place in the file.
+/// Lists what is dangerous, has no effect, or was not understood, in file order.
 ///
 /// `version` is the installed version of multipath-tools, if it is known.
 pub fn problems(config: &Config<'_>, version: Option<ToolsVersion>) -> Vec<Problem> {
@@ -93,11 +93,11 @@ pub fn problems(config: &Config<'_>, version: Option<ToolsVersion>) -> Vec<Probl
     found
 }
 
-/// What the maps of LUNs are called.
+/// The names that maps of LUNs have.
 struct Names<'c> {
     /// The IDs of all LUNs.
     luns: HashSet<&'c str>,
-    /// The WWIDs by alias, so far.
+    /// The owners of the aliases so far.
     aliases: HashMap<String, &'c str>,
 }
 
@@ -171,7 +171,7 @@ fn section_problems<'c>(
 
 const STAYS: &str = "it stays in the file and has no effect";
 
-/// Text from the file, cut to a length that fits into a message.
+/// Text from the file, shortened for a message.
 fn quoted(text: &str) -> String {
     const LONGEST: usize = 200;
     let mut quoted: String = text.trim_matches(is_space).chars().take(LONGEST).collect();
@@ -183,7 +183,7 @@ fn quoted(text: &str) -> String {
 
 fn stray_line(text: &str) -> (ProblemCode, String) {
     let message = format!(
-        "{} is neither the header of a section ('wwid: WWID') nor an indented property; {STAYS}",
+        "{} is neither a section header ('wwid: WWID') nor an indented property; {STAYS}",
         quoted(text)
     );
     (ProblemCode::StrayLine, message)
@@ -238,13 +238,13 @@ fn id_problem(id: &str, kind: SectionType) -> Option<(ProblemCode, String)> {
         SectionType::Defaults if id == DEFAULTS_ID => None,
         SectionType::Defaults => Some((
             ProblemCode::DefaultsName,
-            "nothing reads it, since it is not called 'defaults'; move its lines to the section \
+            "it is not used, since its ID is not 'defaults'; move its lines to the section \
             'defaults: defaults'"
                 .to_owned(),
         )),
         SectionType::Wwid if id == DEFAULTS_ID => Some((
             ProblemCode::WwidDefaults,
-            "it allow-lists a LUN called 'defaults', and hides the global knobs; was 'defaults: \
+            "it would allow-list a LUN 'defaults', and it hides the global knobs; was 'defaults: \
             defaults' meant?"
                 .to_owned(),
         )),
@@ -257,12 +257,14 @@ fn id_problem(id: &str, kind: SectionType) -> Option<(ProblemCode, String)> {
 
 fn classify(reason: &InvalidSetting) -> (Severity, ProblemCode) {
     match reason {
-        InvalidSetting::Effect(Effect::Unset { .. }) => (Severity::Warning, ProblemCode::Unset),
-        InvalidSetting::Effect(Effect::Selector(_)) => (Severity::Error, ProblemCode::PathSelector),
-        InvalidSetting::Effect(Effect::TooLarge { .. }) => {
+        InvalidSetting::Unusable(Unusable::Unset { .. }) => (Severity::Warning, ProblemCode::Unset),
+        InvalidSetting::Unusable(Unusable::Selector(_)) => {
+            (Severity::Error, ProblemCode::PathSelector)
+        }
+        InvalidSetting::Unusable(Unusable::TooLarge { .. }) => {
             (Severity::Error, ProblemCode::OutOfRange)
         }
-        InvalidSetting::Effect(Effect::Reserved(_)) => {
+        InvalidSetting::Unusable(Unusable::Reserved(_)) => {
             (Severity::Error, ProblemCode::ReservedAlias)
         }
         _ => (Severity::Error, ProblemCode::InvalidValue),

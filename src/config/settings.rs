@@ -1,16 +1,16 @@
-//! Values of knobs that multipathd takes as they are meant.
+//! Values of knobs that multipathd and the kernel can use.
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use crate::config::knobs::{Effect, Knob, SchemaError, SectionType};
+use super::knobs::{Knob, SchemaError, SectionType, Unusable};
 use crate::wire::byte_string::is_space;
 use crate::wire::number::Number;
 
-/// A knob's value that harms nobody: the schema takes it, multipathd and the kernel as well, and it
-/// fits into a line of a file.
+/// A value of a knob that is safe to use: the schema, multipathd and the kernel accept it, and it fits
+/// into one line of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
     knob: &'static Knob,
@@ -23,27 +23,27 @@ enum Stored {
     Text(Box<str>),
 }
 
-/// Why a value is no [`Setting`].
+/// Why a value is not a [`Setting`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidSetting {
-    /// The schema does not take it.
+    /// The schema refuses it.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// A line break or another control character.
-    #[error("a value may not have control characters, nor any that are no bytes")]
+    /// It has a line break, another control character, or a character beyond U+00FF.
+    #[error("a value may not have control characters, nor characters beyond one byte")]
     Character,
-    /// It would be read back as nothing.
+    /// It is empty, or has only blanks.
     #[error("a value may not be empty")]
     Empty,
-    /// multipathd or the kernel does not take it as it is meant.
+    /// multipathd or the kernel cannot use it.
     #[error(transparent)]
-    Effect(#[from] Effect),
+    Unusable(#[from] Unusable),
 }
 
 impl Setting {
-    /// Checks a value, and takes it as it would be read back: without blanks around it, digits as
-    /// the number they are.
+    /// Checks a value, and normalizes it to what would be read back: without blanks around it, and digits
+    /// as a number.
     pub fn new(knob: &'static Knob, value: &str) -> Result<Self, InvalidSetting> {
         let number = knob.check(value)?;
         if value
@@ -70,12 +70,12 @@ impl Setting {
         })
     }
 
-    /// The knob that is set.
+    /// The knob.
     pub fn knob(&self) -> &'static Knob {
         self.knob
     }
 
-    /// The value, where it is a number.
+    /// The value, if it is a number.
     pub fn number(&self) -> Option<u64> {
         match self.value {
             Stored::Number(number) => Some(number),
@@ -101,19 +101,19 @@ impl Serialize for Setting {
     }
 }
 
-/// Knobs with their values, by the knob's name.
+/// Values of several knobs, by the knob's name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Settings(BTreeMap<&'static str, Setting>);
 
-/// Why a list of values is no [`Settings`].
+/// Why values are not [`Settings`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidSettings {
-    /// No knob of such a section.
-    #[error("'{0}' is no knob of a section '{section}'", section = .1.as_str())]
+    /// Sections of this type do not have the knob.
+    #[error("sections of type '{section}' have no knob '{0}'", section = .1.as_str())]
     Unknown(String, SectionType),
-    /// A value that is none of the knob's.
+    /// The knob cannot have this value.
     #[error("{knob}: {reason}")]
     Value {
         /// Name of the knob.
@@ -124,8 +124,7 @@ pub enum InvalidSettings {
 }
 
 impl Settings {
-    /// Checks values by their knobs' names, for a section of this type. None for a value leaves the
-    /// knob out.
+    /// Checks values by name for a section of this type. A knob whose value is none is left out.
     pub fn from_values<'v>(
         section: SectionType,
         values: impl IntoIterator<Item = (&'v str, Option<String>)>,
@@ -155,7 +154,7 @@ impl Settings {
         self.0.remove(knob)
     }
 
-    /// The settings by their knobs' names.
+    /// The settings, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Setting> {
         self.0.values()
     }

@@ -21,7 +21,7 @@ pub enum Value<'a> {
     /// A text.
     #[serde(borrow)]
     Text(ByteString<'a>),
-    /// A list or hash, which no property takes.
+    /// A list or a hash, which no property may have.
     Nested,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Value<'a> {
         *self == Self::Undefined
     }
 
-    /// The value as text, as Perl would print it; nothing if there is none or it is a list.
+    /// The value as text, as Perl prints it; none if it is undefined, a list or a hash.
     pub fn to_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Number(number) => Some(Cow::Owned(number.to_string())),
@@ -40,7 +40,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// [`to_text`](Self::to_text), without a copy.
+    /// [`to_text`](Self::to_text) without copying a text.
     pub fn into_text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Number(number) => Some(Cow::Owned(number.to_string())),
@@ -49,7 +49,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value as a number, 0 for a text that is none; nothing if it is undefined.
+    /// The value as a number, roughly as Perl converts it; none if it is undefined. 0 if it is not a number.
     pub(super) fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Undefined => None,
@@ -62,7 +62,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether Perl would take it for true.
+    /// Whether Perl takes it as true.
     pub(super) fn is_true(&self) -> bool {
         match self.to_text() {
             Some(text) => is_true(text.as_bytes()),

@@ -63,7 +63,7 @@ pub enum WriteErrorKind {
         reason: SchemaError,
     },
     /// A value is a list or a hash.
-    #[error("property '{0}' is not a plain value")]
+    #[error("property '{0}' is a list or a hash")]
     Nested(&'static str),
     /// A value would be read back as something else.
     #[error("property '{0}' has blanks around its value, or characters beyond one byte")]

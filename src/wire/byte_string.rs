@@ -1,4 +1,4 @@
-//! Texts of bytes, as Perl has them.
+//! Byte strings as Perl has them.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -6,18 +6,18 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::{Serialize, Serializer};
 
-/// A text in which each character stands for one byte, U+0000 to U+00FF.
+/// A text in which each character, U+0000 to U+00FF, stands for one byte.
 ///
-/// So Perl sees the contents of a file that it has not decoded: each byte is a character, compared,
-/// counted and matched as such. A text that came from Perl may hold characters beyond that;
-/// [`is_bytes`](Self::is_bytes) tells, and nothing of that kind is written to a file.
+/// This is how Perl handles the contents of a file that it has not decoded: it compares, counts and
+/// matches each byte as a character. A text from Perl may also have characters beyond U+00FF, see
+/// [`is_bytes`](Self::is_bytes); these are never written to a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteString<'a>(Cow<'a, str>);
 
 impl<'a> ByteString<'a> {
-    /// The text of these bytes.
+    /// The text for these bytes.
     pub fn from_bytes(bytes: &'a [u8]) -> Self {
-        // ASCII is its own text; what is not cannot be UTF-8 by intent, only by chance
+        // ASCII is the same in both; other bytes are never decoded, even if they happen to be UTF-8
         match std::str::from_utf8(bytes) {
             Ok(text) if text.is_ascii() => Self(Cow::Borrowed(text)),
             _ => Self(Cow::Owned(bytes.iter().map(|&b| char::from(b)).collect())),
@@ -29,7 +29,7 @@ impl<'a> ByteString<'a> {
         &self.0
     }
 
-    /// The bytes, or nothing if a character is beyond U+00FF.
+    /// The bytes; none if a character is beyond U+00FF.
     pub fn to_bytes(&self) -> Option<Cow<'_, [u8]>> {
         if self.0.is_ascii() {
             return Some(Cow::Borrowed(self.0.as_bytes()));
@@ -38,24 +38,24 @@ impl<'a> ByteString<'a> {
         bytes.collect::<Option<Vec<u8>>>().map(Cow::Owned)
     }
 
-    /// Whether each character is a byte.
+    /// Whether each character stands for a byte.
     pub fn is_bytes(&self) -> bool {
         self.0.is_ascii() || self.0.chars().all(|c| u32::from(c) <= 0xff)
     }
 
-    /// The characters, without a copy.
+    /// The characters, without copying them.
     pub fn into_str(self) -> Cow<'a, str> {
         self.0
     }
 
-    /// The same text, which borrows from nobody.
+    /// The same text as an owned one.
     pub fn into_owned(self) -> ByteString<'static> {
         ByteString(Cow::Owned(self.0.into_owned()))
     }
 }
 
 impl<'a> From<&'a str> for ByteString<'a> {
-    /// Takes each character as it is.
+    /// Keeps each character as it is.
     fn from(text: &'a str) -> Self {
         Self(Cow::Borrowed(text))
     }
@@ -92,7 +92,7 @@ impl fmt::Display for ByteString<'_> {
 }
 
 impl Serialize for ByteString<'_> {
-    /// As bytes where it cannot be a plain text, so that Perl gets back what it gave.
+    /// As bytes if it is not ASCII, so that Perl gets back the string that it passed.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.to_bytes() {
             Some(Cow::Owned(bytes)) => serializer.serialize_bytes(&bytes),
@@ -133,12 +133,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for ByteString<'a> {
     }
 }
 
-/// Whether Perl takes a text for true: every one but the empty one and `0`.
+/// Whether Perl takes a text as true: any text but the empty one and `0`.
 pub(crate) fn is_true(text: &[u8]) -> bool {
     !matches!(text, b"" | b"0")
 }
 
-/// Perl's white space (`\s`) among one-byte characters. It is fewer than Unicode's.
+/// Whether `\s` matches the character in a byte string of Perl. That is less than Unicode's white space.
 pub(crate) fn is_space(c: char) -> bool {
     matches!(c, '\t'..='\r' | ' ')
 }

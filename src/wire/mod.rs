@@ -1,4 +1,4 @@
-//! Values of unchecked type and encoding, as JSON and Perl hand them in.
+//! Values of unchecked type and encoding, from JSON and Perl.
 
 pub mod byte_string;
 pub(crate) mod lenient;

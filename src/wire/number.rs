@@ -4,19 +4,19 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A number that was written in digits.
+/// A number without a sign.
 ///
-/// Perl keeps what fits into 64 bits, and makes a floating point number of everything larger.
+/// Perl keeps integers of up to 64 bits, and converts larger ones to floating point numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
     /// Up to 18446744073709551615.
     Integer(u64),
-    /// What is larger, rounded.
+    /// A larger number, rounded, or one with a fraction.
     Float(f64),
 }
 
 impl Number {
-    /// The number that these digits are; nothing if there is another character.
+    /// Parses decimal digits; none if there is any other character.
     pub fn from_digits(digits: &str) -> Option<Self> {
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
@@ -27,18 +27,18 @@ impl Number {
         }
     }
 
-    /// Whether this is how Perl prints a number of digits that do not fit into 64 bits.
+    /// Whether Perl prints an integer that does not fit into 64 bits like this.
     pub fn is_large(text: &str) -> bool {
         const BEYOND: f64 = 18_446_744_073_709_551_616.0;
         let number = match text {
             "Inf" => f64::INFINITY,
             _ => text.parse().unwrap_or(0.0),
         };
-        // Perl's 15 digits may be a little less than the number was
+        // rounded to Perl's 15 digits, the number may be a little less
         number > BEYOND * 0.999 && Self::Float(number).to_string() == text
     }
 
-    /// As a floating point number.
+    /// The number as a floating point number, rounded if it is large.
     pub fn as_f64(self) -> f64 {
         match self {
             #[expect(clippy::cast_precision_loss, reason = "only compared by size")]
@@ -59,8 +59,8 @@ impl fmt::Display for Number {
 }
 
 impl Serialize for Number {
-    /// Beyond the range of a signed integer as text: `dclone`, through which all of Perl's callers
-    /// get a configuration, makes one of it as well.
+    /// Integers beyond `i64` become texts, as with Storable's `dclone`, which PVE::Cluster applies to
+    /// every configuration that it hands out.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match *self {
             Self::Integer(number) => match i64::try_from(number) {

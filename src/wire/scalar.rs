@@ -1,8 +1,8 @@
-//! A plain value from JSON or from Perl, whose type nobody vouches for.
+//! A scalar of unchecked type, from JSON or from Perl.
 //!
-//! multipathd's versions differ in whether they quote numbers, a Perl scalar is a number or a
-//! string depending on its history, and a peer may send anything at all. [`Scalar`] takes whatever
-//! comes without an error; each use then asks for what it can work with.
+//! Some versions of multipathd quote numbers, a Perl scalar is a number or a string depending on its
+//! history, and peers may send anything. Deserializing a [`Scalar`] never fails because of its type;
+//! its user asks for the type that it needs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,32 +11,32 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use crate::wire::byte_string::is_true;
 
-/// A value of any type; absent and null are [`Scalar::Null`].
+/// A value of any type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Scalar<'a> {
-    /// Absent, null or undef.
+    /// null or undef, or no value at all.
     #[default]
     Null,
-    /// A truth value.
+    /// A Boolean.
     Bool(bool),
     /// An integer.
     Int(i64),
-    /// An integer above the range of [`Scalar::Int`].
+    /// An integer that is too large for [`Scalar::Int`].
     Big(u64),
     /// A number with a fraction or an exponent.
     Float(f64),
     /// A text.
     Text(Cow<'a, str>),
-    /// A list or an object, whose contents were skipped.
+    /// A list or an object, without its contents.
     Nested,
 }
 
-/// Largest integer up to which a floating point number is exact.
+/// 2^53, up to which floating point numbers represent all integers.
 const FLOAT_EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl<'a> Scalar<'a> {
-    /// The value as an integer: an integer, a text of digits, or a whole floating point number
-    /// that is exact.
+    /// The value as an integer, if it is one, a text of digits with an optional `-`, or a floating point
+    /// number without a fraction up to 2^53.
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Self::Int(number) => Some(*number),
@@ -54,7 +54,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// The value, where it is a text.
+    /// The value, if it is a text.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -62,7 +62,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// The value as a text: a text, or a number written out.
+    /// The value as text, if it is a text or an integer.
     pub fn as_text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(text) => Some(Cow::Borrowed(text)),
@@ -72,7 +72,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// The value as a text, without a copy where it is one.
+    /// [`as_text`](Self::as_text) without copying a text.
     pub fn into_text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(text),
@@ -82,7 +82,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// Whether Perl would take the value for true: everything but undef, `0`, `''` and `'0'`.
+    /// Whether Perl takes the value as true: any value but undef, `0`, `''` and `'0'`.
     pub fn is_true(&self) -> bool {
         match self {
             Self::Null => false,
@@ -107,7 +107,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     type Value = Scalar<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a plain value")
+        f.write_str("a scalar")
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {

@@ -1,8 +1,7 @@
 #!/usr/bin/perl
 
-# PVE::Multipath::Config through the built library: what the real PVE::SectionConfig did with the
-# recorded inputs, the change functions with all their refusals, and that nothing which is handed in
-# is changed.
+# PVE::Multipath::Config through the built library: recordings of the real PVE::SectionConfig, and all
+# changes with their errors. No function changes its arguments.
 
 use v5.36;
 
@@ -79,7 +78,7 @@ my sub parse_case($case) {
         order => $cfg->{order},
         digest => $cfg->{digest},
         errors => $cfg->{errors} // [],
-        # Perl's own complaints about its program are left out
+        # without warnings of Perl itself
         warnings => \@warnings,
     };
     my $wanted = { map { $_ => $want->{$_} } keys %$got };
@@ -93,13 +92,13 @@ my sub parse_case($case) {
 
     my $again = parse_quietly($complete);
     is(text_of($again), $complete, "$case->{name}: written again");
-    # PVE::SectionConfig writes the digits of a larger number in a way that it does not read
+    # PVE::SectionConfig writes larger numbers in a form that it does not read
     my $is_large = $complete =~ m/^\t\S+ (?:[0-9.]+e\+[0-9]+|Inf)$/m;
     is(frozen($again->{ids}), frozen($ids), "$case->{name}: read again") if !$is_large;
 }
 parse_case($_) for @parse_cases;
 
-# Where we refuse what PVE::SectionConfig wrote, what it wrote would be read back as something else.
+# Where ours refuses what PVE::SectionConfig wrote, its text would be read back as something else.
 my $refused = {
     'W17 LF in id' => qr/^section 'a\nb': an ID/,
     'W18 blank in id' => qr/^section 'a b': an ID/,
@@ -114,7 +113,7 @@ my $refused = {
     'W36 array value' => qr/^section 'a': property 'alias'/,
     'W38 wide' => qr/^section 'a': property 'path-selector'.* beyond one byte/,
 };
-# in the sequence of a hash there, by ID here
+# there in the order of Perl's hash, here by ID
 my $by_id = {
     'W03 two new (hash order!)' =>
         ["wwid: b\n\nwwid: n1\n\nwwid: n2\n\n", { b => 1, n1 => 2, n2 => 3 }],
@@ -259,7 +258,7 @@ CFG
     }
 }
 
-# --- what is not understood stays ---
+# --- lines that are not understood ---
 
 my $newer = <<'CFG';
 pool: fast
@@ -433,9 +432,9 @@ for (
     }
 }
 
-# --- changing: what is done ---
+# --- changes ---
 
-# Calls a change, and looks whether what it was given is as before.
+# Makes a change, and checks that it leaves its arguments alone.
 my sub change($name, $cfg, @args) {
     my $code = PVE::Multipath::Config->can($name);
     my $before = frozen([$cfg, \@args]);
@@ -535,7 +534,7 @@ done('delete from the defaults', $file =~ s/\tno-path-retry queue\n//r,
     }
 }
 
-# --- changing: what is refused ---
+# --- changes that are refused ---
 
 my $modified = 'detected modified configuration - file changed by other user? Try again.';
 

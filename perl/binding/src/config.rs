@@ -28,7 +28,7 @@ pub mod pve_rs_multipath_config {
         order: BTreeMap<ByteString<'a>, i64>,
     }
 
-    /// The arguments of a change; which of them matter depends on it.
+    /// The arguments of a change. Which of them are used depends on the change.
     #[derive(Deserialize)]
     pub struct ChangeArgs<'a> {
         #[serde(borrow)]
@@ -57,7 +57,7 @@ pub mod pve_rs_multipath_config {
         UpdateDefaults,
     }
 
-    /// The configuration after a change, or why there is none.
+    /// The changed configuration, or why the change is refused.
     #[derive(Serialize)]
     #[serde(untagged)]
     pub enum Changed<'a> {
@@ -87,7 +87,7 @@ pub mod pve_rs_multipath_config {
         Parsed { config, warnings }
     }
 
-    /// Writes a file as PVE::SectionConfig does, and tells the positions of new sections.
+    /// The text of a file as PVE::SectionConfig writes it, and the positions of new sections.
     #[export]
     pub fn write(config: Config<'_>) -> Result<Written<'_>, Error> {
         let config::Written { text, order } = config::write(&config)?;
@@ -120,13 +120,14 @@ pub mod pve_rs_multipath_config {
         }
     }
 
-    /// What parsed, and is of no use or dangerous, for a version of multipath-tools if it is known.
+    /// Lists what is dangerous, has no effect, or was not understood; `version` of multipath-tools may be
+    /// undefined.
     #[export]
     pub fn problems(config: Config, version: Value) -> Result<Vec<Problem>, Error> {
         Ok(config::problems(&config, types::tools_version(&version)?))
     }
 
-    /// The global knobs where nobody says otherwise.
+    /// The global knobs that every node gets unless the configuration sets others.
     #[export]
     pub fn managed_defaults() -> Settings {
         config::managed_defaults()
@@ -138,7 +139,7 @@ pub mod pve_rs_multipath_config {
         config::effective_defaults(&config)
     }
 
-    /// What is in force, and where it comes from.
+    /// Which values are in force, and where each comes from.
     #[export]
     pub fn effective(config: Config) -> EffectiveConfig {
         config::effective(&config)

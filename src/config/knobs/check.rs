@@ -1,8 +1,8 @@
-//! Whether a value is one of the knob's, as PVE::JSONSchema decides.
+//! Whether a knob may have a value, as PVE::JSONSchema decides.
 
 use thiserror::Error;
 
-use super::{Kind, Knob};
+use super::{Knob, KnobValues};
 use crate::types::alias::{Alias, InvalidAlias};
 use crate::wire::number::Number;
 
@@ -13,51 +13,56 @@ pub enum SchemaError {
     /// Not digits with an optional sign.
     #[error("type check ('integer') failed - got '{0}'")]
     NotInteger(String),
-    /// Neither one of the words nor digits, or not an alias.
+    /// Neither one of the words nor a number, or not an alias.
     #[error("value does not match the regex pattern")]
     Pattern,
-    /// Too many bytes.
+    /// It has more bytes than this.
     #[error("value may only be {0} characters long")]
     TooLong(usize),
-    /// Below the least number.
+    /// It is less than this.
     #[error("value must have a minimum value of {0}")]
     TooSmall(u64),
-    /// None of the words.
+    /// Not one of the words.
     #[error("value '{value}' does not have a value in the enumeration '{}'", .allowed.join(", "))]
     NotListed {
         /// The value.
         value: String,
-        /// The words that are.
+        /// The words.
         allowed: &'static [&'static str],
     },
 }
 
 impl Knob {
-    /// Checks a value against the schema, and gives the number it is if the knob's values are
-    /// numbers.
+    /// Checks a value against the schema, and returns it as a number if it has to be one.
     ///
-    /// What passes may still be of no use to multipathd, or worse: see [`assess`](Self::assess).
+    /// multipathd or the kernel may still refuse it, or worse: see [`assess`](Self::assess).
     pub fn check(&self, value: &str) -> Result<Option<Number>, SchemaError> {
-        match self.kind {
-            Kind::Choice(allowed) if !allowed.contains(&value) => Err(SchemaError::NotListed {
-                value: value.to_owned(),
-                allowed,
-            }),
-            Kind::WordOrDigits { words, .. } if !words.contains(&value) && !is_digits(value) => {
+        match self.values {
+            KnobValues::Choice(allowed) if !allowed.contains(&value) => {
+                Err(SchemaError::NotListed {
+                    value: value.to_owned(),
+                    allowed,
+                })
+            }
+            KnobValues::WordOrDigits { words, .. }
+                if !words.contains(&value) && !is_digits(value) =>
+            {
                 Err(SchemaError::Pattern)
             }
-            Kind::Integer { minimum, .. } => integer(value, minimum).map(Some),
-            Kind::Alias => match Alias::check(value) {
+            KnobValues::Integer { minimum, .. } => integer(value, minimum).map(Some),
+            KnobValues::Alias => match Alias::check(value) {
                 Ok(()) => Ok(None),
                 Err(InvalidAlias::TooLong(_)) if Alias::has_allowed_characters(value) => {
                     Err(SchemaError::TooLong(crate::types::alias::MAX_LEN))
                 }
                 Err(_) => Err(SchemaError::Pattern),
             },
-            Kind::PathSelector { max_len } if value.chars().count() > max_len => {
+            KnobValues::PathSelector { max_len } if value.chars().count() > max_len => {
                 Err(SchemaError::TooLong(max_len))
             }
-            Kind::Choice(_) | Kind::WordOrDigits { .. } | Kind::PathSelector { .. } => Ok(None),
+            KnobValues::Choice(_)
+            | KnobValues::WordOrDigits { .. }
+            | KnobValues::PathSelector { .. } => Ok(None),
         }
     }
 }

@@ -1,16 +1,16 @@
-//! The one table of knobs: the settings that a cluster's configuration may hold.
+//! The table of knobs: the settings that the cluster's configuration may have.
 //!
-//! Everything that deals with a knob comes from here: parsing and validation ([`Knob::check`]), what
-//! is fit for multipathd ([`Knob::assess`]), the schema for Proxmox VE's API ([`Knob::schema`]), the
+//! Everything about a knob derives from it: validation ([`Knob::check`]), whether multipathd and the
+//! kernel can use a value ([`Knob::assess`]), the schema for Proxmox VE's API ([`Knob::schema`]), the
 //! rendered keyword, and the page `docs/knobs.md`.
 
 mod check;
-mod effect;
 mod schema;
+mod unusable;
 
 pub use check::SchemaError;
-pub use effect::{Effect, InvalidSelector, check_path_selector, path_selectors};
 pub use schema::Schema;
+pub use unusable::{InvalidSelector, Unusable, check_path_selector, path_selectors};
 
 use crate::types::alias;
 use crate::types::tools_version::ToolsVersion;
@@ -21,14 +21,14 @@ use crate::types::tools_version::ToolsVersion;
 pub struct Knob {
     /// Its name in `multipath.cfg` and in the API, in kebab-case.
     pub name: &'static str,
-    /// The types of section that take it.
+    /// The section types that have it.
     pub place: Place,
-    /// What its value may be.
-    pub kind: Kind,
-    /// What all nodes get where the configuration does not say otherwise; none leaves it to
-    /// multipathd and its table of devices.
+    /// Its possible values.
+    pub values: KnobValues,
+    /// The value that every node gets unless the configuration sets another; none leaves the choice to
+    /// multipathd and its hardware table.
     pub managed: Option<&'static str>,
-    /// multipathd's keyword; none for what multipathd does not know.
+    /// multipathd's keyword; none for a knob that is not given to multipathd.
     pub keyword: Option<&'static str>,
     /// The first version of multipath-tools that ignores it.
     pub ignored_since: Option<ToolsVersion>,
@@ -36,19 +36,19 @@ pub struct Knob {
     pub description: &'static str,
 }
 
-/// The types of section that take a knob.
+/// The section types that have a knob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// Sections of both types.
+    /// Both.
     Both,
-    /// The `defaults` section.
+    /// `defaults` only.
     Defaults,
-    /// A LUN's section.
+    /// `wwid` only.
     Wwid,
 }
 
-/// The types of section in the cluster's configuration.
+/// A section type of the cluster's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SectionType {
     /// The global knobs.
@@ -58,7 +58,7 @@ pub enum SectionType {
 }
 
 impl SectionType {
-    /// The type of this name.
+    /// The type with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "defaults" => Some(Self::Defaults),
@@ -75,32 +75,32 @@ impl SectionType {
         }
     }
 
-    /// The knobs that sections of this type take, by name.
+    /// The knobs of this section type, sorted by name.
     pub fn knobs(self) -> impl Iterator<Item = &'static Knob> {
         KNOBS.iter().filter(move |knob| knob.is_for(self))
     }
 }
 
-/// What the value of a knob may be.
+/// The possible values of a knob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum KnobValues {
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// One of these words, or digits.
+    /// One of these words, or a number without a sign.
     WordOrDigits {
         /// The words.
         words: &'static [&'static str],
-        /// The greatest number that every supported version of multipath-tools takes as it is.
+        /// The greatest number that every supported version of multipath-tools reads as it is.
         most: u64,
-        /// What to write instead of 0, where multipathd takes that for "not set".
+        /// The word to use instead of 0, if multipathd reads 0 as "not set".
         instead_of_zero: Option<&'static str>,
     },
     /// A whole number.
     Integer {
         /// The least one.
         minimum: u64,
-        /// The greatest one that every supported version of multipath-tools takes as it is.
+        /// The greatest one that every supported version of multipath-tools reads as it is.
         most: u64,
     },
     /// The alias of a LUN, see [`Alias`](crate::Alias).
@@ -112,15 +112,15 @@ pub enum Kind {
     },
 }
 
-/// The greatest number that multipathd does not cap (libmultipath/dict.c, as tried with 0.9.4, 0.11.1
+/// The greatest number that multipathd does not cap (libmultipath/dict.c; tested with 0.9.4, 0.11.1
 /// and 0.15.1).
 const GREATEST: u64 = 2_147_483_647;
 
-/// The greatest `polling_interval`: multipathd multiplies it by four, and from 0.11.1 on it spins
-/// without an end when that does not fit into 32 bits (tried with 0.11.1 and 0.15.1).
+/// The greatest `polling_interval` in seconds: multipathd multiplies it by four, and since 0.11.1 it
+/// loops forever if the result does not fit into 32 bits (tested with 0.11.1 and 0.15.1).
 const GREATEST_POLLING_INTERVAL: u64 = 1_073_741_822;
 
-/// Of `path_grouping_policy`, what every supported version of multipath-tools knows.
+/// The values of `path_grouping_policy` that every supported version of multipath-tools knows.
 const GROUPING_POLICIES: &[&str] = &[
     "failover",
     "multibus",
@@ -129,22 +129,22 @@ const GROUPING_POLICIES: &[&str] = &[
     "group_by_node_name",
 ];
 
-/// All knobs, by name.
+/// All knobs, sorted by name.
 pub static KNOBS: [Knob; 11] = [
     Knob {
         name: "alias",
         place: Place::Wwid,
-        kind: Kind::Alias,
+        values: KnobValues::Alias,
         managed: None,
         keyword: Some("alias"),
         ignored_since: None,
-        description: "Name of the LUN's map on all nodes, below /dev/mapper. Names that a device of the \
-            node may have are refused, such as 'sdb', 'mpatha' and 'pve-root'.",
+        description: "Name of the LUN's map on all nodes, below /dev/mapper. Names that another device \
+            may have, such as 'sdb', 'mpatha' or 'pve-root', are refused.",
     },
     Knob {
         name: "expected-paths",
         place: Place::Both,
-        kind: Kind::Integer {
+        values: KnobValues::Integer {
             minimum: 1,
             most: GREATEST,
         },
@@ -152,12 +152,12 @@ pub static KNOBS: [Knob; 11] = [
         keyword: None,
         ignored_since: None,
         description: "Number of paths that a LUN should have on each node; with fewer it counts as \
-            degraded. Not given to multipathd.",
+            degraded. Not a setting of multipathd.",
     },
     Knob {
         name: "failback",
         place: Place::Both,
-        kind: Kind::WordOrDigits {
+        values: KnobValues::WordOrDigits {
             words: &["manual", "immediate", "followover"],
             most: GREATEST,
             instead_of_zero: Some("immediate"),
@@ -165,23 +165,22 @@ pub static KNOBS: [Knob; 11] = [
         managed: None,
         keyword: Some("failback"),
         ignored_since: None,
-        description: "When to return to a path group of higher priority: never by itself, at once, \
-            when its first path comes back, or after this many seconds.",
+        description: "When to switch back to a path group with a higher priority: never automatically, at \
+            once, when the first path of that group comes back, or after this many seconds.",
     },
     Knob {
         name: "find-multipaths",
         place: Place::Defaults,
-        kind: Kind::Choice(&["yes", "no", "strict", "greedy", "smart"]),
+        values: KnobValues::Choice(&["yes", "no", "strict", "greedy", "smart"]),
         managed: Some("strict"),
         keyword: Some("find_multipaths"),
         ignored_since: None,
-        description: "Which devices multipathd takes. With 'strict', only LUNs that are \
-            allow-listed.",
+        description: "Which devices multipathd uses. With 'strict', only allow-listed LUNs.",
     },
     Knob {
         name: "no-path-retry",
         place: Place::Both,
-        kind: Kind::WordOrDigits {
+        values: KnobValues::WordOrDigits {
             words: &["queue", "fail"],
             most: GREATEST,
             instead_of_zero: None,
@@ -189,32 +188,32 @@ pub static KNOBS: [Knob; 11] = [
         managed: None,
         keyword: Some("no_path_retry"),
         ignored_since: None,
-        description: "What happens to I/O while no path is left: it waits, fails at once, or \
-            fails after this many checks of the paths.",
+        description: "What happens to I/O while a LUN has no path left: it is queued, fails at once, or fails \
+            after this many path checks.",
     },
     Knob {
         name: "path-grouping-policy",
         place: Place::Both,
-        kind: Kind::Choice(GROUPING_POLICIES),
+        values: KnobValues::Choice(GROUPING_POLICIES),
         managed: None,
         keyword: Some("path_grouping_policy"),
         ignored_since: None,
-        description: "How paths are combined to groups, of which one is used at a time.",
+        description: "How paths are combined into path groups, of which one is used at a time.",
     },
     Knob {
         name: "path-selector",
         place: Place::Both,
-        kind: Kind::PathSelector { max_len: 64 },
+        values: KnobValues::PathSelector { max_len: 64 },
         managed: None,
         keyword: Some("path_selector"),
         ignored_since: None,
-        description: "The kernel's algorithm that spreads I/O over the paths of a group, with the \
+        description: "The kernel's algorithm that distributes I/O over the paths of a group, with the \
             number of its arguments, such as 'service-time 0'.",
     },
     Knob {
         name: "polling-interval",
         place: Place::Defaults,
-        kind: Kind::Integer {
+        values: KnobValues::Integer {
             minimum: 1,
             most: GREATEST_POLLING_INTERVAL,
         },
@@ -226,48 +225,48 @@ pub static KNOBS: [Knob; 11] = [
     Knob {
         name: "rr-min-io-rq",
         place: Place::Wwid,
-        kind: Kind::Integer {
+        values: KnobValues::Integer {
             minimum: 1,
             most: GREATEST,
         },
         managed: None,
         keyword: Some("rr_min_io_rq"),
         ignored_since: Some(ToolsVersion::new(0, 15, 0)),
-        description: "Number of requests to a path before the next one of its group is taken.",
+        description: "Number of requests that a path gets before the next path of its group is used.",
     },
     Knob {
         name: "rr-weight",
         place: Place::Wwid,
-        kind: Kind::Choice(&["priorities", "uniform"]),
+        values: KnobValues::Choice(&["priorities", "uniform"]),
         managed: None,
         keyword: Some("rr_weight"),
         ignored_since: Some(ToolsVersion::new(0, 15, 0)),
-        description: "Whether a path gets requests by its priority, or as many as every other one.",
+        description: "Whether paths get requests in proportion to their priority, or equally many.",
     },
     Knob {
         name: "user-friendly-names",
         place: Place::Defaults,
-        kind: Kind::Choice(&["yes", "no"]),
+        values: KnobValues::Choice(&["yes", "no"]),
         managed: Some("no"),
         keyword: Some("user_friendly_names"),
         ignored_since: None,
-        description: "Whether maps without an alias are called mpatha, mpathb and so on, which \
-            may differ from node to node, instead of by their WWID.",
+        description: "Whether maps without an alias are named mpatha, mpathb and so on, which may differ \
+            between nodes, instead of by their WWID.",
     },
 ];
 
 impl Knob {
-    /// The knob of this name.
+    /// The knob with this name.
     pub fn find(name: &str) -> Option<&'static Self> {
         KNOBS.iter().find(|knob| knob.name == name)
     }
 
     /// Whether its values are numbers.
     pub fn is_number(&self) -> bool {
-        matches!(self.kind, Kind::Integer { .. })
+        matches!(self.values, KnobValues::Integer { .. })
     }
 
-    /// Whether sections of this type take it.
+    /// Whether sections of this type have it.
     pub fn is_for(&self, section: SectionType) -> bool {
         match self.place {
             Place::Both => true,
@@ -282,8 +281,8 @@ impl Knob {
     }
 }
 
-impl Kind {
-    /// The greatest length of a value in bytes, where there is one.
+impl KnobValues {
+    /// The greatest length of a value in bytes, if there is a limit.
     pub fn max_len(self) -> Option<usize> {
         match self {
             Self::Alias => Some(alias::MAX_LEN),

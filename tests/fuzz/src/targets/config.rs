@@ -1,4 +1,4 @@
-//! multipath.cfg: any bytes are read, written, changed with their own values, and used.
+//! multipath.cfg: reads, writes, changes and renders any bytes.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ fn run(text: &[u8]) -> bool {
     let written = |config: &Config<'_>| config::write(config).expect("it can be written").text;
     let first = written(&config);
     let again = config::parse("multipath.cfg", &first).config;
-    // a number beyond 64 bits is written as one that is not understood, and that once more
+    // a number beyond 64 bits is written in a form that is not understood when it is read back
     let second = written(&again);
     let third = written(&config::parse("multipath.cfg", &second).config);
     assert_eq!(
@@ -39,7 +39,7 @@ fn run(text: &[u8]) -> bool {
     check_use(&again);
 
     let mut changed = config.clone();
-    // in the same sequence each time
+    // in the same order each time
     let sections: BTreeMap<_, _> = config.sections().map(|s| (s.id(), s)).collect();
     for (id, section) in sections.into_iter().take(8) {
         for change in changes(id.as_str(), section) {
@@ -49,7 +49,7 @@ fn run(text: &[u8]) -> bool {
     parsed.warnings.is_empty()
 }
 
-/// All kinds of changes, with what a section has.
+/// All kinds of changes, with the values of a section.
 fn changes<'a>(id: &'a str, section: &Section<'a>) -> Vec<Change<'a>> {
     let update = Update {
         set: section.properties().iter()
@@ -88,7 +88,7 @@ fn changes<'a>(id: &'a str, section: &Section<'a>) -> Vec<Change<'a>> {
     ]
 }
 
-/// Makes a change, which is refused or harms nothing.
+/// Makes a change, which is refused or adds no error.
 fn apply<'a>(before: Config<'a>, change: Change<'a>) -> Config<'a> {
     let errors = |config: &Config<'_>| {
         let problems = config::problems(config, None);
@@ -103,7 +103,7 @@ fn apply<'a>(before: Config<'a>, change: Change<'a>) -> Config<'a> {
     };
     assert!(
         errors(&after) <= errors(&before),
-        "{described}: lets harm in"
+        "{described}: adds an error"
     );
     let blocks = |config: &Config<'a>| {
         let is_block = |item: &Item<'_>| matches!(item, Item::Lines(_));
@@ -119,7 +119,7 @@ fn apply<'a>(before: Config<'a>, change: Change<'a>) -> Config<'a> {
     after
 }
 
-/// What consumers get can be rendered, is accepted, and read back as what it was.
+/// The values that consumers get can be rendered, and multipathd reads them back as they are.
 fn check_use(config: &Config<'_>) {
     let luns = config::luns(config);
     let defaults = config::effective_defaults(config);

@@ -1,79 +1,77 @@
-//! What multipathd and the kernel make of a value that the schema allows.
+//! Whether multipathd and the kernel can use a value that the schema allows.
 
 use thiserror::Error;
 
-use super::{Kind, Knob};
+use super::{Knob, KnobValues};
 use crate::types::alias::{Alias, Reserved};
 use crate::wire::number::Number;
 
 /// Why a value that the schema allows is not given to multipathd.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Effect {
-    /// The kernel refuses the map's table: multipathd then removes every map that is not in use.
+pub enum Unusable {
+    /// The kernel refuses the table of the map: multipathd then removes every map that is not in use.
     #[error("the kernel cannot use it, and unused maps would be removed: {0}")]
     Selector(InvalidSelector),
-    /// multipathd cannot live with it, or reads another number.
+    /// multipathd loops forever, or reads another number.
     #[error("at most {most} is possible")]
     TooLarge {
-        /// The greatest number that multipathd takes as it is.
+        /// The greatest number that multipathd reads as it is.
         most: u64,
     },
-    /// multipathd takes it for "not set".
-    #[error("multipathd takes it for 'not set'; was '{instead}' meant?")]
+    /// multipathd reads it as "not set".
+    #[error("multipathd reads it as 'not set'; was '{instead}' meant?")]
     Unset {
-        /// What may have been meant.
+        /// The word that may have been meant.
         instead: &'static str,
     },
-    /// The alias would be taken for something else.
+    /// The alias may be the name of another device.
     #[error("the alias {0}")]
     Reserved(Reserved),
 }
 
-/// A text that is no path selector of the kernel.
+/// Why a text is not a path selector that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidSelector {
-    /// Not a name, a number and words, with one blank between them.
-    #[error(
-        "write a name and the number of its arguments with one blank between, 'service-time 0'"
-    )]
+    /// It is not a name, a number and arguments, with one blank in between.
+    #[error("write a name, one blank and the number of arguments, such as 'service-time 0'")]
     Form,
-    /// No selector of this name.
-    #[error("there is no path selector {0:?}, known are: {known}", known = known_selectors())]
+    /// There is no selector with this name.
+    #[error("there is no path selector {0:?}, only {known}", known = known_selectors())]
     Name(String),
-    /// Other than the number of words that follow.
-    #[error("it announces {announced} arguments, and {given} follow")]
+    /// The number is not that of the arguments.
+    #[error("it says {announced} arguments, but {given} follow")]
     Count {
-        /// The number.
+        /// The number in the text.
         announced: String,
-        /// How many there are.
+        /// The number of arguments.
         given: usize,
     },
-    /// More arguments than the selector takes.
+    /// The selector does not take that many arguments.
     #[error("'{name}' takes at most {most} arguments")]
     TooMany {
         /// The selector.
         name: &'static str,
-        /// How many it takes.
+        /// The greatest number of arguments.
         most: usize,
     },
-    /// A selector that needs another argument for each path than multipathd passes.
+    /// The selector needs an argument for each path that multipathd cannot pass.
     #[error(
-        "'{0}' needs a mask of processors for each path, and multipathd passes the same number \
-         for all of them, so no group can have a second path"
+        "'{0}' needs a different CPU mask for each path, but multipathd passes the same number for \
+         all paths, so a path group could only have one path"
     )]
     PathArguments(&'static str),
-    /// An argument that is no number, or too large a one.
-    #[error("argument {0:?} is not a number that the selector takes")]
+    /// An argument is not a number, or is too large.
+    #[error("argument {0:?} is not a number that the selector accepts")]
     Argument(String),
 }
 
-/// The kernel's path selectors (drivers/md/dm-ps-*.c, dm-round-robin.c) that multipathd can use, and
-/// how many arguments each takes. Those that take none ignore what they are given.
+/// The path selectors of the kernel (drivers/md/dm-ps-*.c, dm-round-robin.c) that multipathd can use,
+/// with their greatest number of arguments. Those that take none ignore arguments.
 ///
-/// For each path multipathd passes one argument, `rr_min_io_rq`, which is 1 unless it is set. These take it
-/// for the number of requests before the next path.
+/// multipathd passes one argument for each path, `rr_min_io_rq`, 1 by default. These selectors read it
+/// as the number of requests before the next path.
 const SELECTORS: [(&str, usize); 4] = [
     ("historical-service-time", 2),
     ("queue-length", 0),
@@ -81,11 +79,11 @@ const SELECTORS: [(&str, usize); 4] = [
     ("service-time", 0),
 ];
 
-/// Takes the argument for a mask of processors, which no other path of the group may have.
+/// Reads the argument of a path as a CPU mask, which has to be different from that of other paths.
 const IO_AFFINITY: &str = "io-affinity";
 
-/// Greatest base weight of historical-service-time, which has to be below HST_FIXED_1
-/// (dm-ps-historical-service-time.c).
+/// The greatest base weight of historical-service-time, which has to be below HST_FIXED_1
+/// (drivers/md/dm-ps-historical-service-time.c).
 const GREATEST_BASE_WEIGHT: u32 = 1023;
 
 /// The names of the path selectors that can be used.
@@ -98,21 +96,23 @@ fn known_selectors() -> String {
 }
 
 impl Knob {
-    /// Whether multipathd takes a value, which [`check`](Self::check) has accepted, as it is meant.
-    pub fn assess(&self, value: &str) -> Result<(), Effect> {
-        match self.kind {
-            Kind::PathSelector { .. } => check_path_selector(value).map_err(Effect::Selector),
-            Kind::Alias => match Alias::new(value).ok().and_then(|alias| alias.reserved()) {
-                Some(reserved) => Err(Effect::Reserved(reserved)),
+    /// Checks whether multipathd and the kernel can use a value that [`check`](Self::check) accepted.
+    pub fn assess(&self, value: &str) -> Result<(), Unusable> {
+        match self.values {
+            KnobValues::PathSelector { .. } => {
+                check_path_selector(value).map_err(Unusable::Selector)
+            }
+            KnobValues::Alias => match Alias::new(value).ok().and_then(|alias| alias.reserved()) {
+                Some(reserved) => Err(Unusable::Reserved(reserved)),
                 None => Ok(()),
             },
-            Kind::Integer { most, .. } => check_number(value, most, None),
-            Kind::WordOrDigits {
+            KnobValues::Integer { most, .. } => check_number(value, most, None),
+            KnobValues::WordOrDigits {
                 most,
                 instead_of_zero,
                 ..
             } => check_number(value, most, instead_of_zero),
-            Kind::Choice(_) => Ok(()),
+            KnobValues::Choice(_) => Ok(()),
         }
     }
 }
@@ -121,12 +121,12 @@ fn check_number(
     value: &str,
     most: u64,
     instead_of_zero: Option<&'static str>,
-) -> Result<(), Effect> {
+) -> Result<(), Unusable> {
     let digits = value.strip_prefix('+').unwrap_or(value);
     match (Number::from_digits(digits), instead_of_zero) {
-        (Some(Number::Integer(0)), Some(instead)) => Err(Effect::Unset { instead }),
+        (Some(Number::Integer(0)), Some(instead)) => Err(Unusable::Unset { instead }),
         (Some(Number::Integer(number)), _) if number <= most => Ok(()),
-        (Some(_), _) => Err(Effect::TooLarge { most }),
+        (Some(_), _) => Err(Unusable::TooLarge { most }),
         (None, _) => Ok(()), // a word
     }
 }
