@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use pve_multipath::CellState;
 use pve_multipath::cluster::report::{ApplyStatus, Broadcast, Entry};
 use pve_multipath::cluster::status::{
-    AggregateArgs, ByName, Config, Presence, RawText, Section, Status, StatusArgs, aggregate,
-    status,
+    AggregateArgs, Presence, RawText, Status, StatusArgs, aggregate, status,
 };
+use pve_multipath::config;
 use pve_multipath::wire::scalar::Scalar;
 
 use crate::Target;
@@ -100,22 +100,13 @@ fn roll_up(texts: &[&[u8]], online: bool) -> Status {
         apply_kv.insert(name.clone(), Some(RawText((*text).into())));
         members.insert(name.clone(), Presence(online));
     }
-    let section = || {
-        Some(Section {
-            kind: Scalar::Text("wwid".into()),
-            ..Section::default()
-        })
-    };
-    let ids = ByName::from(["3600a", "3600c"].map(|wwid| (wwid.into(), section())));
+    let config = config::parse("multipath.cfg", b"wwid: 3600a\n\nwwid: 3600c\n");
     let args = StatusArgs {
         kv: Some(kv),
         apply_kv: Some(apply_kv),
         members: Some(members),
         now: Scalar::Int(NOW),
-        config: Some(Config {
-            ids: Some(ids),
-            ..Config::default()
-        }),
+        config: Some(config.config),
         ..StatusArgs::default()
     };
     let status = status(&args);

@@ -52,7 +52,9 @@ fn run(text: &[u8]) -> bool {
 /// All kinds of changes, with the values of a section.
 fn changes<'a>(id: &'a str, section: &Section<'a>) -> Vec<Change<'a>> {
     let update = Update {
-        set: section.properties().iter()
+        set: section
+            .properties()
+            .iter()
             .filter(|(name, _)| *name != *"type")
             .cloned()
             .collect(),
