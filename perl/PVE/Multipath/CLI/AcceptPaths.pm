@@ -6,7 +6,7 @@ use v5.36;
 
 use PVE::Multipath;
 use PVE::Multipath::CLI::Lun qw(configured_wwid);
-use PVE::Multipath::CLI::Output qw(print_lines print_data plural);
+use PVE::Multipath::CLI::Output qw(plural print_result);
 use PVE::Multipath::Source;
 use PVE::Multipath::Text qw(characters safe);
 
@@ -32,11 +32,9 @@ sub run($source, $opts, $name) {
         // die "there is no map of '" . safe(characters($name)) . "' on this node\n";
 
     $wwid = characters($wwid);
-    if ($opts->{'output-format'} eq 'text') {
-        print_lines(safe($wwid) . ': ' . plural($paths, 'path') . ' accepted');
-    } else {
-        print_data({ wwid => $wwid, 'paths-expected' => $paths }, $opts->{'output-format'});
-    }
+    print_result($opts, { wwid => $wwid, 'paths-expected' => $paths }, sub() {
+        return safe($wwid) . ': ' . plural($paths, 'path') . ' accepted';
+    });
     return 0;
 }
 

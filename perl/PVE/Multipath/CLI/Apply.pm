@@ -5,7 +5,7 @@ package PVE::Multipath::CLI::Apply;
 use v5.36;
 
 use PVE::Multipath;
-use PVE::Multipath::CLI::Output qw(use_color print_lines print_data plural);
+use PVE::Multipath::CLI::Output qw(use_color print_lines print_data print_result);
 use PVE::Multipath::Generator;
 use PVE::Multipath::Text qw(characters safe one_line color);
 
@@ -75,12 +75,12 @@ my sub uneven_line($map) {
     return '  ' . safe("$map->{name} (WWID $map->{wwid}$use): " . join(', ', @paths) . ' bytes');
 }
 
-my sub plan_lines($plan, $diffs) {
+my sub plan_lines($plan) {
     my @lines;
     for my $step ($plan->{'drop-ins'}->@*) {
         push @lines, 'Drop-ins in /etc/multipath/conf.d:' if !@lines;
         push @lines, step_line($step->{file}, $step);
-        push @lines, colored_diff($diffs->{ $step->{file} }) if $step->{action} ne 'keep';
+        push @lines, colored_diff($step->{diff}) if $step->{action} ne 'keep';
     }
     my @wwids = $plan->{wwids}->@*;
     push @lines, 'WWIDs in /etc/multipath/wwids:' if @wwids;
@@ -117,15 +117,12 @@ sub plan($source, $opts) {
     my %diffs = map { $_->{file} => PVE::Multipath::Generator::diff($_, $node) }
         grep { $_->{action} ne 'keep' } $plan->{'drop-ins'}->@*;
 
-    if ($opts->{'output-format'} eq 'text') {
-        print_lines(plan_lines($plan, \%diffs), error_lines($plan));
-    } else {
-        for my $step ($plan->{'drop-ins'}->@*) {
-            delete $step->{text};
-            $step->{diff} = $diffs{ $step->{file} } if defined($diffs{ $step->{file} });
-        }
-        print_data($plan, $opts->{'output-format'});
+    for my $step ($plan->{'drop-ins'}->@*) {
+        delete $step->{text};
+        $step->{diff} = $diffs{ $step->{file} } if defined($diffs{ $step->{file} });
     }
+
+    print_result($opts, $plan, sub() { (plan_lines($plan), error_lines($plan)) });
     my @errors = errors($plan);
     return $EXIT_ERRORS if @errors;
     return $plan->{changes} ? $EXIT_CHANGES : $EXIT_DONE;

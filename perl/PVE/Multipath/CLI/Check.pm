@@ -6,7 +6,7 @@ use v5.36;
 
 use List::Util qw(max);
 
-use PVE::Multipath::CLI::Output qw(terminal_width use_color printable print_lines print_data);
+use PVE::Multipath::CLI::Output qw(terminal_width use_color printable print_result);
 use PVE::Multipath::CLI::Severity qw(severity_color severity_counts severity_exit_code);
 use PVE::Multipath::Config;
 use PVE::Multipath::Text qw(characters decode_texts safe one_line width pieces);
@@ -104,13 +104,11 @@ sub run($source, $opts, $file) {
     my $raw = contents($file);
     my $findings = findings($source, $opts, $raw);
 
-    if ($opts->{'output-format'} eq 'text') {
+    print_result($opts, $findings, sub() {
         my $name = $file eq '-' ? '<stdin>' : safe(characters($file));
         my $summary = severity_counts($findings) || 'nothing found';
-        print_lines(finding_lines($name, $findings, $raw), "$name: $summary");
-    } else {
-        print_data($findings, $opts->{'output-format'});
-    }
+        return (finding_lines($name, $findings, $raw), "$name: $summary");
+    });
     return severity_exit_code($findings);
 }
 

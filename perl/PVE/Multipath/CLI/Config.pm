@@ -7,7 +7,7 @@ use v5.36;
 use List::Util qw(max);
 
 use PVE::Multipath::CLI::Lun qw(configured_wwid);
-use PVE::Multipath::CLI::Output qw(terminal_width use_color print_lines print_data plural);
+use PVE::Multipath::CLI::Output qw(terminal_width use_color plural print_result);
 use PVE::Multipath::CLI::Severity qw(severity_color severity_counts severity_exit_code);
 use PVE::Multipath::Config;
 use PVE::Multipath::Text qw(characters decode_texts safe one_line width pad wrap shrink table);
@@ -57,11 +57,7 @@ sub problems($source, $opts) {
     my $cfg = $source->quiet_config();
     my $problems = sorted_problems($source, $cfg, $opts->{'multipath-tools'});
 
-    if ($opts->{'output-format'} eq 'text') {
-        print_lines(problem_lines($problems));
-    } else {
-        print_data($problems, $opts->{'output-format'});
-    }
+    print_result($opts, $problems, sub() { problem_lines($problems) });
     return severity_exit_code($problems);
 }
 
@@ -177,12 +173,9 @@ sub config($source, $opts) {
         $effective->{luns} = { $wwid => $lun };
     }
 
-    if ($opts->{'output-format'} eq 'text') {
-        my $problems = sorted_problems($source, $cfg);
-        print_lines(config_lines($effective, $problems, $wwid));
-    } else {
-        print_data({ %$effective, digest => $cfg->{digest} }, $opts->{'output-format'});
-    }
+    print_result($opts, { %$effective, digest => $cfg->{digest} }, sub() {
+        return config_lines($effective, sorted_problems($source, $cfg), $wwid);
+    });
     return $EXIT_DONE;
 }
 

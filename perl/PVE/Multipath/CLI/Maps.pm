@@ -7,7 +7,7 @@ use v5.36;
 use List::Util qw(max);
 
 use PVE::Multipath;
-use PVE::Multipath::CLI::Output qw(terminal_width use_color print_lines print_data plural is_count);
+use PVE::Multipath::CLI::Output qw(terminal_width use_color plural is_count print_result);
 use PVE::Multipath::CLI::Reasons qw(reason_text note_text);
 use PVE::Multipath::Text qw(safe width pad wrap size color);
 
@@ -135,11 +135,7 @@ sub run($source, $opts) {
     my @recorded = defined($source) ? ($source->node($opts->{node}), $source->config()) : ();
     my $maps = PVE::Multipath::get_maps(@recorded);
 
-    if ($opts->{'output-format'} eq 'text') {
-        print_lines(maps_lines($maps));
-    } else {
-        print_data($maps, $opts->{'output-format'});
-    }
+    print_result($opts, $maps, sub() { maps_lines($maps) });
 
     my %states = map { $_->{health} => 1 } @$maps;
     return $EXIT_FAILED if $states{failed};

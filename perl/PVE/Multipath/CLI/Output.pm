@@ -12,7 +12,7 @@ use POSIX ();
 
 our @EXPORT_OK = qw(
     terminal_width terminal_height use_color printable encoded print_lines print_data print_json
-    plural is_count
+    print_result plural is_count
 );
 
 my $NO_TERMINAL_WIDTH = 100;
@@ -140,6 +140,14 @@ sub print_data($data, $format) {
         $json->pretty() if $format eq 'json-pretty';
         print STDOUT ascii_json($json->encode($data)) =~ s/\n?\z/\n/r;
     }
+    return;
+}
+
+# Prints data in the requested format; the code returns the lines of the text format.
+sub print_result($opts, $data, $lines) {
+    my $format = $opts->{'output-format'};
+    return print_data($data, $format) if $format ne 'text';
+    print_lines($lines->());
     return;
 }
 

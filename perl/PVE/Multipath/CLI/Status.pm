@@ -11,7 +11,7 @@ use PVE::Multipath;
 use PVE::Multipath::CLI::Explain;
 use PVE::Multipath::CLI::Lun qw(find_lun);
 use PVE::Multipath::CLI::Output qw(
-    terminal_width use_color print_lines print_data print_json plural is_count
+    terminal_width use_color print_json plural is_count print_result
 );
 use PVE::Multipath::CLI::Reasons qw(reason_text note_text urgent_notes of_paths);
 use PVE::Multipath::CLI::Watch;
@@ -323,12 +323,10 @@ my sub explain($source, $opts) {
         // die "no LUN '" . safe($name) . "': it is not allow-listed, and no node reports it\n";
     $status->{luns} = [$lun];
 
-    if ($opts->{'output-format'} eq 'text') {
+    print_result($opts, $status, sub() {
         my @of_nodes = node_lines($status, $args->{now}, terminal_width());
-        print_lines(PVE::Multipath::CLI::Explain::lines($lun, \@of_nodes));
-    } else {
-        print_data($status, $opts->{'output-format'});
-    }
+        return PVE::Multipath::CLI::Explain::lines($lun, \@of_nodes);
+    });
     return status_exit_code($status);
 }
 
@@ -337,20 +335,14 @@ sub run($source, $opts) {
     return explain($source, $opts) if defined($opts->{explain});
 
     my $args = status_args($source);
-    my $format = $opts->{'output-format'};
-
-    if ($format eq 'json') {
+    if ($opts->{'output-format'} eq 'json') {
         my $json = PVE::Multipath::cluster_status_json($args);
         print_json($json);
         return status_exit_code(decode_json_text($json));
     }
 
     my $status = PVE::Multipath::cluster_status($args);
-    if ($format eq 'text') {
-        print_lines(status_lines($status, $args->{now}));
-    } else {
-        print_data($status, $format);
-    }
+    print_result($opts, $status, sub() { status_lines($status, $args->{now}) });
     return status_exit_code($status);
 }
 

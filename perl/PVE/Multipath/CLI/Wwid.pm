@@ -6,7 +6,7 @@ use v5.36;
 
 use PVE::Multipath;
 use PVE::Multipath::CLI::Lun qw(configured_wwid);
-use PVE::Multipath::CLI::Output qw(terminal_width print_lines print_data);
+use PVE::Multipath::CLI::Output qw(terminal_width print_result);
 use PVE::Multipath::Config;
 use PVE::Multipath::Text qw(characters safe wrap);
 
@@ -42,15 +42,13 @@ sub knob_help() {
     return @lines;
 }
 
-my sub print_result($opts, $wwid, $cfg, $result, $hint = '') {
+my sub report($opts, $wwid, $cfg, $result, $hint = '') {
     $wwid = characters($wwid);
-    if ($opts->{'output-format'} eq 'text') {
+    my $data = { wwid => $wwid, result => $result, digest => $cfg->{digest} };
+    print_result($opts, $data, sub() {
         my $text = $result =~ m/-there\z/ ? ($result =~ s/-/ /r) . ', unchanged' : $result;
-        print_lines(safe($wwid) . ": $text$hint");
-    } else {
-        my $data = { wwid => $wwid, result => $result, digest => $cfg->{digest} };
-        print_data($data, $opts->{'output-format'});
-    }
+        return safe($wwid) . ": $text$hint";
+    });
     return 0;
 }
 
@@ -60,7 +58,7 @@ sub add($source, $opts, $wwid) {
         return PVE::Multipath::Config::add_wwid($cfg, $wwid, $set, $opts->{digest});
     });
     my $hint = !$changed && %$set ? " ('pvemultipath wwid set' changes it)" : '';
-    return print_result($opts, $wwid, $cfg, $changed ? 'added' : 'already-there', $hint);
+    return report($opts, $wwid, $cfg, $changed ? 'added' : 'already-there', $hint);
 }
 
 sub set($source, $opts, $name) {
@@ -75,7 +73,7 @@ sub set($source, $opts, $name) {
             // die "no LUN with the WWID or alias '" . safe(characters($name)) . "' is configured\n";
         return PVE::Multipath::Config::update_wwid($cfg, $wwid, $set, $delete, $opts->{digest});
     });
-    return print_result($opts, $wwid, $cfg, $changed ? 'changed' : 'unchanged');
+    return report($opts, $wwid, $cfg, $changed ? 'changed' : 'unchanged');
 }
 
 my sub assert_unused($source, $wwid) {
@@ -93,7 +91,7 @@ sub remove($source, $opts, $name) {
         assert_unused($source, $wwid) if defined($wwid) && !$opts->{force};
         return PVE::Multipath::Config::remove_wwid($cfg, $wwid //= $name, $opts->{digest});
     });
-    return print_result($opts, $wwid, $cfg, $changed ? 'removed' : 'not-there');
+    return report($opts, $wwid, $cfg, $changed ? 'removed' : 'not-there');
 }
 
 1;
