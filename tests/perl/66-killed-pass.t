@@ -20,7 +20,11 @@ my @histories = (
     {
         name => 'the first LUNs',
         before => [],
-        then => ["wwid: 3600a\n\talias one\n\nwwid: 3600b\n\nwwid: 3600hand\n", $overrides],
+        # more than are marked in the record at once
+        then => [
+            "wwid: 3600a\n\talias one\n\nwwid: 3600b\n\nwwid: 3600d\n\nwwid: 3600hand\n",
+            $overrides,
+        ],
     },
     {
         name => 'other LUNs',

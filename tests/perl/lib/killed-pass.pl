@@ -54,6 +54,10 @@ my ($dir, $number) = @ARGV;
 require MultipathNode;
 my $node = bless { dir => $dir }, 'MultipathNode';
 $node->enter();
+{
+    no warnings 'once';
+    $PVE::Multipath::Generator::RECORD_AT_ONCE = 2;
+}
 
 ($changes, $kill_at) = (0, $number);
 eval {
