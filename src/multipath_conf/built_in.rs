@@ -218,7 +218,7 @@ mod tests {
 
     /// The entries of the recorded dumps, and no others.
     #[test]
-    fn as_recorded() {
+    fn entries_are_the_recorded_ones() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/multipath-config");
         for version in VERSIONS {
             let dump = std::fs::read(format!("{folder}/defaults-{version}.txt"));

@@ -1,15 +1,15 @@
 //! The check of a text: a consumer of `events` that collects findings.
 
-use super::MAX_LINE;
 use super::blacklist::{self, BlacklistEntry, Rule, Source};
 use super::built_in;
 use super::complaint;
 use super::devices::Devices;
 use super::events::{self, Assignment, Event, EventKind};
-use super::expressions::{self, Expression};
+use super::expressions::{self, ExpressionValue};
 use super::finding::{Finding, FindingCode, MAX_LISTED, Position, Remark};
-use super::hazards::{self, Entry};
+use super::hazards::{self, EntryValues};
 use super::keywords::{ConfSection, DEVICE_KEY, Role};
+use super::lexer::MAX_LINE;
 use super::polling::Polling;
 use super::values::{self, Stored, Syntax};
 use crate::types::tools_version::ToolsVersion;
@@ -59,7 +59,7 @@ pub fn check(text: &[u8], versions: &[ToolsVersion], allow_list: &[Wwid]) -> Vec
     let mut checker = Checker {
         versions,
         findings: Findings::default(),
-        entry: Entry::new(),
+        entry: EntryValues::new(),
         polling: Polling::default(),
         devices: Devices::default(),
         expressions: Vec::new(),
@@ -163,11 +163,11 @@ struct Checker<'t, 'v> {
     versions: &'v [ToolsVersion],
     findings: Findings,
     /// The values of the open entry.
-    entry: Entry<'t>,
+    entry: EntryValues<'t>,
     polling: Polling,
     devices: Devices<'t>,
     /// All values with expressions.
-    expressions: Vec<Expression<'t>>,
+    expressions: Vec<ExpressionValue<'t>>,
     /// The entries of blacklists and of their exceptions.
     rules: Vec<BlacklistEntry<'t>>,
     unknown_keywords: usize,
@@ -224,7 +224,7 @@ impl<'t> Checker<'t, '_> {
     ) {
         let keyword = assignment.keyword;
         if let Some(usage) = keyword.expressions {
-            self.expressions.push(Expression {
+            self.expressions.push(ExpressionValue {
                 usage,
                 value: assignment.text.clone(),
                 position: assignment.position,
@@ -334,7 +334,7 @@ impl<'t> Checker<'t, '_> {
     }
 
     /// Checks an entry of `devices`.
-    fn device(&mut self, mut entry: Entry<'t>, position: Position) {
+    fn device(&mut self, mut entry: EntryValues<'t>, position: Position) {
         let invalid = hazards::expressions_of_device(&entry);
         let is_refused = { invalid.as_ref() }.is_some_and(|it| it.severity == Severity::Error);
         for remark in invalid

@@ -100,7 +100,7 @@ mod tests {
 
     // Excerpts of what 'multipathd show config local' prints.
     #[test]
-    fn what_others_have_changed() {
+    fn values_of_other_files_are_drift() {
         let text = b"defaults: defaults\n\tno-path-retry 18\n\nwwid: 3600a\n\talias one\n";
         let config = parse("multipath.cfg", text).config;
         let drifts = |overrides: &[u8], dump: &[u8]| {

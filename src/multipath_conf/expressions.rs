@@ -10,7 +10,7 @@ use super::regex::{self, Burden, Stack, TooHeavy};
 
 /// A value that is an expression or contains some.
 #[derive(Debug)]
-pub(super) struct Expression<'t> {
+pub(super) struct ExpressionValue<'t> {
     pub usage: Usage,
     pub value: Cow<'t, str>,
     pub position: Position,
@@ -29,7 +29,7 @@ pub(super) enum Usage {
     Arguments,
 }
 
-impl Expression<'_> {
+impl ExpressionValue<'_> {
     /// What it costs, or the expression that costs too much, and why.
     fn burden(&self) -> Result<Burden, (String, TooHeavy)> {
         let stack = match self.usage {
@@ -97,7 +97,7 @@ impl Sum {
 }
 
 /// Finds expressions that cost too much, each or together.
-pub(super) fn check(expressions: &[Expression<'_>]) -> Vec<Finding> {
+pub(super) fn check(expressions: &[ExpressionValue<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut sum = Sum::default();
     for expression in expressions {
@@ -139,7 +139,7 @@ pub(super) fn check(expressions: &[Expression<'_>]) -> Vec<Finding> {
 
 /// An invalid `enable_foreign`: `multipath -t` does not compile it, multipathd and `multipath -ll`
 /// log it and go on without the foreign libraries.
-fn of_foreign(expression: &Expression<'_>) -> Option<Finding> {
+fn of_foreign(expression: &ExpressionValue<'_>) -> Option<Finding> {
     if expression.usage != Usage::Foreign {
         return None;
     }
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn refused(usage: Usage, values: impl Iterator<Item = String>) -> usize {
-        let expressions = values.map(|value| Expression {
+        let expressions = values.map(|value| ExpressionValue {
             usage,
             value: value.into(),
             position: Position { line: 1, column: 1 },

@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_kernel_takes() {
+    fn what_the_kernel_accepts() {
         for features in [
             "0",
             "00",
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_refuses() {
+    fn what_the_kernel_rejects() {
         let value = |feature, value: &str, takes| {
             let value = value.to_owned();
             Refused::Value {
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_multipathd_does_not_notice() {
+    fn what_multipathd_does_not_recognize() {
         let queue = |word: &str| Ok(Some(Unnoticed::Queue(word.to_owned())));
         assert_eq!(check("1 QUEUE_IF_NO_PATH"), queue("QUEUE_IF_NO_PATH"));
         assert_eq!(

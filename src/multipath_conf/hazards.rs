@@ -17,7 +17,7 @@ use crate::config::knobs::{self, InvalidSelector};
 pub(super) type Judge = fn(&Stored<'_>) -> Option<Remark>;
 
 /// The values of an entry, as written.
-pub(super) type Entry<'t> = BTreeMap<&'static str, Cow<'t, str>>;
+pub(super) type EntryValues<'t> = BTreeMap<&'static str, Cow<'t, str>>;
 
 /// Path checkers that multipath-tools has (libmultipath/checkers).
 const CHECKERS: [&str; 8] = [
@@ -199,7 +199,7 @@ fn uid_attribute_of_scsi(records: &str) -> Option<&str> {
 }
 
 /// For an entry of `devices`: a `uid_attribute` that changes the WWIDs of its disks.
-pub(super) fn uid_attribute_of_device(entry: &Entry<'_>) -> Option<Remark> {
+pub(super) fn uid_attribute_of_device(entry: &EntryValues<'_>) -> Option<Remark> {
     let value = |name| entry.get(name).map_or("", |value| value);
     let attribute = entry.get("uid_attribute")?;
     let is_usual = match &**attribute {
@@ -212,7 +212,7 @@ pub(super) fn uid_attribute_of_device(entry: &Entry<'_>) -> Option<Remark> {
 
 /// For an entry of `devices` that is merged with a built-in one: features that have options
 /// instead.
-pub(super) fn deprecated_features(entry: &Entry<'_>) -> impl Iterator<Item = Remark> {
+pub(super) fn deprecated_features(entry: &EntryValues<'_>) -> impl Iterator<Item = Remark> {
     let features = entry.get("features").map_or("", |features| features);
     let options = features::OPTIONS.into_iter();
     let deprecated = options.filter(move |(feature, ..)| features::has(features, feature));
@@ -229,7 +229,7 @@ pub(super) fn deprecated_features(entry: &Entry<'_>) -> impl Iterator<Item = Rem
 ///
 /// multipathd adds `vendor` and `product_blacklist` to its blacklist, and does not start if it
 /// cannot compile them. Other invalid expressions match nothing.
-pub(super) fn expressions_of_device(entry: &Entry<'_>) -> Option<Remark> {
+pub(super) fn expressions_of_device(entry: &EntryValues<'_>) -> Option<Remark> {
     let invalid = |name, check: fn(&str) -> Result<(), InvalidRegex>| {
         let value = entry.get(name)?;
         let reason = check(value).err()?;
@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_scsi_disks_have_their_wwids_from() {
+    fn uid_attribute_of_scsi_disks() {
         for records in [
             "",
             "sd",

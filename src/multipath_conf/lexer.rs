@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_as_multipathd_takes_them() {
+    fn tokens_are_those_of_multipathd() {
         let cases: [(&str, &[&[&str]]); 12] = [
             ("defaults {\n", &[&["defaults", "{"]]),
             ("defaults{\n\t}\n", &[&["defaults", "{"], &["}"]]),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_are_several() {
+    fn long_lines_are_split() {
         let comment = |len| format!("#{}\n", "x".repeat(len));
         assert_eq!(texts(&comment(1022)).len(), 0);
         assert_eq!(texts(&comment(1023)), [["x"]]);

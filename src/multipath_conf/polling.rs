@@ -131,7 +131,7 @@ mod tests {
 
     // Measured with 0.11.1 and 0.15.1.
     #[test]
-    fn intervals_that_end() {
+    fn intervals_that_do_not_spin() {
         let alone = |interval: u32| spins(interval, fourfold(interval));
         for interval in [1, 5, 300, 1 << 29, 1_073_741_822, 1_431_655_765] {
             assert!(!alone(interval), "{interval}");
@@ -149,7 +149,7 @@ mod tests {
 
     // Measured with 0.9.4 and later: 0 is as if the keyword was not there.
     #[test]
-    fn no_longest_interval() {
+    fn max_polling_interval_0_is_not_set() {
         let text = b"defaults {\n\tmax_polling_interval 0\n}\n";
         for version in crate::multipath_conf::VERSIONS {
             assert!(

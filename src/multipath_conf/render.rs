@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
-use super::MAX_LINE;
+use super::lexer::MAX_LINE;
+use super::text::trimmed;
 use crate::Wwid;
 use crate::config::settings::{Setting, Settings};
 use crate::types::tools_version::ToolsVersion;
@@ -103,7 +104,7 @@ pub fn aliases(
 pub fn overrides(text: &[u8]) -> Option<Vec<u8>> {
     let header =
         format!("# This file is {MANAGED}: edit /etc/pve/multipath-overrides.conf instead.\n");
-    let text = super::trimmed(text);
+    let text = trimmed(text);
     (!text.is_empty()).then(|| [header.as_bytes(), &text].concat())
 }
 
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn only_luns_with_something_to_say() {
+    fn luns_without_values_are_left_out() {
         let lun = |values| settings(SectionType::Wwid, values);
         let luns = [
             (

@@ -527,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn most_expressions_are_plain() {
+    fn literals_are_plain() {
         for (pattern, text, start, end) in [
             ("3600a", "3600a", false, false),
             ("^3600a$", "3600a", true, true),
@@ -550,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn others_need_something() {
+    fn others_require_a_literal() {
         for (pattern, needs) in [
             ("^sd[a-z]", "sd"),
             ("^sd[a-z]+x$", "sd"),
@@ -611,7 +611,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_text_is_hit_as_by_the_matcher((expression, texts) in cases()) {
+        fn matches_agree_with_the_matcher((expression, texts) in cases()) {
             prop_assume!(regex::check(&expression).is_ok());
             let matcher = Matcher::new(&expression);
             let texts = Texts::new(texts.iter().map(String::as_str));
