@@ -25,6 +25,10 @@ use PVE::Multipath;
 
 MultipathTest::Cluster::install();
 
+# also for the age of what was read
+no warnings 'redefine';
+local *PVE::Multipath::Source::monotonic = sub() { return $now };
+
 my $WWID = '36001405aabbccddeeff00112233445566';
 
 my $dir = tempdir(CLEANUP => 1);
@@ -106,14 +110,19 @@ like($@, qr/^\Q$WWID\E has 3 paths, and expected-paths of multipath.cfg says 2: 
 # --- forgetting ---
 
 spew("$dir/pve/multipath.cfg", "wwid: $WWID\n");
-at(400);
+at($_) for 400, 405;
 is(remembered(), 3, 'a LUN on the allow-list is remembered');
 unlink("$dir/pve/.version", "$dir/pve/multipath.cfg");
 at(410);
 is(remembered(), 3, 'a cluster file system that is not mounted is not an empty allow-list');
 spew("$dir/pve/.version", '');
 at(420);
-is(remembered(), undef, 'a LUN that has left it is forgotten');
+is(remembered(), 3, 'nor is one that an editor may be about to save');
+spew("$dir/pve/multipath.cfg", "wwid: ");
+at(430);
+is(remembered(), 3, 'or has saved the beginning of');
+at(440);
+is(remembered(), undef, 'a LUN that is not in the saved file is forgotten');
 
 # --- unreadable is not empty ---
 

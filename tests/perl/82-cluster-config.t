@@ -15,6 +15,7 @@ use PVE::Cluster;
 use PVE::Exception;
 use PVE::Multipath::Config;
 use PVE::Multipath::Source;
+use PVE::Multipath::State;
 use PVE::Tools;
 
 my $overrides = "devices {\n\tdevice {\n\t\tvendor A\n\t\tproduct B\n\t}\n}\n";
@@ -113,6 +114,36 @@ for my $observed (0, 1) {
     is($cfg->{digest}, $read->()->{digest}, "$what: and given back");
     ($cfg, $changed) = $source->change_config(sub($cfg) { return $cfg });
     is($changed, 0, "$what: what changes nothing is not");
+
+    # a file that an editor is saving
+    for my $half ('', "wwid: 3600a\n\nwwid: 36") {
+        my $shown = length($half) ? 'half a file' : 'an empty file';
+        local $PVE::Multipath::State::current = PVE::Multipath::State->new();
+        my $reads = 0;
+        no warnings 'redefine';
+        local *Time::HiRes::sleep = sub($) {
+            spew($file, "wwid: 3600a\n\nwwid: 3600c\n\n") if ++$reads == 2;
+        };
+        spew($file, $half);
+        $source->change_config(sub($cfg) { PVE::Multipath::Config::add_wwid($cfg, '3600b') });
+        is(slurp($file), "wwid: 3600a\n\nwwid: 3600c\n\nwwid: 3600b\n\n",
+            "$what: $shown is not changed before it is saved");
+        is($reads, 2, "$what: and the wait is over then");
+
+        # nobody is saving it
+        local *PVE::Multipath::Source::monotonic = sub() { return $reads / 5 };
+        spew($file, $half);
+        $source->change_config(sub($cfg) { PVE::Multipath::Config::add_wwid($cfg, '3600d') });
+        like(slurp($file), qr/^wwid: 3600d$/m, "$what: $shown that stays so is changed");
+
+        no warnings 'once';
+        local $PVE::Multipath::ClusterConfig::SAVE_TIMEOUT = 0;
+        local *Time::HiRes::sleep = sub($) { $reads++; spew($file, 'x' x $reads) };
+        spew($file, 'x');
+        my $change = sub { $source->change_config(sub($cfg) { return $cfg }) };
+        like(failure($change), qr/multipath\.cfg.* try again\n\z/, "$what: the wait has an end");
+        spew($file, "wwid: 3600a\n\n");
+    }
 
     # what cannot be read is never empty
     unlink("$PVE::Cluster::dir/$_") for qw(.version multipath.cfg multipath-overrides.conf);

@@ -34,8 +34,10 @@ are returned.
 
 Call the code under the cluster's lock and return its result. Both take the same lock, the domain
 C<multipath>, whether or not PVE::Cluster knows the files: it may on some nodes of a cluster only.
-Taking the lock again under the lock is an error. Exceptions of Proxmox VE are passed on unchanged,
-with their HTTP code and parameters; other errors are prefixed with C<$errmsg>.
+Taking the lock again under the lock is an error. lock_config() first waits while F<multipath.cfg>
+looks like half of a file that an editor is saving, and dies if that does not end. Exceptions of
+Proxmox VE are passed on unchanged, with their HTTP code and parameters; other errors are prefixed
+with C<$errmsg>.
 
 =back
 
@@ -43,11 +45,17 @@ with their HTTP code and parameters; other errors are prefixed with C<$errmsg>.
 
 use v5.36;
 
+use Time::HiRes ();
+
 use PVE::Cluster;
 use PVE::Tools;
 
+use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Config;
 use PVE::Multipath::Source;
+
+# How long a change waits while the file keeps changing, in seconds. The lock may be held for 60.
+our $SAVE_TIMEOUT = 10;
 
 my $CONFIG = 'multipath.cfg';
 my $OVERRIDES = 'multipath-overrides.conf';
@@ -101,6 +109,23 @@ my sub lock($code, $errmsg) {
     die "$errmsg: $err";
 }
 
+# Many editors, and a shell's '>', empty a file before they write it. A change would write back what
+# is there at that time as the whole file. So a file that is empty, or has no line feed at its end, is
+# only changed once it has stayed the same for two seconds.
+my sub wait_until_saved() {
+    my $deadline = monotonic() + $SAVE_TIMEOUT;
+    while (-e "$PVE::Multipath::Source::PMXCFS/$CONFIG") {
+        my $text = PVE::Multipath::Source->files()->config_text();
+        my $certainty = PVE::Multipath::Source::certainty(config => $text);
+        last if $certainty eq 'settled' || ($certainty eq 'unsettled' && length($text));
+        die "'$CONFIG' is being saved and keeps changing - try again\n"
+            if monotonic() >= $deadline;
+        Time::HiRes::sleep(0.2);
+        PVE::Cluster::cfs_update() if $observed;
+    }
+    return;
+}
+
 sub read_config() {
     return PVE::Cluster::cfs_read_file($CONFIG) if $observed;
     return PVE::Multipath::Source->files()->quiet_config();
@@ -111,7 +136,7 @@ sub write_config($cfg) {
 }
 
 sub lock_config($code, $errmsg = undef) {
-    return lock($code, $errmsg);
+    return lock(sub() { wait_until_saved(); return $code->() }, $errmsg);
 }
 
 sub read_overrides() {

@@ -99,13 +99,9 @@ my sub given($cfg, $overrides) {
 # The cluster's present configuration, and whether it is certain that it is completely saved.
 my sub read_cluster() {
     my $source = PVE::Multipath::Source->files();
-    my $readings = PVE::Multipath::State::current()->{readings};
     my $cluster = { config => $source->config_text(), overrides => $source->overrides_text() };
-    for my $file (qw(config overrides)) {
-        my $read =
-            PVE::RS::Multipath::Plan::reading($cluster->{$file}, $readings->{$file}, monotonic());
-        ($readings->{$file}, $cluster->{certainty}->{$file}) = $read->@{qw(reading certainty)};
-    }
+    $cluster->{certainty}->{$_} = PVE::Multipath::Source::certainty($_, $cluster->{$_})
+        for qw(config overrides);
     return $cluster;
 }
 

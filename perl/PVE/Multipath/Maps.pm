@@ -31,10 +31,15 @@ sub parse_maps_json($json) {
 }
 
 # The cluster's configuration, as far as the maps of a node depend on it; undef if it cannot be
-# read. Errors in it are reported elsewhere.
-sub known_config() {
+# read. Errors in it are reported elsewhere. With a reference, also whether it is certain that the
+# file was saved completely.
+sub known_config($is_saved = undef) {
     return undef if !-d $PVE::Multipath::Source::PMXCFS;
-    return eval { PVE::Multipath::Source->files()->quiet_config() };
+    return eval {
+        my $text = PVE::Multipath::Source->files()->config_text();
+        $$is_saved = PVE::Multipath::Source::certainty(config => $text) eq 'settled' if $is_saved;
+        PVE::Multipath::Config::parse_quietly($PVE::Multipath::Source::CONFIG, $text);
+    };
 }
 
 # The arguments of the core for the maps of a PVE::Multipath::Node, with the cluster's configuration

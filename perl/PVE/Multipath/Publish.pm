@@ -92,7 +92,7 @@ sub broadcast_health() {
     my $maps = [];
     if (PVE::Multipath::Daemon::is_supported()) {
         my $node = PVE::Multipath::Node->live();
-        my $config = PVE::Multipath::Maps::known_config();
+        my $config = PVE::Multipath::Maps::known_config(\my $is_saved);
         ($maps, my $warnings) = eval { PVE::Multipath::Maps::fetch($node, $config) };
         if (my $err = $@) {
             complain("cannot get the health of multipath maps: $err");
@@ -100,7 +100,9 @@ sub broadcast_health() {
         }
         complain($_) for @$warnings;
 
-        eval { PVE::Multipath::Paths::learn($node, $maps, $config, time()) };
+        # what is not in half of a file has not left the allow-list
+        my $saved = $is_saved ? $config : undef;
+        eval { PVE::Multipath::Paths::learn($node, $maps, $saved, time()) };
         complain("cannot remember how many paths the LUNs have: $@") if $@;
     }
 

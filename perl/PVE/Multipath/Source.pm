@@ -79,12 +79,20 @@ Two functions, not methods, are about the mounted pmxcfs: C<assert_mounted()> di
 and C<pmxcfs_start()> returns when it was started, in seconds since the epoch, undef if it does not
 run.
 
+C<certainty($file, $text)>, with the C<$file> C<config> or C<overrides>, says whether the text that
+was read is a whole file or may be what an editor has saved so far: C<settled>, C<unsettled>, or
+C<torn> if its last line may be incomplete. It depends on what this process has read before, and when.
+
 =cut
 
 use v5.36;
 
+use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Config;
 use PVE::Multipath::File;
+use PVE::Multipath::State;
+
+use PVE::RS::Multipath::Plan;
 
 our $PMXCFS = '/etc/pve';
 
@@ -115,6 +123,13 @@ sub assert_mounted() {
 sub pmxcfs_start() {
     my $version = eval { PVE::Multipath::File::read("$PMXCFS/.version") };
     return ($version // '') =~ m/"starttime"\s*:\s*(\d+)/ ? $1 : undef;
+}
+
+sub certainty($file, $text) {
+    my $readings = PVE::Multipath::State::current()->{readings};
+    my $read = PVE::RS::Multipath::Plan::reading($text, $readings->{$file}, monotonic());
+    ($readings->{$file}, my $certainty) = $read->@{qw(reading certainty)};
+    return $certainty;
 }
 
 sub config_text($self) {
