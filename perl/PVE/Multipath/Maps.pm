@@ -16,6 +16,7 @@ use v5.36;
 use Time::HiRes ();
 
 use PVE::Multipath::Clock qw(monotonic);
+use PVE::Multipath::Config;
 use PVE::Multipath::Daemon;
 use PVE::Multipath::Node;
 use PVE::Multipath::Source;

@@ -100,7 +100,7 @@ sub broadcast_health() {
         }
         complain($_) for @$warnings;
 
-        # what is not in half of a file has not left the allow-list
+        # a LUN that is missing from a partly saved file has not left the allow-list
         my $saved = $is_saved ? $config : undef;
         eval { PVE::Multipath::Paths::learn($node, $maps, $saved, time()) };
         complain("cannot remember how many paths the LUNs have: $@") if $@;
