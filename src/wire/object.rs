@@ -1,4 +1,4 @@
-//! JSON objects that are nothing else.
+//! Values that have to be JSON objects.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,8 +8,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 /// A `T` that was read from an object.
 ///
-/// serde's derived structs can be read from a list as well, field by field in their order. Nobody
-/// means that, and a hostile text must not get by with it.
+/// A derived struct also accepts a list, with one element per field. That is never intended, and a
+/// hostile text must not be accepted because of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Object<T>(pub(crate) T);
 

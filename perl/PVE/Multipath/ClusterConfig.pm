@@ -110,8 +110,8 @@ my sub lock($code, $errmsg) {
 }
 
 # Many editors, and a shell's '>', empty a file before they write it. A change would write back what
-# is there at that time as the whole file. So a file that is empty, or has no line feed at its end, is
-# only changed once it has stayed the same for two seconds.
+# is there at that time as the whole file. So a file that is empty, or has no line feed at its end,
+# is only changed once it has stayed the same for two seconds.
 my sub wait_until_saved() {
     my $deadline = monotonic() + $SAVE_TIMEOUT;
     while (-e "$PVE::Multipath::Source::PMXCFS/$CONFIG") {

@@ -81,7 +81,8 @@ run.
 
 C<certainty($file, $text)>, with the C<$file> C<config> or C<overrides>, says whether the text that
 was read is a whole file or may be what an editor has saved so far: C<settled>, C<unsettled>, or
-C<torn> if its last line may be incomplete. It depends on what this process has read before, and when.
+C<torn> if its last line may be incomplete. It depends on what this process has read before, and
+when.
 
 =cut
 

@@ -5,13 +5,13 @@ pub mod pve_rs_multipath_config {
     use std::collections::BTreeMap;
 
     use anyhow::Error;
-    use pve_multipath::{Alias, Wwid};
     use pve_multipath::config::knobs::{Schema, SectionType};
     use pve_multipath::config::settings::Settings;
     use pve_multipath::config::{
         self, Change, ChangeError, Config, EffectiveConfig, ParsedConfig, Problem, Update, Value,
     };
     use pve_multipath::wire::byte_string::ByteString;
+    use pve_multipath::{Alias, Wwid};
     use serde::{Deserialize, Serialize};
 
     use crate::types::{self, Bytes};
