@@ -32,6 +32,7 @@ pub mod config;
 pub mod metrics;
 pub mod multipath_conf;
 pub mod node;
+pub mod pass;
 pub mod types;
 pub mod wire;
 

@@ -102,7 +102,7 @@ proptest! {
         if let Err(error) = maps::parse_reply(&reply, Some(&block)) {
             prop_assert!(!error.to_string().is_empty());
         }
-        maps::wanted_devices(&reply);
+        let _ = maps::wanted_devices(&reply);
         maps::daemon_state(&reply);
     }
 

@@ -478,11 +478,16 @@ fn sysfs_tells_transport_size_and_use() {
         );
     }
     let recording = Recording::read("0.11.1/fc/f01-fc-healthy", "show-maps-json");
-    let devices = maps::wanted_devices(&recording.reply());
+    let devices = maps::wanted_devices(&recording.reply()).unwrap();
     let names = |list: &[pve_multipath::types::reason::Device]| -> Vec<String> {
         list.iter().map(|dev| dev.as_str().to_owned()).collect()
     };
-    let WantedDevices { paths, maps, .. } = &devices;
+    let WantedDevices {
+        paths,
+        maps,
+        holders,
+    } = &devices;
+    assert_eq!(holders, maps);
     assert_eq!(
         (names(paths), names(maps)),
         (vec!["sda".into(), "sdb".into()], vec!["dm-0".into()])

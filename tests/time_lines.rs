@@ -86,8 +86,8 @@ impl Walk {
             .iter()
             .map(|map| (map.wwid.clone(), u32::try_from(map.paths_active).unwrap()));
         let present = present.collect();
-        self.learning
-            .observe(&mut self.memory, &present, Some(&configured), now);
+        let learning = &self.learning;
+        self.learning = learning.observe(&mut self.memory, &present, Some(&configured), now);
 
         let entries = entries(maps.iter().map(|map| (map.wwid.clone(), Entry::from(map))));
         let last = self.sent.as_ref().map(|(text, time)| LastSent {

@@ -12,7 +12,7 @@ fn ticks() -> u32 {
 }
 
 /// The mean time of so many runs that it can be told.
-pub(crate) fn mean_time<T>(run: impl Fn() -> T) -> Duration {
+pub(crate) fn mean_time<T>(mut run: impl FnMut() -> T) -> Duration {
     let start = ticks();
     let mut runs = 0;
     loop {

@@ -1,7 +1,10 @@
-//! One node: its maps, the paths that they should have, its wwids file, and what applying the
+//! One node: its maps, the numbers of paths that they should have, its WWIDs file, and what applying the
 //! configuration would do.
 
+mod content;
 pub mod maps;
 pub mod paths;
 pub mod plan;
 pub mod wwids_file;
+
+pub use content::Content;

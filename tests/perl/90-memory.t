@@ -74,14 +74,21 @@ does_not_grow('a refused reply', $CALLS / 10, sub {
             block => { links => {}, sizes => {}, holders => {} },
         });
     };
-    PVE::RS::Multipath::Maps::devices($reply);
+    PVE::RS::Multipath::Maps::read($reply);
 });
-does_not_grow('looking at numbers of paths', $CALLS / 10, sub {
-    PVE::RS::Multipath::Paths::observe({
-        maps => $summary_maps,
-        memory => PVE::RS::Multipath::Paths::empty(),
-        now => 1,
-    });
+my $maps_reply = { 'exit-code' => 0, stdout => $json };
+my $sysfs = { links => {}, sizes => {}, holders => {} };
+does_not_grow('a reporter', $CALLS / 10, sub {
+    my $reporter = PVE::Multipath::Reporter->new();
+    $reporter->read($_) for $reply, $maps_reply;
+    $reporter->report({ sysfs => $sysfs, memory => undef, known => { now => 1 } });
+    $reporter->remember(undef);
+});
+my $reporter = PVE::Multipath::Reporter->new();
+my $passes = 0;
+does_not_grow('passes of one reporter', $CALLS / 10, sub {
+    $reporter->read($maps_reply);
+    $reporter->report({ sysfs => $sysfs, memory => undef, known => { now => 60 * ++$passes } });
 });
 does_not_grow('a summary', $CALLS / 10, sub {
     PVE::Multipath::summarize_maps_for_broadcast($summary_maps);

@@ -72,6 +72,13 @@ sub read($path) {
     return $raw;
 }
 
+# What a file holds, as the library takes it: { text } or { error }, undef if it does not exist.
+sub content($path) {
+    my $text = eval { PVE::Multipath::File::read($path) };
+    return { error => $@ =~ s/\n\z//r } if $@;
+    return defined($text) ? { text => $text } : undef;
+}
+
 sub names($path) {
     my $dh;
     if (!opendir($dh, $path)) {

@@ -117,19 +117,12 @@ my sub drop_in_path($node, $file) {
     return "$node->{'drop-in-dir'}/$file";
 }
 
-# { text } or { error }, undef if the file does not exist.
-my sub content($path) {
-    my $text = eval { PVE::Multipath::File::read($path) };
-    return { error => $@ =~ s/\n\z//r } if $@;
-    return defined($text) ? { text => $text } : undef;
-}
-
 my sub present($node) {
     my $drop_ins = PVE::RS::Multipath::Plan::drop_ins();
     return {
-        'drop-ins' => { map { $_ => content(drop_in_path($node, $_)) } @$drop_ins },
-        wwids => content($node->{'wwids-file'}),
-        record => content($node->{'record-file'}),
+        'drop-ins' => { map { $_ => PVE::Multipath::File::content(drop_in_path($node, $_)) } @$drop_ins },
+        wwids => PVE::Multipath::File::content($node->{'wwids-file'}),
+        record => PVE::Multipath::File::content($node->{'record-file'}),
         devices => { mapped => $node->mapped() },
         'tools-version' => $node->tools_version(),
         'reconfigure-due' => -e reconfigure_marker($node) ? 1 : 0,
@@ -207,7 +200,7 @@ sub plan($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
 }
 
 sub diff($step, $node = PVE::Multipath::Node->live()) {
-    my $old = content(drop_in_path($node, $step->{file}));
+    my $old = PVE::Multipath::File::content(drop_in_path($node, $step->{file}));
     return PVE::RS::Multipath::Plan::diff($step->{file}, $old && $old->{text}, $step->{text});
 }
 

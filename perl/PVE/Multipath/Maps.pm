@@ -31,37 +31,39 @@ sub parse_maps_json($json) {
     return $res->{maps};
 }
 
-# The cluster's configuration, as far as the maps of a node depend on it; undef if it cannot be
-# read. Errors in it are reported elsewhere. With a reference, also whether it is certain that the
-# file was saved completely.
-sub known_config($is_saved = undef) {
+# The text of the cluster's configuration, undef if it cannot be read.
+sub config_text() {
     return undef if !-d $PVE::Multipath::Source::PMXCFS;
-    return eval {
-        my $text = PVE::Multipath::Source->files()->config_text();
-        $$is_saved = PVE::Multipath::Source::certainty(config => $text) eq 'settled' if $is_saved;
-        PVE::Multipath::Config::parse_quietly($PVE::Multipath::Source::CONFIG, $text);
-    };
+    return eval { PVE::Multipath::Source->files()->config_text() };
 }
 
-# The arguments of the core for the maps of a PVE::Multipath::Node, with the cluster's configuration
-# if it is known; and the error if the file with the remembered numbers of paths cannot be read. A
-# reply may fail because a map vanished while multipathd was printing it, so the core can ask for
-# one retry.
+# The same, parsed, as far as the maps of a node depend on it. Errors in it are reported elsewhere.
+sub known_config() {
+    my $text = config_text() // return undef;
+    return PVE::Multipath::Config::parse_quietly($PVE::Multipath::Source::CONFIG, $text);
+}
+
+# Asks multipathd for its maps, and calls the code with the reply, which returns { devices,
+# 'try-again' }. A reply may fail because a map vanished while multipathd was printing it, so there is
+# one retry if that may help. Returns the result of the last call.
+sub read_reply($node, $code) {
+    my $read = $code->($node->query(['show', 'maps', 'json']));
+    return $read if !$read->{'try-again'} || $node->time_left() < 0.5;
+
+    Time::HiRes::sleep(0.1);
+    return $code->($node->query(['show', 'maps', 'json']));
+}
+
+# The arguments of the library for the maps of a PVE::Multipath::Node, with the cluster's
+# configuration if it is known; and the error if the file with the remembered numbers of paths cannot
+# be read.
 sub ask($node, $config) {
-    my $ask = sub {
-        my $reply = $node->query(['show', 'maps', 'json']);
-        my $devices = PVE::RS::Multipath::Maps::devices($reply);
-        return { reply => $reply, block => $node->block($devices) };
-    };
-
-    my $answer = $ask->();
-
-    if (PVE::RS::Multipath::Maps::may_try_again($answer->{reply}) && $node->time_left() >= 0.5) {
-        Time::HiRes::sleep(0.1);
-        $answer = $ask->();
-    }
-
-    $answer->{config} = $config;
+    my $answer = { config => $config };
+    my $read = read_reply($node, sub($reply) {
+        $answer->{reply} = $reply;
+        return PVE::RS::Multipath::Maps::read($reply);
+    });
+    $answer->{block} = $node->block($read->{devices});
     $answer->{memory} = eval { $node->paths_text() // PVE::RS::Multipath::Paths::empty() };
     return ($answer, $@);
 }

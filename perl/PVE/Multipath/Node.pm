@@ -104,7 +104,8 @@ my sub entries($self, $path) {
     return $names;
 }
 
-# What sysfs has of these block devices ({ paths => [...], maps => [...] }).
+# What sysfs has of these block devices ({ paths => [...], maps => [...], holders => [...] }): the link
+# texts of paths, the sizes of maps, and what holds maps open.
 sub block($self, $devices) {
     my $base = "$self->{sysfs}/block";
     my $block = { links => {}, sizes => {}, holders => {} };
@@ -124,6 +125,9 @@ sub block($self, $devices) {
     for my $dev ($names->($devices->{maps})) {
         my $size = attribute($self, "$base/$dev/size");
         $block->{sizes}->{$dev} = $size if defined($size);
+    }
+
+    for my $dev ($names->($devices->{holders})) {
         my $holders = entries($self, "$base/$dev/holders");
         $block->{holders}->{$dev} = $holders if defined($holders);
     }

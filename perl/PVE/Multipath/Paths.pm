@@ -6,7 +6,8 @@ PVE::Multipath::Paths - how many paths the LUNs of a node should have
 
 =head1 DESCRIPTION
 
-The numbers that are not configured are learned from the maps and remembered in F<paths.json>.
+The numbers that are not configured are learned from the maps (see L<PVE::Multipath::Reporter>) and
+remembered in F<paths.json>.
 
 =cut
 
@@ -14,33 +15,10 @@ use v5.36;
 
 use PVE::Multipath::Maps;
 use PVE::Multipath::Node;
-use PVE::Multipath::State;
 use PVE::Multipath::Text qw(bytes);
 
 use PVE::RS::Multipath::Allowlist;
 use PVE::RS::Multipath::Paths;
-
-# Remembers how many paths the LUNs have, as far as the numbers have settled.
-sub learn($node, $maps, $config, $now) {
-    my $state = PVE::Multipath::State::current();
-    my $observe = sub($memory) {
-        return PVE::RS::Multipath::Paths::observe({
-            maps => $maps,
-            memory => $memory // PVE::RS::Multipath::Paths::empty(),
-            learning => $state->{learning},
-            config => $config,
-            now => $now,
-        });
-    };
-
-    my $observed = $observe->($node->paths_text());
-    # the file is only locked for a change, which is rare
-    $node->change_paths(sub($memory) { $observe->($memory)->{memory} })
-        if defined($observed->{memory});
-
-    $state->{learning} = $observed->{learning};
-    return;
-}
 
 # Makes the present number of paths of a LUN the expected one on the local node, or on another
 # PVE::Multipath::Node, then with the cluster's configuration. Returns the number, undef if the LUN

@@ -14,9 +14,10 @@ use v5.36;
 
 use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Daemon;
+use PVE::Multipath::File;
 use PVE::Multipath::Maps;
 use PVE::Multipath::Node;
-use PVE::Multipath::Paths;
+use PVE::Multipath::Reporter;
 use PVE::Multipath::Source;
 use PVE::Multipath::State;
 use PVE::Multipath::Text qw(characters);
@@ -60,55 +61,67 @@ my sub publish($what, $key, $text) {
     return 0;
 }
 
-# Publishes the values that the code returns, in their order. It is called with the time and with
-# what the peers have: { now => ..., 'last-text' => ..., 'last-time' => ... }.
-my sub publish_changes($what, $key, $code) {
-    my $now = time();
+# The time, and what the peers have under a key: { now, store, 'last-text', 'last-time' }.
+my sub known($key) {
     # pmxcfs keeps the values in memory: after its restart they have to be sent again
     my $store = PVE::Multipath::Source::pmxcfs_start() // 0;
-    my $last_sent = PVE::Multipath::State::current()->{'last-sent'};
-    my $last = $last_sent->{$key} // {};
+    my $last = PVE::Multipath::State::current()->{'last-sent'}->{$key} // {};
     my ($text, $time) = ($last->{store} // 0) == $store ? $last->@{qw(text time)} : ();
+    return { now => time(), store => $store, 'last-text' => $text, 'last-time' => $time };
+}
 
-    my $values = eval { $code->({ now => $now, 'last-text' => $text, 'last-time' => $time }) };
-    if (my $err = $@) {
-        complain("cannot publish $what: $err");
-        return;
-    }
+# Publishes these values, in their order. The one under this key is the next 'last-text'.
+my sub publish_all($what, $key, $values, $known) {
     for my $value (@$values) {
         publish($what, $value->{key}, $value->{text}) or return;
         next if $value->{key} ne $key;
-        $last_sent->{$key} = { text => $value->{text}, time => $now, store => $store };
+        PVE::Multipath::State::current()->{'last-sent'}->{$key} =
+            { text => $value->{text}, time => $known->{now}, store => $known->{store} };
     }
     return;
 }
 
-# Publishes the health of this node's maps if it has changed or the last report is too old. A node
-# without maps, or without multipath-tools, publishes an empty report. If multipathd cannot be
-# asked, the maps are unknown and the last report stays until it is stale.
+# Publishes the health of this node's maps if it has changed or the last report is too old, and
+# remembers numbers of paths that have settled. A node without maps, or without multipath-tools,
+# publishes an empty report. If multipathd cannot be asked, the maps are unknown and the last report
+# stays until it is stale.
 sub broadcast_health() {
     require PVE::Cluster;
 
-    my $maps = [];
+    my $reporter = PVE::Multipath::State::current()->{reporter} //= PVE::Multipath::Reporter->new();
+    my $known = known($KV_KEY);
+    my $facts = { sysfs => {}, known => $known };
+    my $node;
     if (PVE::Multipath::Daemon::is_supported()) {
-        my $node = PVE::Multipath::Node->live();
-        my $config = PVE::Multipath::Maps::known_config(\my $is_saved);
-        ($maps, my $warnings) = eval { PVE::Multipath::Maps::fetch($node, $config) };
-        if (my $err = $@) {
+        $node = PVE::Multipath::Node->live();
+        my $read = eval {
+            PVE::Multipath::Maps::read_reply($node, sub($reply) { $reporter->read($reply) });
+        };
+        if (my $err = $@ || $read->{error}) {
             complain("cannot get the health of multipath maps: $err");
             return;
         }
-        complain($_) for @$warnings;
-
-        # a LUN that is missing from a partly saved file has not left the allow-list
-        my $saved = $is_saved ? $config : undef;
-        eval { PVE::Multipath::Paths::learn($node, $maps, $saved, time()) };
-        complain("cannot remember how many paths the LUNs have: $@") if $@;
+        $facts->{sysfs} = $node->block($read->{devices});
+        my $config = PVE::Multipath::Maps::config_text();
+        $facts->{config} = $config;
+        $facts->{certainty} = PVE::Multipath::Source::certainty(config => $config)
+            if defined($config);
+        $facts->{memory} = PVE::Multipath::File::content($node->{'paths-file'});
     }
 
-    publish_changes('the health of multipath maps', $KV_KEY, sub($known) {
-        return PVE::RS::Multipath::Broadcast::health($maps, $known);
-    });
+    my $what = 'the health of multipath maps';
+    my $outcome = eval { $reporter->report($facts) };
+    return complain("cannot publish $what: $@") if !defined($outcome);
+    complain($_) for $outcome->{warnings}->@*;
+    if ($outcome->{'has-learned'}) {
+        eval {
+            $node->change_paths(sub($text) {
+                return $reporter->remember(defined($text) ? { text => $text } : undef);
+            });
+        };
+        complain("cannot remember how many paths the LUNs have: $@") if $@;
+    }
+    publish_all($what, $KV_KEY, $outcome->{values}, $known);
 
     return;
 }
@@ -118,11 +131,12 @@ sub broadcast_health() {
 sub refresh_apply_status($error) {
     require PVE::Cluster;
 
+    my $known = known($KV_APPLY_KEY);
+    my $text = characters($error);
     my $what = 'whether the multipath configuration was applied';
-    publish_changes($what, $KV_APPLY_KEY, sub($known) {
-        my $text = characters($error);
-        return PVE::RS::Multipath::Broadcast::apply_status($text, $known);
-    });
+    my $values = eval { PVE::RS::Multipath::Broadcast::apply_status($text, $known) };
+    return complain("cannot publish $what: $@") if !defined($values);
+    publish_all($what, $KV_APPLY_KEY, $values, $known);
 
     return;
 }

@@ -28,9 +28,9 @@ C<< { program, version } >>: the version of multipath-tools, and the program fil
 C<< { program, until } >>: the multipathd that did not answer in time, and until when it is not
 asked again (monotonic clock)
 
-=item learning
+=item reporter
 
-numbers of paths that have not settled yet, as the library has them
+the L<PVE::Multipath::Reporter> of the local node
 
 =item last-sent
 
@@ -74,7 +74,7 @@ sub new($class) {
         supported => 0,
         'tools-version' => { program => '', version => undef },
         silence => { program => '', until => 0 },
-        learning => undef,
+        reporter => undef,
         'last-sent' => {},
         complaints => {},
         readings => {},

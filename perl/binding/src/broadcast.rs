@@ -25,11 +25,11 @@ pub mod pve_rs_multipath_broadcast {
     }
 
     impl<'a> Known<'a> {
-        fn now(&self) -> i64 {
+        pub fn now(&self) -> i64 {
             self.now.as_int().unwrap_or(0)
         }
 
-        fn last(&self) -> Option<LastSent<'a>> {
+        pub fn last(&self) -> Option<LastSent<'a>> {
             let time = self.last_time.as_int()?;
             Some(LastSent {
                 text: self.last_text,
@@ -45,7 +45,7 @@ pub mod pve_rs_multipath_broadcast {
         text: Option<Bytes<'static>>,
     }
 
-    fn writes(writes: Vec<KvWrite>) -> Vec<Write> {
+    pub fn writes(writes: Vec<KvWrite>) -> Vec<Write> {
         let write = |KvWrite { key, text }| Write {
             key,
             text: text.map(Bytes::from),

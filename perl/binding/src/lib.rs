@@ -9,12 +9,14 @@ mod broadcast;
 mod cluster;
 mod config;
 mod events;
+mod kept;
 mod maps;
 mod metrics;
 mod overrides;
 mod paths;
 mod plan;
 mod render;
+mod reporter;
 mod sections;
 mod types;
 

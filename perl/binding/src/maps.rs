@@ -3,7 +3,7 @@ pub mod pve_rs_multipath_maps {
     //! The maps of one node.
 
     use anyhow::Error;
-    use pve_multipath::node::maps::{self, DaemonState, Map, WantedDevices};
+    use pve_multipath::node::maps::{self, DaemonState, Map, ReplyError, WantedDevices};
     use serde::Serialize;
 
     use crate::types::{NodeMaps, Reply};
@@ -23,6 +23,32 @@ pub mod pve_rs_multipath_maps {
         }
     }
 
+    /// The devices to look up, or why there are no maps, and whether asking again may help.
+    #[derive(Default, Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub struct Read {
+        devices: WantedDevices,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        try_again: u8,
+    }
+
+    impl From<Result<WantedDevices, ReplyError>> for Read {
+        fn from(read: Result<WantedDevices, ReplyError>) -> Self {
+            match read {
+                Ok(devices) => Self {
+                    devices,
+                    ..Self::default()
+                },
+                Err(error) => Self {
+                    try_again: error.is_transient().into(),
+                    error: Some(format!("{error}\n")),
+                    ..Self::default()
+                },
+            }
+        }
+    }
+
     /// Parses the text of `multipathd show maps json`.
     #[export]
     pub fn parse_maps_json(json: &[u8]) -> Result<Maps, Error> {
@@ -38,17 +64,10 @@ pub mod pve_rs_multipath_maps {
         Ok(Maps::new(read.maps, read.warnings))
     }
 
-    /// Whether that outcome is an error and asking again may help.
+    /// The block devices to look up in sysfs, or why there are no maps.
     #[export]
-    pub fn may_try_again(reply: Reply) -> u8 {
-        let error = maps::parse_reply(&reply.into(), None).err();
-        error.is_some_and(|error| error.is_transient()).into()
-    }
-
-    /// The block devices to look up in sysfs.
-    #[export]
-    pub fn devices(reply: Reply) -> WantedDevices {
-        maps::wanted_devices(&reply.into())
+    pub fn read(reply: Reply) -> Read {
+        maps::wanted_devices(&reply.into()).into()
     }
 
     /// The state of the daemon, from the outcome of `multipathd show daemon`.

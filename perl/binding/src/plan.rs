@@ -16,16 +16,7 @@ pub mod pve_rs_multipath_plan {
     use pve_multipath::wire::scalar::Scalar;
     use serde::{Deserialize, Serialize};
 
-    use crate::types;
-
-    /// A file that is there.
-    #[derive(Deserialize)]
-    pub struct File<'a> {
-        #[serde(borrow, default)]
-        text: Option<&'a [u8]>,
-        #[serde(borrow, default)]
-        error: Option<ByteString<'a>>,
-    }
+    use crate::types::{self, File, content};
 
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
@@ -70,16 +61,6 @@ pub mod pve_rs_multipath_plan {
     pub struct Read {
         reading: Reading,
         certainty: Certainty,
-    }
-
-    fn content(file: Option<File<'_>>) -> Content<'_> {
-        match file {
-            None => Content::Absent,
-            Some(File {
-                error: Some(error), ..
-            }) => Content::Unreadable(error.to_string()),
-            Some(File { text, .. }) => Content::Text(text.unwrap_or_default()),
-        }
     }
 
     fn node(args: NodeArgs<'_>) -> Node<'_> {

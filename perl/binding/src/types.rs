@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use pve_multipath::config::{Config, Value};
+use pve_multipath::node::Content;
 use pve_multipath::node::maps::{ReplyError, SysfsFacts};
 use pve_multipath::node::paths;
 use pve_multipath::types::tools_version::{InvalidToolsVersion, ToolsVersion};
+use pve_multipath::wire::byte_string::ByteString;
 use pve_multipath::wire::scalar::Scalar;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -33,6 +35,27 @@ impl<'a> From<&'a [u8]> for Bytes<'a> {
 impl Serialize for Bytes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(&self.0)
+    }
+}
+
+/// A file that exists.
+#[derive(Deserialize)]
+pub struct File<'a> {
+    #[serde(borrow, default)]
+    text: Option<&'a [u8]>,
+    /// Why it cannot be read.
+    #[serde(borrow, default)]
+    error: Option<ByteString<'a>>,
+}
+
+/// What a file held; without one, it does not exist.
+pub fn content(file: Option<File<'_>>) -> Content<'_> {
+    match file {
+        None => Content::Absent,
+        Some(File {
+            error: Some(error), ..
+        }) => Content::Unreadable(error.to_string()),
+        Some(File { text, .. }) => Content::Text(text.unwrap_or_default()),
     }
 }
 

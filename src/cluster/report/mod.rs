@@ -21,6 +21,7 @@ pub use broadcast::{
     BadBroadcast, Broadcast, Freshness, MAX_MAPS, NamedEntry, REFRESH_SECONDS, STALE_SECONDS,
 };
 pub use entry::{Entry, MapData, entries};
-pub use packed::{MAX_UNPACKED_LEN, MAX_VALUE_LEN, MAX_VALUES, continuation_keys};
+pub use packed::{KEY, MAX_UNPACKED_LEN, MAX_VALUE_LEN, MAX_VALUES, continuation_keys};
 pub use reader::Reader;
+pub(crate) use send::is_recent;
 pub use send::{KvWrite, LastSent, TooLarge, health};

@@ -48,7 +48,7 @@ const LEVEL: u8 = 6;
 const HEAD_LEN: usize = 160;
 
 /// The key under which a node publishes its health.
-pub(super) const KEY: &str = "multipath";
+pub const KEY: &str = "multipath";
 
 /// The first value of a packed report, as it is sent.
 #[derive(Serialize)]

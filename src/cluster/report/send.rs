@@ -98,7 +98,7 @@ pub fn health(
 
 /// Whether what was sent at `time` need not be sent again at `now`. A clock that was set back must
 /// not silence the node until it has caught up.
-pub(super) fn is_recent(time: i64, now: i64) -> bool {
+pub(crate) fn is_recent(time: i64, now: i64) -> bool {
     (0..REFRESH_SECONDS).contains(&now.saturating_sub(time))
 }
 

@@ -110,7 +110,11 @@ fn last_line(stderr: &[u8]) -> String {
 
 impl<'a> Reply<'a> {
     /// The text of a successful reply: exit code 0, and something on stdout.
-    fn text(&self) -> Result<&'a [u8], ReplyError> {
+    ///
+    /// # Errors
+    ///
+    /// The command failed, or printed one of the daemon's error replies.
+    pub fn text(&self) -> Result<&'a [u8], ReplyError> {
         if self.timed_out {
             return Err(ReplyError::TimedOut);
         }
@@ -146,11 +150,13 @@ pub fn parse_reply(reply: &Reply<'_>, sysfs: Option<&SysfsFacts>) -> Result<MapL
     Ok(list)
 }
 
-/// Names the block devices to look up in sysfs; none if the reply gives no maps.
-pub fn wanted_devices(reply: &Reply<'_>) -> WantedDevices {
-    let list = parse_reply(reply, None);
-    list.map(|list| WantedDevices::of(&list.maps))
-        .unwrap_or_default()
+/// Names the block devices to look up in sysfs for [`parse_reply`].
+///
+/// # Errors
+///
+/// Those of [`parse_reply`].
+pub fn wanted_devices(reply: &Reply<'_>) -> Result<WantedDevices, ReplyError> {
+    Ok(WantedDevices::of(&parse_reply(reply, None)?.maps))
 }
 
 /// State of the daemon, from `multipathd show daemon`.

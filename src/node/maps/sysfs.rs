@@ -16,26 +16,46 @@ pub(crate) const SECTOR_BYTES: u64 = 512;
 pub struct WantedDevices {
     /// Paths, `sdX`: the link text of `/sys/block/<path>` is wanted.
     pub paths: Vec<Device>,
-    /// Maps, `dm-N`: their size and holders are wanted.
+    /// Maps, `dm-N`: their size is wanted.
     pub maps: Vec<Device>,
+    /// Maps whose holders are wanted.
+    pub holders: Vec<Device>,
 }
 
 impl WantedDevices {
-    /// The devices of these maps, each once, sorted. Names that could lead out of `/sys/block` are
+    /// All devices of these maps, each once, sorted. Names that could lead out of `/sys/block` are
     /// left out.
     pub fn of(maps: &[Map]) -> Self {
-        let names = |list: BTreeSet<&str>| list.into_iter().filter_map(Device::new).collect();
         let paths = maps.iter().flat_map(Map::paths);
-        let kernel_names = maps.iter().map(|map| map.sysfs.as_str());
+        let maps = names(kernel_names(maps));
         Self {
-            paths: names(paths.map(|path| path.dev.as_str()).collect()),
-            maps: names(
-                kernel_names
-                    .filter(|name| name.starts_with("dm-"))
-                    .collect(),
-            ),
+            paths: names(paths.map(|path| path.dev.as_str())),
+            holders: maps.clone(),
+            maps,
         }
     }
+
+    /// The devices that a report of these maps depends on: paths whose transport is not known yet, and
+    /// maps for their size.
+    pub fn of_report(maps: &[Map]) -> Self {
+        let paths = maps.iter().flat_map(Map::paths);
+        let unknown = paths.filter(|path| path.transport.is_none());
+        Self {
+            paths: names(unknown.map(|path| path.dev.as_str())),
+            maps: names(kernel_names(maps)),
+            holders: Vec::new(),
+        }
+    }
+}
+
+fn kernel_names(maps: &[Map]) -> impl Iterator<Item = &str> {
+    let names = maps.iter().map(|map| map.sysfs.as_str());
+    names.filter(|name| name.starts_with("dm-"))
+}
+
+fn names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<Device> {
+    let names: BTreeSet<&str> = names.collect();
+    names.into_iter().filter_map(Device::new).collect()
 }
 
 /// What was read below `/sys/block`, as it stood there. A device that has vanished is absent.

@@ -1,93 +1,79 @@
-//! Numbers of paths on their way into the memory.
+//! Numbers of paths that have not settled yet.
 
 use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
 
 use super::{Configured, Memory};
 use crate::Wwid;
 
-/// Seconds that a number of paths has to last before it is remembered.
+/// How long a number of paths has to last before it is remembered, in seconds.
 pub const SETTLE_SECONDS: i64 = 300;
 
-/// Longest time in seconds between two looks at the maps. After a longer one nobody knows what was
-/// in between, and settling begins anew.
+/// Longest time between two looks at the maps, in seconds. What happened during a longer one is
+/// unknown, so settling starts again.
 pub const MAX_GAP_SECONDS: i64 = 120;
 
-/// What has not settled yet. It lives as long as the process that looks at the maps, which keeps it
-/// as a text.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Numbers of paths that have not settled yet, kept by the process that looks at the maps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Learning {
     /// When the maps were last looked at, in seconds since the epoch.
-    #[serde(default)]
     seen: Option<i64>,
-    /// By WWID, the numbers above the remembered one; see [`Level`].
-    #[serde(default)]
-    levels: BTreeMap<String, Vec<Level>>,
+    /// The numbers above the remembered one, by LUN; see [`Level`].
+    levels: BTreeMap<Wwid, Vec<Level>>,
 }
 
-/// The LUN has had at least this many paths since then. Of several, each has more paths than the one
-/// before, for a shorter time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The LUN has had at least this many paths since then. Of several levels, each has more paths than the
+/// one before, for a shorter time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Level {
     paths: u32,
     since: i64,
 }
 
 impl Learning {
-    /// Reads what [`Learning::to_json`] gave. Anything else begins anew.
-    pub fn parse(text: Option<&[u8]>) -> Self {
-        let learning = text.and_then(|text| serde_json::from_slice(text).ok());
-        learning.unwrap_or_default()
-    }
-
-    /// As a text.
-    pub fn to_json(&self) -> String {
-        // Cannot fail: there are only texts and numbers.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// Looks at the maps at `now`, in seconds since the epoch: remembers what has settled and forgets
-    /// what is not wanted any more. `present` has the active paths of the maps that are there.
+    /// Looks at the maps at `now`, in seconds since the epoch: remembers the numbers that have settled,
+    /// and forgets LUNs as [`Memory::forget`] says. `present` has the numbers of active paths.
     ///
-    /// Without a configuration, because it cannot be read, nothing is forgotten.
+    /// Without a configuration, because it could not be read, nothing is forgotten.
+    ///
+    /// Returns what has not settled. Numbers that have, but are not in `memory` yet, are still among it:
+    /// until they have been written, each look finds them again, and so does a second look at the same
+    /// time with a memory that was locked meanwhile.
+    #[must_use]
     pub fn observe(
-        &mut self,
+        &self,
         memory: &mut Memory,
         present: &BTreeMap<Wwid, u32>,
         configured: Option<&Configured>,
         now: i64,
-    ) {
+    ) -> Self {
         if let Some(configured) = configured {
             memory.forget(configured, present);
         }
         let gap = self.seen.map(|seen| now.saturating_sub(seen));
-        if !gap.is_some_and(|gap| (0..=MAX_GAP_SECONDS).contains(&gap)) {
-            self.levels.clear();
-        }
-        self.seen = Some(now);
-
-        let mut before = std::mem::take(&mut self.levels);
+        let is_continued = gap.is_some_and(|gap| (0..=MAX_GAP_SECONDS).contains(&gap));
+        let mut next = Self {
+            seen: Some(now),
+            levels: BTreeMap::new(),
+        };
         for (wwid, paths) in present {
-            let mut levels = before.remove(wwid.as_str()).unwrap_or_default();
+            let before = self.levels.get(wwid).filter(|_| is_continued);
+            let mut levels = before.cloned().unwrap_or_default();
             reach(&mut levels, *paths, now);
-            let settled = |level: &&Level| now.saturating_sub(level.since) >= SETTLE_SECONDS;
-            let settled = levels.iter().rev().find(settled).map(|level| level.paths);
-            let remembered = memory.paths(wwid).unwrap_or(0);
-            if let Some(paths) = settled.filter(|paths| *paths > remembered) {
-                memory.remember(wwid, paths);
-            }
             let remembered = memory.paths(wwid).unwrap_or(0);
             levels.retain(|level| level.paths > remembered);
+            let is_settled = |level: &&Level| now.saturating_sub(level.since) >= SETTLE_SECONDS;
+            if let Some(level) = levels.iter().rfind(is_settled) {
+                memory.remember(wwid, level.paths);
+            }
             if !levels.is_empty() {
-                self.levels.insert(wwid.to_string(), levels);
+                next.levels.insert(wwid.clone(), levels);
             }
         }
+        next
     }
 }
 
-/// Takes in that there are now this many paths. There were at least as many since the first level
-/// that is above.
+/// Records that there are now this many paths. The first level with at least as many tells since when.
 fn reach(levels: &mut Vec<Level>, paths: u32, now: i64) {
     let above = levels.iter().find(|level| level.paths >= paths);
     let since = above.map_or(now, |level| level.since);
@@ -100,7 +86,7 @@ mod tests {
     use super::*;
 
     fn wwid() -> Wwid {
-        Wwid::new("3600a").unwrap_or_else(|err| unreachable!("{err}"))
+        Wwid::new("3600a").unwrap()
     }
 
     /// What is remembered after each look: (seconds, active paths, remembered).
@@ -108,8 +94,7 @@ mod tests {
         let (mut learning, mut memory) = (Learning::default(), Memory::default());
         for (now, paths, wanted) in looks {
             let present = BTreeMap::from([(wwid(), *paths)]);
-            learning = Learning::parse(Some(learning.to_json().as_bytes()));
-            learning.observe(&mut memory, &present, None, *now);
+            learning = learning.observe(&mut memory, &present, None, *now);
             assert_eq!(memory.paths(&wwid()), *wanted, "at {now} of {looks:?}");
         }
     }
@@ -157,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_saw_has_not_settled() {
+    fn after_a_gap_settling_starts_again() {
         walk(&[
             (0, 4, None),
             (121, 4, None),
@@ -174,17 +159,5 @@ mod tests {
             (740, 4, None),
             (800, 4, Some(4)),
         ]);
-    }
-
-    #[test]
-    fn what_is_no_text_of_ours_begins_anew() {
-        for text in [
-            "",
-            "{",
-            "[]",
-            "{\"levels\":{\"a\":[{\"paths\":-1,\"since\":0}]}}",
-        ] {
-            assert_eq!(Learning::parse(Some(text.as_bytes())), Learning::default());
-        }
     }
 }

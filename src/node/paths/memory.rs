@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::{Configured, MAX_PATHS};
 use crate::Wwid;
+use crate::node::Content;
 use crate::wire::object::Object;
 use crate::wire::scalar::Scalar;
 
@@ -33,6 +34,9 @@ struct Remembered {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MemoryError {
+    /// The file exists but cannot be read, for this reason.
+    #[error("{0}")]
+    Unreadable(String),
     /// The text is no JSON object with the fields of this version.
     #[error(
         "the numbers of paths in paths.json cannot be read: {0}; once it is removed, they are \
@@ -82,6 +86,19 @@ struct WireEntry<'a> {
 }
 
 impl Memory {
+    /// What the file says. One that does not exist says nothing.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or those of [`parse`](Self::parse).
+    pub fn read(content: &Content<'_>) -> Result<Self, MemoryError> {
+        match content {
+            Content::Absent => Ok(Self::default()),
+            Content::Text(text) => Self::parse(text),
+            Content::Unreadable(error) => Err(MemoryError::Unreadable(error.clone())),
+        }
+    }
+
     /// Reads the file's text. A file that does not exist is another thing than an empty one: it is
     /// the [default](Memory::default) memory.
     pub fn parse(text: &[u8]) -> Result<Self, MemoryError> {
@@ -160,8 +177,8 @@ impl Memory {
         self.luns.insert(wwid.clone(), lun);
     }
 
-    /// Forgets the LUNs that have left the allow-list, and those that were never on it and are gone.
-    pub(super) fn forget(&mut self, configured: &Configured, present: &BTreeMap<Wwid, u32>) {
+    /// Forgets the LUNs that have left the allow-list, and those that were never on it and have no map.
+    pub fn forget(&mut self, configured: &Configured, present: &BTreeMap<Wwid, u32>) {
         self.luns.retain(|wwid, lun| {
             if configured.is_allow_listed(wwid) {
                 lun.allow_listed = true;

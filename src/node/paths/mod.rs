@@ -13,13 +13,11 @@ mod node_maps;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use thiserror::Error;
 
 use crate::Wwid;
 use crate::config::{self, Config};
-use crate::node::maps::ExpectedPaths;
-use crate::wire::scalar::Scalar;
+use crate::node::maps::{ExpectedPaths, Map};
 
 pub use learning::{Learning, MAX_GAP_SECONDS, SETTLE_SECONDS};
 pub use memory::{Memory, MemoryError};
@@ -77,32 +75,15 @@ pub fn expected(
         .or_else(|| remembered().map(ExpectedPaths::Remembered))
 }
 
-/// The part of a map that is learned from, as Perl's callers hand it back: numbers may have become
-/// texts.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-pub struct MapPaths<'a> {
-    #[serde(borrow)]
-    wwid: Scalar<'a>,
-    #[serde(borrow)]
-    paths_active: Scalar<'a>,
-}
-
-/// The active paths of each map that has a WWID; of two maps with one, those of the larger.
-pub fn active_paths(maps: &[MapPaths<'_>]) -> BTreeMap<Wwid, u32> {
-    let mut present = BTreeMap::new();
+/// The numbers of active paths by LUN; of two maps of one LUN, the larger number.
+pub fn active_paths(maps: &[Map]) -> BTreeMap<Wwid, u32> {
+    let mut active = BTreeMap::new();
     for map in maps {
-        let wwid = map.wwid.as_text().and_then(|wwid| Wwid::new(&wwid).ok());
-        let paths = map
-            .paths_active
-            .as_int()
-            .and_then(|paths| u32::try_from(paths).ok());
-        if let (Some(wwid), Some(paths)) = (wwid, paths) {
-            let known = present.entry(wwid).or_insert(paths);
-            *known = paths.max(*known);
-        }
+        let number = u32::try_from(map.paths_active).unwrap_or(u32::MAX);
+        let known = active.entry(map.wwid.clone()).or_insert(number);
+        *known = number.max(*known);
     }
-    present
+    active
 }
 
 /// Why the present number of paths cannot be accepted.
@@ -189,7 +170,7 @@ mod tests {
         }
         let present = BTreeMap::from([(a.clone(), 4), (b.clone(), 4)]);
         let look = |memory: &mut Memory, configured: Option<&Configured>| {
-            Learning::default().observe(memory, &present, configured, 0);
+            let _ = Learning::default().observe(memory, &present, configured, 0);
             [&a, &b, &c].map(|wwid| memory.paths(wwid).is_some())
         };
 

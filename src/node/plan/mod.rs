@@ -40,6 +40,7 @@ pub use record::{InvalidRecord, Progress, Record};
 use crate::Wwid;
 use crate::config::settings::Settings;
 use crate::config::{self, Config};
+pub use crate::node::Content;
 use crate::node::maps::InUse;
 use crate::node::wwids_file::entries;
 use crate::types::tools_version::ToolsVersion;
@@ -67,18 +68,6 @@ impl<'a> Cluster<'a> {
             overrides_are: Certainty::Settled,
         }
     }
-}
-
-/// A file of the node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Content<'a> {
-    /// There is none.
-    #[default]
-    Absent,
-    /// Its bytes.
-    Text(&'a [u8]),
-    /// It is there, but cannot be read, for this reason.
-    Unreadable(String),
 }
 
 /// Which maps are in use.

@@ -60,7 +60,7 @@ my sub record_node($base) {
         record_reply("$base/multipathd/" . join('-', @$command), $reply);
         next if "@$command" ne 'show maps json';
 
-        my $block = $node->block(PVE::RS::Multipath::Maps::devices($reply));
+        my $block = $node->block(PVE::RS::Multipath::Maps::read($reply)->{devices});
         my $sys = "$base/sys/block";
         PVE::Multipath::File::make_directory($sys);
         for my $dev (sort keys $block->{links}->%*) {

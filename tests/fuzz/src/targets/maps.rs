@@ -37,7 +37,7 @@ fn run(text: &[u8]) -> bool {
         if let Err(error) = maps::parse_reply(&reply, Some(&block)) {
             assert!(!error.to_string().is_empty());
         }
-        maps::wanted_devices(&reply);
+        let _ = maps::wanted_devices(&reply);
         maps::daemon_state(&reply);
     }
     pasted(text);
