@@ -65,7 +65,7 @@ fn of_files() {
         ),
         (
             Memory::parse(br#"{"version":1,"luns":{"3600a":{"paths":0}}}"#),
-            "the numbers of paths in paths.json cannot be read: \"3600a\" is no LUN with a \
+            "the numbers of paths in paths.json cannot be read: \"3600a\" is not a LUN with a \
              number of paths; once it is removed, they are learned anew",
         ),
     ]);

@@ -12,8 +12,8 @@ use pve_multipath::Wwid;
 use pve_multipath::config::{self, Config};
 use pve_multipath::node::maps::InUse;
 use pve_multipath::node::plan::{
-    self, Action, Certainty, Cluster, Content, DropIn, DropInAction, Node, Plan, Question, Usage,
-    diff,
+    self, Certainty, Cluster, Content, DropIn, DropInAction, Node, Plan, Question, Usage,
+    WwidAction, diff,
 };
 use pve_multipath::types::tools_version::ToolsVersion;
 
@@ -38,8 +38,8 @@ fn plan(config: &Config<'_>, overrides: &[u8], node: &Node<'_>) -> Plan {
 }
 
 #[test]
-fn the_table_of_the_allow_list() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/plan/allow-list.txt");
+fn the_table_of_the_wwids_file() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/plan/wwids.txt");
     let table = std::fs::read_to_string(path).unwrap();
     let mut rows = 0;
     for row in table.lines() {
@@ -346,8 +346,8 @@ fn what_the_configuration_may_mean_is_not_removed() {
         assert_eq!(
             steps,
             [
-                ("3600a", Action::Keep, "not-understood".to_owned()),
-                ("3600b", Action::Remove, "no-longer-listed".to_owned()),
+                ("3600a", WwidAction::Keep, "not-understood".to_owned()),
+                ("3600b", WwidAction::Remove, "no-longer-listed".to_owned()),
             ],
             "{text}"
         );

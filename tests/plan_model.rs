@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use pve_multipath::node::maps::InUse;
 use pve_multipath::node::plan::{
-    Action, Certainty, Cluster, Content, Node, Progress, Reading, Record, Step, Usage, plan,
+    Certainty, Cluster, Content, Node, Progress, Reading, Record, Usage, WwidAction, WwidStep, plan,
 };
 use pve_multipath::{Wwid, config};
 
@@ -162,7 +162,7 @@ impl World {
         Ok(())
     }
 
-    fn plan(&self, saved: Option<Index>) -> Vec<Step> {
+    fn plan(&self, saved: Option<Index>) -> Vec<WwidStep> {
         let sections = self.listed.iter();
         let sections = sections.map(|index| format!("wwid: {}\n\n", WWIDS[*index]));
         let mut text = sections.collect::<Vec<_>>().concat();
@@ -226,15 +226,15 @@ impl World {
     /// What the glue does with a plan.
     fn pass(&mut self, changes: &mut Changes<'_>) -> Result<(), Killed> {
         let steps = self.plan(changes.saved);
-        let index = |step: &Step| WWIDS.iter().position(|w| *w == step.wwid.as_str()).unwrap();
-        let of = |action: Action| steps.iter().filter(move |step| step.action == action);
+        let index = |step: &WwidStep| WWIDS.iter().position(|w| *w == step.wwid.as_str()).unwrap();
+        let of = |action: WwidAction| steps.iter().filter(move |step| step.action == action);
         let all = |action, progress| of(action).map(move |step| (index(step), progress));
-        let noted: BTreeMap<_, _> = all(Action::Confirm, Some(Progress::Added))
-            .chain(all(Action::Drop, None))
+        let noted: BTreeMap<_, _> = all(WwidAction::Confirm, Some(Progress::Added))
+            .chain(all(WwidAction::Drop, None))
             .collect();
         self.note(&noted, changes)?;
 
-        for added in of(Action::Add).map(index) {
+        for added in of(WwidAction::Add).map(index) {
             self.note(&[(added, Some(Progress::Adding))].into(), changes)?;
             // somebody may have been quicker
             let theirs = self.has(added);
@@ -247,7 +247,7 @@ impl World {
             let progress = (!theirs && self.has(added)).then_some(Progress::Added);
             self.note(&[(added, progress)].into(), changes)?;
         }
-        for removed in of(Action::Remove).map(index) {
+        for removed in of(WwidAction::Remove).map(index) {
             self.change(changes)?;
             if !changes.fails.contains(&removed) {
                 self.multipath_removes(removed);

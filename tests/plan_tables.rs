@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use pve_multipath::config::{self, Config};
 use pve_multipath::node::maps;
 use pve_multipath::node::plan::{
-    Action, Certainty, Cluster, Content, Devices, Disk, DropIn, DropInStep, Mapped, Node, Plan,
-    Question, Step, Usage, plan,
+    Certainty, Cluster, Content, Devices, Disk, DropIn, DropInStep, Mapped, Node, Plan, Question,
+    Usage, WwidAction, WwidStep, plan,
 };
 
 /// Calls the code with the columns of each row.
@@ -348,12 +348,12 @@ fn paths_of_different_sizes() {
         assert_eq!(plan.changes, !waits || inputs.contains("missing"));
         // and until it happens, nothing is removed
         let is_removed =
-            |step: &Step| step.action == Action::Remove && step.wwid.as_str() == "3600old";
+            |step: &WwidStep| step.action == WwidAction::Remove && step.wwid.as_str() == "3600old";
         assert_eq!(plan.wwids.iter().any(is_removed), !waits);
 
         let open = inputs.split_whitespace().nth(3).unwrap();
         assert_eq!(plan.questions.contains(&Question::Usage), open == "-");
-        let unknown = |err: &String| err.contains("nobody knows which maps are in use: no answer");
+        let unknown = |err: &String| err.contains("it is unknown which maps are in use: no answer");
         assert_eq!(plan.errors.iter().any(unknown), open == "?");
     });
 }

@@ -1,49 +1,49 @@
-//! The allow-list of a node, `/etc/multipath/wwids`, which belongs to multipath-tools.
+//! The WWIDs file of a node, `/etc/multipath/wwids`, which belongs to multipath-tools.
 
 use std::collections::BTreeSet;
 
 use crate::Wwid;
 
-/// An entry of the file.
+/// A line of the file that has a WWID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// The WWID, which need not be a valid one.
+pub struct WwidLine<'a> {
+    /// The WWID. It need not be a valid one.
     pub wwid: &'a [u8],
-    /// Whether the line holds nothing else. multipath finds others, but cannot remove them.
+    /// Whether the line is exactly `/WWID/`. multipathd finds the WWID in other lines too, but
+    /// `multipath -w` cannot remove those.
     pub is_plain: bool,
 }
 
-/// Gives the entries of the file in their order, with what `multipath -w` needs to know.
-pub fn entries(text: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+/// The lines of the file that have a WWID, in their order.
+///
+/// Such a line starts with `/` and has another one later; what follows that is ignored, as multipathd
+/// does it (libmultipath/wwids.c). All other lines are comments.
+pub fn wwid_lines(text: &[u8]) -> impl Iterator<Item = WwidLine<'_>> {
     text.split_inclusive(|&byte| byte == b'\n')
         .filter_map(|line| {
             let rest = line.strip_prefix(b"/")?;
             let end = rest.iter().position(|&byte| byte == b'/')?;
             let wwid = rest.get(..end).filter(|wwid| !wwid.is_empty())?;
             let is_plain = rest.get(end..) == Some(b"/\n");
-            Some(Entry { wwid, is_plain })
+            Some(WwidLine { wwid, is_plain })
         })
 }
 
-/// Whether `multipath -a` can add to the file: it appends, and joins what it adds to a last line
-/// without a line feed, where nothing finds it any more.
+/// Whether `multipath -a` can add to the file. It appends, so to a last line without a line feed, where
+/// the new WWID would not be found.
 pub fn can_be_added_to(text: &[u8]) -> bool {
     text.is_empty() || text.ends_with(b"\n")
 }
 
-/// Gives the entries of the file in their order.
-///
-/// An entry is a line that starts with `/` and has another one later; what follows that is
-/// ignored, as multipathd ignores it (libmultipath/wwids.c). Everything else is a comment. An
-/// entry need not be a valid [`Wwid`], nor UTF-8, which is why bytes come back.
+/// The WWIDs of the file, in the order of its [lines](wwid_lines). They need not be valid [`Wwid`]s, nor
+/// UTF-8.
 pub fn parse_wwids(text: &[u8]) -> Vec<&[u8]> {
-    entries(text).map(|entry| entry.wwid).collect()
+    wwid_lines(text).map(|line| line.wwid).collect()
 }
 
-/// Renders the file with these entries, sorted.
+/// A file with these WWIDs, sorted.
 ///
-/// For display and for tests: the file itself is multipath-tools' own, and is changed through
-/// `multipath -a` and `multipath -w` only.
+/// For display and tests only: the real file is changed by `multipath -a` and `multipath -w`.
 pub fn format_wwids(wwids: &BTreeSet<Wwid>) -> String {
     let mut text = String::from("# Multipath WWIDs, one a line: /WWID/\n");
     for wwid in wwids {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_as_multipathd_finds_them() {
+    fn wwids_as_multipathd_finds_them() {
         let text =
             b"# Multipath wwids, Version : 1.0\n#\n# Valid WWIDs:\n/a/\n#b/\n /c/\n/d/ junk\n\
             /e/\r\n/f//g/\n//\n/h\n/i/";
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_formatted_parses() {
+    fn a_formatted_file_parses() {
         let wwids = ["3600b", "3600a", "a:b"].map(Wwid::new);
         let wwids: BTreeSet<Wwid> = wwids.into_iter().flatten().collect();
         let text = format_wwids(&wwids);
@@ -77,7 +77,7 @@ mod tests {
             text.split_once('\n').map(|(_, rest)| rest),
             Some("/3600a/\n/3600b/\n/a:b/\n")
         );
-        let entries: [&[u8]; 3] = [b"3600a", b"3600b", b"a:b"];
-        assert_eq!(parse_wwids(text.as_bytes()), entries);
+        let wwids: [&[u8]; 3] = [b"3600a", b"3600b", b"a:b"];
+        assert_eq!(parse_wwids(text.as_bytes()), wwids);
     }
 }

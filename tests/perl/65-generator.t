@@ -146,7 +146,7 @@ my sub unchanged($config, $overrides, $what) {
     is_deeply($node->wwids(), [qw(3600a 3600b)], 'the use is unknown: it stays');
     like(
         $res->{error},
-        qr/\Anobody knows which maps are in use: 'dmsetup info' failed: no device-mapper; in the kernel\n/,
+        qr/\Ait is unknown which maps are in use: 'dmsetup info' failed: no device-mapper; in the kernel\n/,
         'and it is an error, in one line',
     );
     unlink($node->path('no-dm'), $node->path('open'));
@@ -206,7 +206,7 @@ my sub unchanged($config, $overrides, $what) {
     $node->set($record_file, '{"version": 1, "wwids": {"3600a": "ad');
     my $state = $node->state();
     my $res = regenerate("wwid: 3600c\n");
-    like($res->{error}, qr/\Anothing is removed from the node's allow-list, since the record/, 'corrupt');
+    like($res->{error}, qr/\Anothing is removed from the node's WWIDs file, since the record/, 'corrupt');
     is_deeply($node->wwids(), [qw(3600a 3600b 3600c 3600hand)], 'added, but nothing removed');
     is($node->text($record_file), $state->{$record_file}, 'the record stays for inspection');
     $res = regenerate('');
@@ -215,7 +215,7 @@ my sub unchanged($config, $overrides, $what) {
     unlink($node->path('etc/multipath/wwids'), $node->path($record_file));
     mkdir($node->path('etc/multipath/wwids'));
     $res = regenerate($two_luns);
-    like($res->{error}, qr/\Athe node's allow-list is left alone: cannot read .*wwids' - /, 'no file');
+    like($res->{error}, qr/\Athe node's WWIDs file is left alone: cannot read .*wwids' - /, 'no file');
     is($node->text($record_file), undef, 'nothing is added');
 }
 

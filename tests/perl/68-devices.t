@@ -116,7 +116,7 @@ my $held = "multipathd is not told to read its configuration for now: it would r
 
     $node->set('no-dm', '');
     my $err = regenerate($lun)->[1];
-    like($err, qr/^nobody knows which maps are in use: 'dmsetup info' failed: no device-mapper/m,
+    like($err, qr/^it is unknown which maps are in use: 'dmsetup info' failed: no device-mapper/m,
         'unknown use: an error');
     like($err, qr/^\Q$held\E$/m, 'and taken for not in use');
 }

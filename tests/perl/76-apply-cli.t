@@ -81,7 +81,7 @@ my sub run(@args) {
     $res = cli(\@plan);
     is($res->{code}, 2, 'something to be seen to: 2');
     like($res->{out}, qr/^  keep 3600old: it is unknown whether its map is in use$/m, 'no recording');
-    like($res->{out}, qr/^Errors:\n  nobody knows which maps are in use: no recording/m, 'of it');
+    like($res->{out}, qr/^Errors:\n  it is unknown which maps are in use: no recording/m, 'of it');
     spew("$node/dmsetup/info.out", "1:mpath-3600used\n0:mpath-3600old\n");
     spew("$node/dmsetup/info.rc", "0\n");
     $res = cli(\@plan);

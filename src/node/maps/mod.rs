@@ -29,6 +29,7 @@ pub use in_use::{InUse, UnexpectedLine, in_use};
 pub use parse::{MAX_TEXT_LEN, MapList, parse};
 pub use reply::{DaemonState, Reply, ReplyError, daemon_state, parse_reply, wanted_devices};
 pub use state::{CheckerState, DeviceState, GroupState, MapState, MarginalState, PathState};
+pub(crate) use sysfs::SECTOR_BYTES;
 pub use sysfs::{SysfsFacts, WantedDevices};
 
 /// One assembled multipath device on a node.

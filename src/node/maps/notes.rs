@@ -73,7 +73,7 @@ mod tests {
     /// The notes on a map from a reply.
     fn notes_of(text: &str) -> Vec<crate::Note> {
         let list = crate::node::maps::parse(text.as_bytes());
-        let maps = list.unwrap_or_else(|err| unreachable!("{err}")).maps;
+        let maps = list.unwrap().maps;
         maps.into_iter().flat_map(|map| map.notes).collect()
     }
 

@@ -27,31 +27,31 @@ struct Remembered {
     allow_listed: bool,
 }
 
-/// Why a text is no [`Memory`].
+/// Why a file gives no [`Memory`].
 ///
-/// It is then not known what was remembered, which is not the same as nothing: the file must stay as
-/// it is until an administrator has seen it.
+/// Then it is unknown what the node remembers, which is not the same as nothing: the file must stay as it
+/// is until an administrator has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MemoryError {
     /// The file exists but cannot be read, for this reason.
     #[error("{0}")]
     Unreadable(String),
-    /// The text is no JSON object with the fields of this version.
+    /// The text is not a JSON object with the fields of this version.
     #[error(
         "the numbers of paths in paths.json cannot be read: {0}; once it is removed, they are \
          learned anew"
     )]
     Json(String),
-    /// A newer version wrote it, or none that is known.
+    /// The text has another version of the format.
     #[error(
         "the numbers of paths in paths.json cannot be read: it has version {0}, only {VERSION} is \
          known; with a newer pve-multipath, or once it is removed, they are remembered again"
     )]
     Version(String),
-    /// What is said of a LUN makes no sense.
+    /// A key is not a WWID, or its value not a number of paths.
     #[error(
-        "the numbers of paths in paths.json cannot be read: {0:?} is no LUN with a number of \
+        "the numbers of paths in paths.json cannot be read: {0:?} is not a LUN with a number of \
          paths; once it is removed, they are learned anew"
     )]
     Lun(String),
@@ -99,8 +99,12 @@ impl Memory {
         }
     }
 
-    /// Reads the file's text. A file that does not exist is another thing than an empty one: it is
-    /// the [default](Memory::default) memory.
+    /// Parses the text of the file. A file that does not exist is not an empty one: it is the
+    /// [default](Memory::default) memory.
+    ///
+    /// # Errors
+    ///
+    /// The text is not one of this version, or holds something that is not a LUN with a number of paths.
     pub fn parse(text: &[u8]) -> Result<Self, MemoryError> {
         let json = |error: serde_json::Error| MemoryError::Json(error.to_string());
         // The version first: another one may have anything else.
@@ -157,13 +161,12 @@ impl Memory {
         serde_json::to_string_pretty(&file).unwrap_or_default() + "\n"
     }
 
-    /// The number of paths that is remembered of a LUN.
+    /// The remembered number of paths of a LUN.
     pub fn paths(&self, wwid: &Wwid) -> Option<u32> {
         self.luns.get(wwid).map(|lun| lun.paths)
     }
 
-    /// Remembers this number of paths, as an administrator wants it or because it has settled. No
-    /// path at all is nothing to remember.
+    /// Remembers this number of paths, up to 65,535. Zero is not remembered.
     pub fn remember(&mut self, wwid: &Wwid, paths: u32) {
         let paths = paths.min(MAX_PATHS);
         if paths == 0 {
@@ -196,7 +199,7 @@ mod tests {
     #[test]
     fn the_file_is_read_back() {
         let mut memory = Memory::default();
-        let wwid = Wwid::new("3600a").unwrap_or_else(|err| unreachable!("{err}"));
+        let wwid = Wwid::new("3600a").unwrap();
         memory.remember(&wwid, 4);
         let text = "{\n  \"version\": 1,\n  \"luns\": {\n    \"3600a\": {\n      \"paths\": 4,\n      \
             \"allow-listed\": 0\n    }\n  }\n}\n";

@@ -1,11 +1,11 @@
 //! How many paths each LUN should have on a node.
 //!
-//! A path that was removed is not there to be counted as failed. What the administrator configured
-//! comes first: `expected-paths` of the LUN's section, else of `defaults` ([`Configured`]). Where
-//! nothing is configured, the node remembers the largest number of active paths that each LUN has
-//! kept for [`SETTLE_SECONDS`] ([`Memory`], the file `paths.json`; [`Learning`], what is on its way
-//! there). Active ones: a dead path that stays listed beside its replacement must not be expected
-//! for ever.
+//! A path that was removed is not listed, so it cannot be counted as failed. The administrator's number
+//! comes first: `expected-paths` of the LUN's section, else of `defaults` ([`Configured`]). Without
+//! one, the node remembers the largest number of active paths that each LUN has kept for
+//! [`SETTLE_SECONDS`] ([`Memory`], the file `paths.json`; [`Learning`], numbers that have not settled
+//! yet). Only active paths count: a dead path that stays listed beside its replacement must not be
+//! expected for ever.
 
 mod learning;
 mod memory;
@@ -23,20 +23,20 @@ pub use learning::{Learning, MAX_GAP_SECONDS, SETTLE_SECONDS};
 pub use memory::{Memory, MemoryError};
 pub use node_maps::{NodeMaps, expect_paths, node_maps};
 
-/// Most paths of one map that are believed; multipathd has no more either.
+/// Most paths of one map. A larger number is not one that multipathd could have.
 pub(crate) const MAX_PATHS: u32 = 65_535;
 
-/// What the cluster's configuration says of numbers of paths.
+/// The numbers of paths in the cluster's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configured {
-    /// For LUNs that have no number of their own.
+    /// For LUNs without a number of their own.
     default: Option<u32>,
     /// The allow-listed LUNs with their own numbers.
     luns: BTreeMap<Wwid, Option<u32>>,
 }
 
 impl Configured {
-    /// Takes it out of the configuration.
+    /// The numbers in this configuration.
     pub fn of(config: &Config<'_>) -> Self {
         let number = |settings: &crate::config::settings::Settings| {
             let setting = settings.get("expected-paths")?;
@@ -61,8 +61,8 @@ impl Configured {
     }
 }
 
-/// How many paths a map should have; none if nobody knows. `configured` and `memory` are none where
-/// they could not be read.
+/// How many paths a map should have; none if that is unknown. `configured` and `memory` are none if they
+/// could not be read.
 pub fn expected(
     wwid: &Wwid,
     configured: Option<&Configured>,
@@ -91,23 +91,27 @@ pub fn active_paths(maps: &[Map]) -> BTreeMap<Wwid, u32> {
 #[non_exhaustive]
 pub enum AcceptError {
     /// There is no path, or no map.
-    #[error("{0} has no path on this node, which cannot be what it should have")]
+    #[error("{0} has no path on this node, and no path cannot be the expected number")]
     NoPaths(Wwid),
-    /// The administrator configured another number.
+    /// The administrator configured a number.
     #[error(
         "{wwid} has {present} paths, and expected-paths of multipath.cfg says {configured}: change that"
     )]
     Configured {
         /// The LUN.
         wwid: Wwid,
-        /// The number that is configured.
+        /// The configured number.
         configured: u32,
-        /// The number that is there.
+        /// The present number.
         present: u32,
     },
 }
 
 /// Remembers the present number of paths of a LUN, whatever was remembered before.
+///
+/// # Errors
+///
+/// There is no path, or `multipath.cfg` has a number for the LUN.
 pub fn accept(
     memory: &mut Memory,
     configured: Option<&Configured>,
@@ -137,7 +141,7 @@ mod tests {
     }
 
     fn wwid(text: &str) -> Wwid {
-        Wwid::new(text).unwrap_or_else(|err| unreachable!("{err}"))
+        Wwid::new(text).unwrap()
     }
 
     #[test]
@@ -162,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leaves_the_allow_list_is_forgotten() {
+    fn luns_that_leave_the_allow_list_are_forgotten() {
         let (a, b, c) = (wwid("3600a"), wwid("3600b"), wwid("3600c"));
         let mut memory = Memory::default();
         for wwid in [&a, &b, &c] {
@@ -176,12 +180,12 @@ mod tests {
 
         // A configuration that cannot be read is not an empty one.
         assert_eq!(look(&mut memory, None), [true, true, true]);
-        // Never on the list and gone: nobody waits for it.
+        // Never on the list, and without a map.
         let both = configured("wwid: 3600a\n\nwwid: 3600b\n");
         assert_eq!(look(&mut memory, Some(&both)), [true, true, false]);
         let one = configured("wwid: 3600a\n");
         assert_eq!(look(&mut memory, Some(&one)), [true, false, false]);
-        // The list is remembered with it.
+        // The file remembers that it was on the list.
         let mut memory = Memory::parse(memory.to_json().as_bytes()).unwrap_or_default();
         assert_eq!(
             look(&mut memory, Some(&configured(""))),
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_administrator_accepts_what_is_there() {
+    fn an_administrator_accepts_the_present_number() {
         let a = wwid("3600a");
         let mut memory = Memory::default();
         memory.remember(&a, 4);

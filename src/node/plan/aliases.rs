@@ -1,4 +1,4 @@
-//! Aliases that a node cannot use, since a device of it has the name.
+//! Aliases that are the name of another device of the node.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,11 +14,11 @@ use crate::config::settings::Settings;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum AliasReason {
-    /// A device that is no multipath map has the name.
+    /// A device that is not a multipath map has the name.
     OtherDevice,
     /// The map of another LUN has the name, and keeps it.
     OtherLun,
-    /// The map of another LUN has the name until multipathd has read the configuration again.
+    /// The map of another LUN has the name until multipathd reads its configuration again.
     NotYetFree,
 }
 
@@ -31,14 +31,14 @@ pub struct TakenAlias {
     pub alias: String,
     /// Kernel name of the device that has the name.
     pub device: String,
-    /// UUID of that device in device-mapper, which tells whose it is.
+    /// UUID of that device in device-mapper, which tells what made it.
     pub uuid: String,
     /// Why.
     pub reason: AliasReason,
 }
 
 impl TakenAlias {
-    /// What an administrator has to see to, if anything.
+    /// The problem for an administrator to solve, if it does not solve itself.
     pub(super) fn error(&self) -> Option<String> {
         let Self { wwid, alias, .. } = self;
         let (owner, advice) = match self.reason {
@@ -61,10 +61,10 @@ impl TakenAlias {
     }
 }
 
-/// The aliases that a device of the node has as its name, other than the LUN's own map.
+/// The aliases that are the name of a device of the node other than the LUN's own map.
 ///
-/// multipathd would ask the kernel for the name at each reconfigure, in vain, and would then remove the
-/// LUN's map if it is not in use (libmultipath/configure.c, domap and coalesce_paths).
+/// At each reconfigure, the kernel would refuse the name, and multipathd would then remove the LUN's map
+/// if it is not in use (libmultipath/configure.c, domap and coalesce_paths).
 pub(super) fn taken(luns: &BTreeMap<Wwid, Settings>, node: &Node<'_>) -> Vec<TakenAlias> {
     let devices = node.devices.mapped.iter();
     let by_name: HashMap<&str, (&String, &Mapped)> = devices
@@ -88,8 +88,8 @@ pub(super) fn taken(luns: &BTreeMap<Wwid, Settings>, node: &Node<'_>) -> Vec<Tak
     luns.iter().filter_map(taken).collect()
 }
 
-/// Whether a LUN's map, which is called `name`, will no longer be: it has another alias, or had this one
-/// from our drop-in.
+/// Whether a LUN's map that is called `name` is about to get another name: the LUN has another alias, or
+/// had this one from our drop-in.
 fn is_renamed(wwid: &str, name: &str, luns: &BTreeMap<Wwid, Settings>, node: &Node<'_>) -> bool {
     let has_alias = |settings: &Settings| settings.get("alias").is_some();
     let was_ours = || match node.drop_in(DropIn::Aliases) {

@@ -1,31 +1,28 @@
-//! The block devices of a node, as far as applying depends on them: which names of device-mapper are
-//! taken, and whether the paths of a LUN have the same size.
+//! The block devices of a node, as far as a plan depends on them: which device-mapper names are taken,
+//! and whether the paths of a LUN have the same size.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::Wwid;
+use crate::node::maps::SECTOR_BYTES;
 use crate::types::reason::MAX_DEVICES;
 
-/// Size in bytes of the sectors that sysfs counts in.
-const SECTOR_BYTES: u64 = 512;
-
-/// The properties of udev that multipathd takes WWIDs from, unless it is told otherwise: of SCSI
-/// disks, of NVMe and of DASD.
+/// The udev properties that multipathd takes WWIDs from by default: of SCSI disks, NVMe and DASD.
 const WWID_PROPERTIES: [&str; 3] = ["ID_SERIAL", "ID_WWN", "ID_UID"];
 
-/// Block devices as sysfs and udev have them, by kernel name. What is gone is absent.
+/// Block devices as sysfs and udev show them, by kernel name. A device that has vanished is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Devices {
     /// Those of device-mapper.
     pub mapped: BTreeMap<String, Mapped>,
-    /// The others; none if nobody has looked at them.
+    /// The others; none if they were not looked up.
     pub disks: Option<BTreeMap<String, Disk>>,
 }
 
-/// A device of device-mapper, with what stands in its files in `/sys/block/dm-N`.
+/// A device of device-mapper, with the contents of its files below `/sys/block/dm-N`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Mapped {
@@ -33,7 +30,7 @@ pub struct Mapped {
     pub name: String,
     /// `dm/uuid`.
     pub uuid: String,
-    /// The names in `slaves`: the devices that it is made of. Only needed with [`Devices::disks`].
+    /// The names in `slaves`: the devices that it consists of. Only needed with [`Devices::disks`].
     pub slaves: Vec<String>,
 }
 
@@ -41,15 +38,14 @@ pub struct Mapped {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Disk {
-    /// What stands in `/sys/block/DISK/size`.
+    /// Content of `/sys/block/DISK/size`, in sectors of 512 bytes.
     pub size: String,
-    /// What udev knows of it, `/run/udev/data/bMAJOR:MINOR`. Only needed of a disk that no map
-    /// consists of.
+    /// Content of udev's database, `/run/udev/data/bMAJOR:MINOR`. Only needed for a disk in no map.
     pub udev: Option<String>,
 }
 
-/// A LUN with a map whose paths have different sizes. A reconfigure removes the map, unless it is in
-/// use (libmultipath/configure.c, coalesce_paths).
+/// A LUN with a map whose paths have different sizes. A reconfigure removes the map unless it is in use
+/// (libmultipath/configure.c, coalesce_paths).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Uneven {
     /// The LUN.
@@ -58,13 +54,13 @@ pub struct Uneven {
     pub name: String,
     /// The sizes of its paths in bytes, by their kernel names.
     pub paths: BTreeMap<String, u64>,
-    /// Whether its map is in use, if that is known.
+    /// Whether its map is in use, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used: Option<bool>,
 }
 
 impl Uneven {
-    /// Its name and the sizes of its paths, for a sentence.
+    /// Its name and the sizes of its paths, for a message.
     pub(super) fn describe(&self) -> String {
         let path = |(name, size): (&String, &u64)| format!("{name} {size}");
         let mut paths: Vec<String> = self.paths.iter().take(MAX_DEVICES).map(path).collect();
@@ -92,13 +88,13 @@ impl Mapped {
 }
 
 impl Disk {
-    /// Size in bytes. multipathd compares none with 0.
+    /// Size in bytes; none for 0, which multipathd does not compare.
     fn size(&self) -> Option<u64> {
         let sectors: u64 = self.size.trim().parse().ok()?;
         sectors.checked_mul(SECTOR_BYTES).filter(|size| *size > 0)
     }
 
-    /// What may be its WWID.
+    /// Values that may be its WWID.
     fn wwids(&self) -> impl Iterator<Item = &str> {
         let lines = self.udev.as_deref().unwrap_or_default().lines();
         let properties = lines.filter_map(|line| line.strip_prefix("E:")?.split_once('='));
@@ -109,7 +105,7 @@ impl Disk {
 }
 
 impl Devices {
-    /// The disks by what may be their WWIDs.
+    /// The disks by the values that may be their WWIDs.
     fn disks_by_wwid(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut by_wwid: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (name, disk) in self.disks.iter().flatten() {
@@ -120,7 +116,7 @@ impl Devices {
         by_wwid
     }
 
-    /// Those of these LUNs that have a path, and no map.
+    /// Those of these LUNs that have a path but no map.
     pub(super) fn without_map<'w>(
         &self,
         wwids: impl Iterator<Item = &'w Wwid>,
@@ -134,8 +130,8 @@ impl Devices {
 
     /// The LUNs with a map whose paths have different sizes.
     ///
-    /// Paths are the devices that the map consists of, and disks with the LUN's WWID that do not belong
-    /// to it: multipathd does not add one of another size to a map, but its next reconfigure sees it.
+    /// Paths are the devices that the map consists of, and other disks with the LUN's WWID: multipathd
+    /// does not add a path of another size to a map, but its next reconfigure sees it.
     pub(super) fn uneven(&self) -> Vec<Uneven> {
         let Some(disks) = &self.disks else {
             return Vec::new();

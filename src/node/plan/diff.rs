@@ -1,15 +1,16 @@
-//! The difference between two contents of a drop-in, for people.
+//! The difference between two versions of a drop-in, for a person to read.
 
 use similar::TextDiff;
 
 use super::DropIn;
 
-/// Texts with more lines, old and new together, are not compared: it might take too long.
+/// Texts with more lines, old and new together, are not compared, since that might take too long.
 const MAX_LINES: usize = 20_000;
 
 /// The difference as `diff -u` prints it; none if the texts are too long to compare.
 ///
-/// No text stands for no file. What is no UTF-8 is shown with replacement characters.
+/// A missing text stands for a missing file. Bytes that are not UTF-8 are shown as replacement
+/// characters.
 pub fn diff(file: DropIn, old: Option<&[u8]>, new: Option<&[u8]>) -> Option<String> {
     let name = |text: Option<&[u8]>, side: &str| match text {
         Some(_) => format!("{side}/{}", file.file_name()),

@@ -1,4 +1,4 @@
-//! The drop-ins of multipathd that are ours.
+//! The drop-ins that Proxmox VE manages.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::multipath_conf::{self, render};
 use crate::types::tools_version::ToolsVersion;
 use crate::{Severity, Wwid};
 
-/// A file of ours in `/etc/multipath/conf.d`.
+/// A managed file in `/etc/multipath/conf.d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum DropIn {
     /// The global knobs.
     #[serde(rename = "pve-defaults.conf")]
     Defaults,
-    /// The administrator's text.
+    /// The administrator's overrides.
     #[serde(rename = "pve-overrides.conf")]
     Overrides,
     /// The LUNs' aliases and knobs.
@@ -46,7 +46,7 @@ pub enum DropInAction {
     Write,
     /// Remove it.
     Remove,
-    /// Leave it alone, though it is not what it should be.
+    /// Leave it as it is, although it differs.
     Keep,
 }
 
@@ -55,19 +55,19 @@ pub enum DropInAction {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum DropInReason {
-    /// It is not there yet.
+    /// It does not exist yet.
     Absent,
-    /// Its content is another one.
+    /// Its content differs.
     Differs,
     /// It cannot be read.
     Unreadable,
-    /// There is nothing to put into it.
+    /// It would have no content.
     NoContent,
-    /// It does not say that it is ours.
+    /// It lacks the mark of a managed file.
     NotOurs,
-    /// What should be put into it would harm. The last good one serves on.
+    /// Its new content would break multipathd or maps, so the last good one stays.
     Refused,
-    /// Something of it would go, and the cluster's file may be about to be saved.
+    /// Lines would be lost, and the cluster's file may be in the middle of being saved.
     Unconfirmed,
 }
 
@@ -80,7 +80,7 @@ pub struct DropInStep {
     pub action: DropInAction,
     /// Why.
     pub reason: DropInReason,
-    /// The new content; none unless it is written.
+    /// The new content, if it is written.
     #[serde(serialize_with = "as_bytes", skip_serializing_if = "Option::is_none")]
     pub text: Option<Vec<u8>>,
 }
@@ -89,11 +89,11 @@ fn as_bytes<S: Serializer>(text: &Option<Vec<u8>>, serializer: S) -> Result<S::O
     serializer.serialize_bytes(text.as_deref().unwrap_or_default())
 }
 
-/// What the drop-ins should say.
+/// What the drop-ins should contain.
 pub(super) struct Wanted<'a> {
     pub(super) configured: bool,
     pub(super) defaults: &'a Settings,
-    /// As the node can have them.
+    /// Without the aliases that the node cannot use.
     pub(super) luns: &'a BTreeMap<Wwid, Settings>,
     /// As the cluster wants them.
     pub(super) all_luns: &'a BTreeMap<Wwid, Settings>,
@@ -103,7 +103,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// The content of a file, if it should have any; or why it cannot be given to multipathd.
+    /// The content of a file, if it should have any; or why multipathd must not get it.
     fn text(&self, file: DropIn, node: &Node<'_>) -> Result<Option<Vec<u8>>, String> {
         let refused = |err| format!("{} is not written: {err}", file.file_name());
         match file {
@@ -116,7 +116,7 @@ impl Wanted<'_> {
                 .map_err(refused),
             DropIn::Overrides => {
                 let text = render::overrides(self.overrides);
-                // what is there was checked before
+                // the present text was checked when it was written
                 match (&text, node.drop_in(file)) {
                     (Some(new), Content::Text(old)) if new == old => Ok(text),
                     _ => self.check_overrides(node.version).and(Ok(text)),
@@ -133,17 +133,17 @@ impl Wanted<'_> {
         }
     }
 
-    /// Whether the change of a file waits until the cluster's files are known to be saved. Before, it is
-    /// only made if nothing is lost by it. Of overrides, nothing is applied before: of a blacklist and
-    /// its exceptions, the first may be all that was read.
+    /// Whether the change of a file waits until the cluster's files are known to be saved. Until then, a
+    /// change is only made if no line is lost. Overrides always wait: of a blacklist and its exceptions,
+    /// only the former may have been read.
     fn waits(&self, file: DropIn, new: Option<&[u8]>, node: &Node<'_>) -> bool {
         if self.is_settled(file) {
-            // it goes once there is nothing else, either
+            // the file goes once there are no overrides, either
             return file == DropIn::Defaults
                 && new.is_none()
                 && !self.cluster.overrides_are.is_settled();
         }
-        // an alias that the node cannot use does not go because of what was read
+        // an alias that the node cannot use is not lost because of what was read
         let all = match file {
             DropIn::Aliases => render::aliases(self.all_luns, node.version),
             _ => Ok(None),
@@ -229,7 +229,7 @@ pub(super) fn steps(
     DropIn::ALL.into_iter().filter_map(&mut step).collect()
 }
 
-/// Whether all lines of the one text are in the other, in the same order.
+/// Whether a text has all lines of the other one, in the same order.
 fn has_all_lines(text: &[u8], of: &[u8]) -> bool {
     let mut lines = text.split(|&byte| byte == b'\n');
     of.split(|&byte| byte == b'\n')

@@ -1,28 +1,28 @@
 //! What applying the configuration on a node would do.
 //!
-//! [`plan`] compares what the cluster wants with what the node has and lists every step, with its
-//! reason; what is in line already is not mentioned. Carrying out exactly these steps, whenever
-//! that is interrupted, and planning again leads to the same node:
+//! [`plan`] compares what the cluster wants with what the node has, and lists every step with its
+//! reason; what is in line already is not listed. Carrying out exactly these steps, being interrupted at
+//! any point, and planning again leads to the same node:
 //!
 //! - a file is written or removed as a whole;
-//! - the [`Record`] tells before each change of the allow-list what may have happened
-//!   ([`Progress`]), so only what Proxmox VE has added is ever removed;
-//! - what cannot be read is left alone, and so is what was not understood;
-//! - nothing is taken away because of a file of the cluster that may be about to be saved
+//! - before each change of the WWIDs file, the [`Record`] tells what may have happened ([`Progress`]),
+//!   so only entries that Proxmox VE added are ever removed;
+//! - what cannot be read or is not understood is left alone;
+//! - nothing is taken away because of a file of the cluster that may be in the middle of being saved
 //!   ([`Certainty`]);
-//! - [`Node::reconfigure_due`] remembers that multipathd has yet to be told.
+//! - [`Node::reconfigure_due`] remembers that multipathd has yet to read its configuration.
 //!
-//! Two things on a node make multipathd remove maps when it reads its configuration: an alias that is
-//! the name of another device, and paths of different sizes. The first is not given to it
-//! ([`TakenAlias`]), because of the second it is not told to read ([`Plan::held_back`]).
+//! Two conditions make multipathd remove maps when it reads its configuration: an alias that is the name
+//! of another device, and paths of different sizes. Such an alias is kept from it ([`TakenAlias`]), and
+//! while there are such paths, it is not told to read its configuration ([`Plan::held_back`]).
 
 mod aliases;
-mod allow_list;
+mod certainty;
 mod devices;
 mod diff;
 mod drop_ins;
-mod reading;
 mod record;
+mod wwids;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,19 +30,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 pub use aliases::{AliasReason, TakenAlias};
-pub use allow_list::{Action, Reason, Step};
+pub use certainty::{Certainty, Reading, SETTLED_AFTER};
 pub use devices::{Devices, Disk, Mapped, Uneven};
 pub use diff::diff;
 pub use drop_ins::{DropIn, DropInAction, DropInReason, DropInStep};
-pub use reading::{Certainty, Reading, SETTLED_AFTER};
 pub use record::{InvalidRecord, Progress, Record};
+pub use wwids::{WwidAction, WwidReason, WwidStep};
 
 use crate::Wwid;
 use crate::config::settings::Settings;
 use crate::config::{self, Config};
 pub use crate::node::Content;
 use crate::node::maps::InUse;
-use crate::node::wwids_file::entries;
+use crate::node::wwids_file::parse_wwids;
 use crate::types::tools_version::ToolsVersion;
 
 /// What the cluster wants.
@@ -59,7 +59,7 @@ pub struct Cluster<'a> {
 }
 
 impl<'a> Cluster<'a> {
-    /// What is known to be saved.
+    /// Files that are known to be saved.
     pub fn settled(config: &'a Config<'a>, overrides: &'a [u8]) -> Self {
         Self {
             config,
@@ -73,12 +73,12 @@ impl<'a> Cluster<'a> {
 /// Which maps are in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Usage {
-    /// Nobody has looked.
+    /// Not looked up yet.
     #[default]
     NotAsked,
-    /// These.
+    /// These maps are in use.
     Known(InUse),
-    /// It cannot be found out, for this reason.
+    /// It could not be found out, for this reason.
     Unknown(String),
 }
 
@@ -89,15 +89,15 @@ pub struct Node<'a> {
     pub drop_ins: BTreeMap<DropIn, Content<'a>>,
     /// `/etc/multipath/wwids`.
     pub wwids: Content<'a>,
-    /// The record of what Proxmox VE has added to it.
+    /// The record of the entries that Proxmox VE has added to it.
     pub record: Content<'a>,
     /// Its block devices.
     pub devices: Devices,
     /// Which of its maps are in use.
     pub usage: Usage,
-    /// The version of multipath-tools, if it is known.
+    /// The version of multipath-tools, if known.
     pub version: Option<ToolsVersion>,
-    /// Whether something was changed since multipathd has read its configuration.
+    /// Whether something has changed since multipathd read its configuration.
     pub reconfigure_due: bool,
 }
 
@@ -107,11 +107,11 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Something about the node that the plan depends on, and that takes some effort to find out.
+/// Something about the node that the plan depends on, and that is expensive to find out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Question {
-    /// [`Devices::disks`], and of the others what they are made of.
+    /// [`Devices::disks`], and the slaves of the mapped devices.
     Disks,
     /// [`Node::usage`].
     Usage,
@@ -123,40 +123,59 @@ pub enum Question {
 pub struct Plan {
     /// Whether the cluster has a configuration: a LUN, a default, or overrides.
     pub configured: bool,
-    /// The drop-ins that are to be changed, or would be.
+    /// The drop-ins that change, or would change but for the step's reason.
     pub drop_ins: Vec<DropInStep>,
-    /// The WWIDs that are to be added or removed, or would be, sorted.
-    pub wwids: Vec<Step>,
+    /// The WWIDs that are added or removed, or would be but for the step's reason; sorted.
+    pub wwids: Vec<WwidStep>,
     /// The aliases that LUNs do not get on this node.
     pub taken_aliases: Vec<TakenAlias>,
-    /// Whether there is a record that cannot be read or understood: it must not be replaced.
+    /// Whether the record cannot be read or understood. Then it must not be replaced.
     pub record_unreadable: bool,
-    /// Whether something waits until it is known that the cluster's files are saved. Reading them once
-    /// more, [`SETTLED_AFTER`] seconds later, tells.
+    /// Whether a step waits until the cluster's files are known to be saved, which reading them again
+    /// after [`SETTLED_AFTER`] seconds tells.
     pub unconfirmed: bool,
-    /// Whether multipathd has to read its configuration again, if it runs.
+    /// Whether multipathd has to read its configuration again, if it is running.
     pub reconfigure: bool,
     /// The maps whose paths have different sizes, if a reconfigure is due.
     pub uneven: Vec<Uneven>,
-    /// Why multipathd must not read its configuration now, although that is due.
+    /// Why multipathd must not read its configuration now, although a reconfigure is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_back: Option<String>,
-    /// The LUNs that have paths and no map, and get one by `multipathd add map` meanwhile.
+    /// The LUNs with paths but without a map, to which `multipathd add map` gives one meanwhile.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub maps_to_add: Vec<Wwid>,
     /// Whether there is anything to do now.
     pub changes: bool,
-    /// What an administrator has to see to. The rest is done nevertheless.
+    /// Problems for an administrator to solve. The other steps are carried out nevertheless.
     pub errors: Vec<String>,
-    /// What has to be found out for the plan to be complete.
+    /// What has to be looked up for the plan to be complete.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub questions: BTreeSet<Question>,
 }
 
-/// Most maps that the reason for holding back names.
+/// Most maps that [`Plan::held_back`] names.
 const MAX_MAPS: usize = 3;
 
 /// Plans what applying the configuration and the administrator's overrides would do on a node.
+///
+/// If [`Plan::questions`] is not empty, the caller looks that up, adds it to `node` and plans again.
+///
+/// ```
+/// use pve_multipath::config;
+/// use pve_multipath::node::plan::{Cluster, Content, DropIn, Node, WwidAction, plan};
+///
+/// let parsed = config::parse("multipath.cfg", b"wwid: 3600a\n\talias san-a\n");
+/// let node = Node {
+///     wwids: Content::Text(b"/3600b/\n"),
+///     ..Node::default()
+/// };
+/// let plan = plan(&Cluster::settled(&parsed.config, b""), &node);
+/// let files: Vec<_> = plan.drop_ins.iter().map(|step| step.file).collect();
+/// assert_eq!(files, [DropIn::Defaults, DropIn::Aliases]);
+/// // The entry of 3600b is not ours, and stays.
+/// let wwids: Vec<_> = plan.wwids.iter().map(|step| (step.wwid.as_str(), step.action)).collect();
+/// assert_eq!(wwids, [("3600a", WwidAction::Add)]);
+/// ```
 pub fn plan(cluster: &Cluster<'_>, node: &Node<'_>) -> Plan {
     let config = cluster.config;
     let overrides = crate::multipath_conf::trimmed(cluster.overrides);
@@ -189,7 +208,7 @@ pub fn plan(cluster: &Cluster<'_>, node: &Node<'_>) -> Plan {
         .ok();
     plan.record_unreadable = record.is_none();
     let listed = all_luns.keys().collect();
-    plan.wwids = allow_list::steps(cluster, listed, record.as_ref(), node, &mut plan.errors);
+    plan.wwids = wwids::steps(cluster, listed, record.as_ref(), node, &mut plan.errors);
 
     plan.reconfigure = plan.needs_reconfigure(node);
     if plan.reconfigure {
@@ -204,21 +223,22 @@ pub fn plan(cluster: &Cluster<'_>, node: &Node<'_>) -> Plan {
         || plan
             .wwids
             .iter()
-            .any(|step| step.reason == Reason::Unconfirmed);
+            .any(|step| step.reason == WwidReason::Unconfirmed);
     plan.look_at_usage(node);
     plan
 }
 
 impl Plan {
     /// What is done about a WWID.
-    fn action(&self, wwid: &Wwid) -> Option<Action> {
-        let by_wwid = |step: &Step| step.wwid.cmp(wwid);
+    fn action(&self, wwid: &Wwid) -> Option<WwidAction> {
+        let by_wwid = |step: &WwidStep| step.wwid.cmp(wwid);
         let position = self.wwids.binary_search_by(by_wwid).ok()?;
         self.wwids.get(position).map(|step| step.action)
     }
 
     fn needs_reconfigure(&self, node: &Node<'_>) -> bool {
-        let is_write = |step: &Step| matches!(step.action, Action::Add | Action::Remove);
+        let is_write =
+            |step: &WwidStep| matches!(step.action, WwidAction::Add | WwidAction::Remove);
         let is_change = |step: &DropInStep| step.action != DropInAction::Keep;
         node.reconfigure_due
             || self.drop_ins.iter().any(is_change)
@@ -235,11 +255,13 @@ impl Plan {
                 .drop_ins
                 .iter()
                 .any(|step| step.action != DropInAction::Keep)
-            || self.wwids.iter().any(|step| step.action != Action::Keep)
+            || self
+                .wwids
+                .iter()
+                .any(|step| step.action != WwidAction::Keep)
     }
 
-    /// Holds back what makes multipathd read its configuration, if it would remove maps then that
-    /// nobody wants to be removed.
+    /// Holds back the reconfigure, and what needs one, if it would remove maps that should stay.
     fn look_at_sizes(&mut self, luns: &BTreeMap<Wwid, Settings>, node: &Node<'_>) {
         if node.devices.disks.is_none() {
             self.questions.insert(Question::Disks);
@@ -252,15 +274,15 @@ impl Plan {
             }
         }
 
-        // Maps of what is not on the node's allow-list are removed in any case.
+        // Maps of LUNs that are not in the WWIDs file are removed in any case.
         let listed: Option<BTreeSet<&[u8]>> = match &node.wwids {
             Content::Absent => Some(BTreeSet::new()),
-            Content::Text(text) => Some(entries(text).map(|entry| entry.wwid).collect()),
+            Content::Text(text) => Some(parse_wwids(text).into_iter().collect()),
             Content::Unreadable(_) => None,
         };
         let is_listed = |wwid: &Wwid| match self.action(wwid) {
-            Some(Action::Add) => true,
-            Some(Action::Remove) => false,
+            Some(WwidAction::Add) => true,
+            Some(WwidAction::Remove) => false,
             _ => listed
                 .as_ref()
                 .is_none_or(|listed| listed.contains(wwid.as_str().as_bytes())),
@@ -290,15 +312,15 @@ impl Plan {
             maps.join(", ")
         ));
         for step in &mut self.wwids {
-            if step.action == Action::Remove {
-                (step.action, step.reason) = (Action::Keep, Reason::ReconfigureWaits);
+            if step.action == WwidAction::Remove {
+                (step.action, step.reason) = (WwidAction::Keep, WwidReason::ReconfigureWaits);
             }
         }
     }
 
-    /// Asks for the usage of maps where something depends on it.
+    /// Asks for the usage of maps if a step depends on it.
     fn look_at_usage(&mut self, node: &Node<'_>) {
-        let is_unknown = |step: &Step| step.reason == Reason::UseUnknown;
+        let is_unknown = |step: &WwidStep| step.reason == WwidReason::UseUnknown;
         if !self.wwids.iter().any(is_unknown) && self.held_back.is_none() {
             return;
         }
@@ -306,7 +328,7 @@ impl Plan {
             Usage::Known(_) => {}
             Usage::NotAsked => drop(self.questions.insert(Question::Usage)),
             Usage::Unknown(err) => {
-                let error = format!("nobody knows which maps are in use: {err}");
+                let error = format!("it is unknown which maps are in use: {err}");
                 self.errors.push(error);
             }
         }

@@ -1,4 +1,4 @@
-//! Which entries of a node's allow-list are ours.
+//! The record of the entries that Proxmox VE has added to a node's WWIDs file.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use super::Content;
 use crate::Wwid;
 use crate::wire::object::Object;
 
-/// Version of the record's form.
+/// Version of the format.
 const VERSION: u64 = 1;
 
 /// How far the adding of an entry has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Progress {
-    /// It was missing when this was written, and `multipath -a` may have run since. An entry that is
-    /// there now is ours.
+    /// It was not in the file when this was written, and `multipath -a` may have run since: an entry that
+    /// is there now is ours.
     Adding,
     /// `multipath -a` has succeeded.
     Added,
@@ -33,28 +33,32 @@ pub struct Record {
 /// The record as JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form<K: Ord> {
+struct RecordFile<K: Ord> {
     version: u64,
     wwids: BTreeMap<K, Progress>,
 }
 
-/// Why a text is no record. Then nobody knows what is ours, and nothing may be removed.
+/// Why a text is not a record. Then it is unknown which entries are ours, and none may be removed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InvalidRecord {
-    /// No JSON, or not that of a record.
+    /// Not JSON, or not of the shape of a record.
     #[error("it cannot be understood: {0}")]
     Json(serde_json::Error),
     /// Written by a newer version.
     #[error("it has version {0}, which only a newer version of this software understands")]
     Version(u64),
-    /// An entry that is no WWID.
+    /// An entry that is not a WWID.
     #[error(transparent)]
     Wwid(#[from] crate::types::wwid::InvalidWwid),
 }
 
 impl Record {
-    /// Reads the text of a record.
+    /// Parses the text of a record.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a record of this version. Unknown fields are an error, too.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidRecord> {
         #[derive(Deserialize)]
         struct Head {
@@ -65,33 +69,33 @@ impl Record {
         if version != VERSION {
             return Err(InvalidRecord::Version(version));
         }
-        let Object(form): Object<Form<String>> =
+        let Object(file): Object<RecordFile<String>> =
             serde_json::from_slice(text).map_err(InvalidRecord::Json)?;
         let wwid = |(wwid, progress): (String, Progress)| Ok((Wwid::new(&wwid)?, progress));
-        let wwids: Result<_, InvalidRecord> = form.wwids.into_iter().map(wwid).collect();
+        let wwids: Result<_, InvalidRecord> = file.wwids.into_iter().map(wwid).collect();
         Ok(Self { wwids: wwids? })
     }
 
-    /// The text of the record, one line for each entry. An empty record is none at all.
+    /// The text of the record, with one entry a line; none for an empty record, which is no file.
     pub fn to_text(&self) -> Option<String> {
         if self.wwids.is_empty() {
             return None;
         }
-        let form = Form {
+        let file = RecordFile {
             version: VERSION,
             wwids: self.wwids.iter().map(|(k, v)| (k.as_str(), *v)).collect(),
         };
-        let text = serde_json::to_string_pretty(&form).ok()?;
+        let text = serde_json::to_string_pretty(&file).ok()?;
         Some(text + "\n")
     }
 }
 
-/// The node's record. Without a file nothing is ours.
+/// The node's record. Without a file, no entry is ours.
 pub(super) fn read(content: &Content<'_>) -> Result<Record, String> {
     let unreadable = |err: &dyn std::fmt::Display| {
         format!(
-            "nothing is removed from the node's allow-list, since the record of what is ours cannot \
-             be read: {err}; once none of it needs to be removed, remove the record"
+            "nothing is removed from the node's WWIDs file, since the record of our entries cannot be \
+             read: {err}; if no entry has to be removed, delete the record"
         )
     };
     match content {
@@ -106,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_written_is_read() {
+    fn other_texts_are_refused() {
         let mut record = Record::default();
         assert_eq!(record.to_text(), None);
         for (wwid, progress) in [("3600a", Progress::Adding), ("3600b", Progress::Added)] {

@@ -1,50 +1,50 @@
-//! Whether what was read of a file is all that somebody is saving.
+//! Whether a file of the cluster was read while it was being saved.
 
 use serde::{Deserialize, Serialize};
 
 use crate::multipath_conf;
 
-/// How long a file has to read the same until it counts as saved, in seconds.
+/// How long a file has to stay the same until it counts as saved, in seconds.
 pub const SETTLED_AFTER: f64 = 2.0;
 
 /// What was read of a file of the cluster, and for how long it has been the same.
 ///
-/// Many editors, and the redirections of a shell, empty a file and then write it, so whoever reads it
-/// meanwhile finds nothing, or its beginning. That cannot be told from a file that is meant so, but it
-/// does not last.
+/// Many editors and a shell's `>` empty a file before they write it. A reader in between finds nothing,
+/// or the beginning. That looks like a complete file, but does not last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// Digest of its bytes.
     digest: String,
-    /// Whether its last line has a line feed.
+    /// Whether it is empty or ends in a line feed.
     complete: bool,
-    /// When these bytes were read first, and when last, in seconds of a clock that only goes forward.
+    /// When these bytes were read first and last, in seconds of a monotonic clock.
     first: f64,
     last: f64,
 }
 
-/// What can be concluded from a text that was read.
+/// How certain it is that a text is the whole file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Certainty {
-    /// It is what somebody has saved.
+    /// It is: the file has stayed the same.
     #[default]
     Settled,
-    /// It may be about to be saved: what is in it is meant, what is not in it may follow.
+    /// The file may be in the middle of being saved: more may follow, but what is there is meant.
     Unsettled,
-    /// The same, and its last line may be half of one: not even what is in it is certain.
+    /// The same, and the last line may be incomplete: not even what is there is certain.
     Torn,
 }
 
 impl Certainty {
-    /// Whether it is what somebody has saved.
+    /// Whether the text is the whole file.
     pub fn is_settled(self) -> bool {
         self == Self::Settled
     }
 }
 
 impl Reading {
-    /// This text, read at this time. `previous` is what was read before, if anything was.
+    /// The reading of this text at `now`, in seconds of a monotonic clock, after the `previous` one of the
+    /// same file, if there was one.
     pub fn new(text: &[u8], previous: Option<Self>, now: f64) -> Self {
         let digest = multipath_conf::digest(text);
         let first = match previous {
@@ -59,7 +59,7 @@ impl Reading {
         }
     }
 
-    /// What can be concluded from it.
+    /// How certain it is that this is the whole file.
     pub fn certainty(&self) -> Certainty {
         if self.last - self.first >= SETTLED_AFTER {
             Certainty::Settled
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn two_reads_apart_with_the_same_bytes() {
+    fn two_readings_with_the_same_bytes() {
         use Certainty::{Settled, Torn, Unsettled};
         let (old, half, torn, new) = ("a\nb\n", "a\n", "a\nb", "");
         for (reads, expected) in [
@@ -97,13 +97,13 @@ mod tests {
             (&[(old, 5.0), (old, 6.0), (old, 7.0)], Settled),
             (&[(torn, 5.0), (torn, 7.0)], Settled),
             (&[(new, 5.0), (new, 7.0)], Settled),
-            // whatever differs starts anew
+            // any difference starts again
             (&[(old, 0.0), (half, 5.0)], Unsettled),
             (&[(old, 0.0), (torn, 5.0)], Torn),
             (&[(old, 0.0), (old, 5.0), (half, 5.1)], Unsettled),
             (&[(old, 0.0), (new, 5.0), (old, 5.1)], Unsettled),
             (&[(old, 0.0), (new, 5.0), (old, 5.1), (old, 7.1)], Settled),
-            // no clock that only goes forward
+            // a clock that is not monotonic
             (&[(old, 5.0), (old, 1.0)], Unsettled),
             (&[(old, 5.0), (old, 1.0), (old, 4.0)], Settled),
             (&[(old, f64::NAN), (old, 9.0)], Unsettled),
