@@ -1,11 +1,10 @@
 //! The name that an administrator gives a LUN.
 
-use std::fmt;
-
-use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-/// Longest alias in bytes. device-mapper would take 127; 64 keeps tables and file names readable.
+use super::words::checked_text;
+
+/// Longest alias in bytes. device-mapper allows 127; 64 keeps tables and file names readable.
 pub const MAX_LEN: usize = 64;
 
 /// Regular expression that a whole alias matches.
@@ -18,7 +17,7 @@ pub const PATTERN: &str = "[a-zA-Z0-9][a-zA-Z0-9._-]*";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Alias(Box<str>);
 
-/// Why a text is no [`Alias`].
+/// Why a text is not an [`Alias`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidAlias {
@@ -39,7 +38,11 @@ pub enum InvalidAlias {
 }
 
 impl Alias {
-    /// Checks `text` and takes a copy of it.
+    /// The alias of this text.
+    ///
+    /// # Errors
+    ///
+    /// The text is not an alias, see [`InvalidAlias`].
     pub fn new(text: &str) -> Result<Self, InvalidAlias> {
         Self::check(text)?;
         Ok(Self(text.into()))
@@ -67,10 +70,10 @@ impl Alias {
         !text.is_empty() && find_invalid(text).is_none()
     }
 
-    /// Why this name would be taken for something else, if so.
+    /// Why this name would be taken for something else, if it would.
     pub fn reserved(&self) -> Option<Reserved> {
         let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        // As many letters as the kernel and multipathd get to: 'vdisk' is a fine alias.
+        // No more letters than the kernel and multipathd use: 'vdisk' is a valid alias.
         let letters = |text: &str, most: usize| {
             (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase())
         };
@@ -105,11 +108,6 @@ impl Alias {
             (_, volume) => is_of_guest(volume).then_some(Reserved::GuestVolume),
         }
     }
-
-    /// The alias as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// Why an alias would be taken for something else.
@@ -122,16 +120,16 @@ pub enum Reserved {
     /// Like `dm-3` or `sdb`, which multipath's commands take for a device.
     #[error("looks like the name of a device")]
     Device,
-    /// Like `mpatha`, which multipathd gives to other LUNs by itself.
+    /// Like `mpatha`, which multipathd chooses for LUNs without an alias.
     #[error("looks like a name that multipathd gives by itself")]
     FriendlyName,
-    /// Like `pve-root`: device-mapper's name of a logical volume in the volume group that the
-    /// installer makes on every node. The device with this name and the LUN's map would exclude each
-    /// other; at boot, that may be the root file system.
+    /// Like `pve-root`: the device-mapper name of a logical volume in the volume group that the installer
+    /// creates on every node. Only one of that volume and the LUN's map could have the name; at boot,
+    /// the one without it may be the root file system.
     #[error("is the name of a logical volume in the volume group 'pve'; choose another one")]
     LocalVolume,
-    /// Like `data-vm--100--disk--0`: device-mapper's name of a guest's logical volume, whatever its
-    /// volume group. Such volumes come at any time.
+    /// Like `data-vm--100--disk--0`: the device-mapper name of a guest's logical volume in any volume
+    /// group. Such a volume may be created at any time.
     #[error("is the name of a logical volume of a guest; choose another one")]
     GuestVolume,
 }
@@ -139,11 +137,10 @@ pub enum Reserved {
 /// Devices that LVM stacks below a logical volume: they have the volume's name, a hyphen and this.
 const LAYERS: [&str; 7] = ["cdata", "cmeta", "cow", "cvol", "real", "tpool", "vpool"];
 
-/// The volume group and the logical volume that device-mapper's name of a device stands for, if LVM
-/// makes such names: with a hyphen between the two, and those within them doubled. They are given as
-/// they stand there.
+/// The volume group and the logical volume of a device-mapper name, as they are written there, if the
+/// name has LVM's form: a hyphen between the two, and hyphens within them doubled.
 ///
-/// So `pve-san-a` is none, since LVM would write `pve-san--a`.
+/// `pve-san-a` does not have it, since LVM would write `pve-san--a`.
 fn logical_volume(name: &str) -> Option<(&str, &str)> {
     let mut parts = Vec::new();
     let mut rest = name;
@@ -183,23 +180,13 @@ fn find_invalid(text: &str) -> Option<(usize, char)> {
     text.char_indices().find(|&(offset, c)| !allowed(offset, c))
 }
 
-impl fmt::Display for Alias {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+checked_text!(Alias);
 
 impl std::str::FromStr for Alias {
     type Err = InvalidAlias;
 
     fn from_str(text: &str) -> Result<Self, InvalidAlias> {
         Self::new(text)
-    }
-}
-
-impl Serialize for Alias {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
     }
 }
 
@@ -229,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_mean_something_else() {
+    fn reserved_names() {
         let reserved = |text| Alias::new(text).ok().and_then(|alias| alias.reserved());
         assert_eq!(reserved("control"), Some(Reserved::Control));
         for text in [
@@ -291,7 +278,7 @@ mod tests {
             "vdisk",
             "hdfs",
             "mpathology",
-            // no names that LVM makes of the volume group 'pve', or of a guest's volume
+            // not names of LVM for the volume group 'pve' or a guest's volume
             "pve",
             "pve-",
             "pve--root",

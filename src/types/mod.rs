@@ -1,4 +1,6 @@
-//! Small types that cannot hold a bad value, and the words that results use.
+//! Small types that cannot hold an invalid value, and the words that results use.
+
+mod words;
 
 pub mod alias;
 pub mod health;

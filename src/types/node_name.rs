@@ -1,28 +1,33 @@
 //! Names of the cluster's nodes.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
+use super::words::checked_text;
 use crate::wire::scalar::Scalar;
 
 /// Longest node name in bytes: one label of a DNS name.
 pub const MAX_LEN: usize = 63;
 
-/// Name of a node: letters, digits and inner hyphens, as Proxmox VE takes it.
+/// Name of a node as Proxmox VE allows it: letters, digits and inner hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeName(Box<str>);
 
-/// A text that is no node name.
+/// A text that is not a node name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no node name: letters, digits and inner hyphens, at most {MAX_LEN} bytes")]
+#[error("{0:?} is not a node name: letters, digits and inner hyphens, at most {MAX_LEN} bytes")]
 pub struct InvalidNodeName(String);
 
 impl NodeName {
-    /// Checks `text` and takes a copy of it.
+    /// The node name of this text.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a node name.
     pub fn new(text: &str) -> Result<Self, InvalidNodeName> {
         let valid = !text.is_empty()
             && text.len() <= MAX_LEN
@@ -35,42 +40,20 @@ impl NodeName {
             Err(InvalidNodeName(text.into()))
         }
     }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl fmt::Display for NodeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Borrow<str> for NodeName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Serialize for NodeName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
+checked_text!(NodeName);
 
 /// A set of nodes.
 ///
-/// Serialized as Perl's callers know it, `{ NODE => 1 }`. Read from each of the forms that occur in
-/// Proxmox VE: such a hash, a list, or a text of names separated by comma, semicolon, NUL or
-/// blanks. What is no node name is left out, and so is a name in a hash whose value is defined and
-/// false.
+/// Serialized as in Perl, `{ NODE => 1 }`. Read from each of the forms that occur in Proxmox VE: such a
+/// hash, a list, or a text of names separated by comma, semicolon, NUL or blanks. Invalid names are
+/// left out, and so are names in a hash whose value is defined and false.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeSet(pub BTreeSet<NodeName>);
 
 impl NodeSet {
-    /// The nodes that a text or list names.
+    /// The nodes of these names. Invalid names are left out.
     pub fn from_names<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         names
             .into_iter()
@@ -108,9 +91,10 @@ impl<'de> Deserialize<'de> for NodeSet {
     }
 }
 
-/// Texts that should be node names, in one of the forms of a [`NodeSet`], not looked at yet.
+/// Texts that should be node names, in one of the forms of a [`NodeSet`], unchecked.
 ///
-/// A request for the cluster's status names the same few nodes again for each of a thousand LUNs.
+/// A request for the cluster's status repeats the same few names for each of a thousand LUNs, so it
+/// checks each name once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeNames<'a>(pub Vec<Cow<'a, str>>);
 

@@ -1,60 +1,27 @@
-//! What is worth knowing of a map whose state is not worse for it.
+//! Notes on a map, which do not change its state.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-/// The kind of a [`Note`]; peers get no more than this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NoteCode {
-    /// All active paths run through one HBA of the node; iSCSI: from one of its addresses.
-    SingleHba,
-    /// All active paths run through one port of the array.
-    SingleTargetPort,
-    /// All active paths lead to one node of the array; iSCSI: to one target.
-    SingleTarget,
-    /// The map has more paths than are configured.
-    MorePathsThanConfigured,
-    /// The map is suspended: all I/O waits until it is resumed.
-    Suspended,
-    /// All active paths are marginal: they fail now and then.
-    AllPathsMarginal,
-    /// The path checker finds all active paths unusable, while device-mapper still uses them.
-    AllCheckersFaulty,
-}
+use super::words::words;
 
-impl NoteCode {
-    const ALL: [Self; 7] = [
-        Self::SingleHba,
-        Self::SingleTargetPort,
-        Self::SingleTarget,
-        Self::MorePathsThanConfigured,
-        Self::Suspended,
-        Self::AllPathsMarginal,
-        Self::AllCheckersFaulty,
-    ];
-
-    /// The name used in results.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SingleHba => "single-hba",
-            Self::SingleTargetPort => "single-target-port",
-            Self::SingleTarget => "single-target",
-            Self::MorePathsThanConfigured => "more-paths-than-configured",
-            Self::Suspended => "suspended",
-            Self::AllPathsMarginal => "all-paths-marginal",
-            Self::AllCheckersFaulty => "all-checkers-faulty",
-        }
-    }
-
-    /// The code of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.as_str() == name)
-    }
-}
-
-impl Serialize for NoteCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+words! {
+    /// The kind of a [`Note`]. Peers get only this of a note.
+    #[non_exhaustive]
+    NoteCode {
+        /// All active paths run through one HBA of the node; iSCSI: from one of its addresses.
+        SingleHba = "single-hba",
+        /// All active paths run through one port of the array.
+        SingleTargetPort = "single-target-port",
+        /// All active paths lead to one node of the array; iSCSI: to one target.
+        SingleTarget = "single-target",
+        /// The map has more paths than are configured.
+        MorePathsThanConfigured = "more-paths-than-configured",
+        /// The map is suspended: all I/O waits until it is resumed.
+        Suspended = "suspended",
+        /// All active paths are marginal: they fail now and then.
+        AllPathsMarginal = "all-paths-marginal",
+        /// The path checker finds all active paths unusable, while device-mapper still uses them.
+        AllCheckersFaulty = "all-checkers-faulty",
     }
 }
 
@@ -62,7 +29,7 @@ impl Serialize for NoteCode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Note {
-    /// What the note says.
+    /// What the note is about.
     pub code: NoteCode,
     /// What all active paths run through: a WWPN, a WWNN, a PCI or an IP address, an IQN.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,13 +37,13 @@ pub struct Note {
     /// The configured number of paths.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub configured: Option<u32>,
-    /// How many active paths the note is about, which are all of them.
+    /// The number of active paths, all of which the note is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
 }
 
 impl Note {
-    /// A note of which nothing but the code is known.
+    /// A note without facts.
     pub(crate) fn bare(code: NoteCode) -> Self {
         Self {
             code,

@@ -1,8 +1,10 @@
-//! Why a map or a LUN is in the state it is in.
+//! Why a map or a LUN is in its state.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-/// Most devices that one reason names; the count tells of the rest.
+use super::words::checked_text;
+
+/// Most devices that one reason names; its count includes the others.
 pub const MAX_DEVICES: usize = 16;
 
 /// One reason of a state that is not optimal, as `{ code, ...facts }`.
@@ -65,21 +67,12 @@ pub enum Reason {
 pub struct Device(Box<str>);
 
 impl Device {
-    /// The device of that name, if it looks like one.
+    /// The device of that name, if it can be one.
     pub fn new(name: &str) -> Option<Self> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!_.:-".contains(&b);
         let valid = (1..=32).contains(&name.len()) && name.bytes().all(allowed);
         valid.then(|| Self(name.into()))
     }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl Serialize for Device {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
+checked_text!(Device);

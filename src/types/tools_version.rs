@@ -16,13 +16,13 @@ pub struct ToolsVersion {
     pub patch: u32,
 }
 
-/// A text that is no version of multipath-tools.
+/// A text that is not a version of multipath-tools.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is no version of multipath-tools, such as 0.11.1")]
+#[error("{0:?} is not a version of multipath-tools, such as 0.11.1")]
 pub struct InvalidToolsVersion(String);
 
 impl ToolsVersion {
-    /// From its three numbers.
+    /// The version of these numbers.
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self {
             major,
@@ -35,7 +35,7 @@ impl ToolsVersion {
 impl std::str::FromStr for ToolsVersion {
     type Err = InvalidToolsVersion;
 
-    /// Also takes a Debian package's version, whose revision does not matter.
+    /// Parses an upstream or a Debian version; the Debian revision is ignored.
     fn from_str(text: &str) -> Result<Self, InvalidToolsVersion> {
         let invalid = || InvalidToolsVersion(text.to_owned());
         let upstream = text.split(['-', '+', '~']).next().unwrap_or(text);

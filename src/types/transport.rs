@@ -1,48 +1,31 @@
 //! How a path reaches its LUN.
 
-use serde::{Serialize, Serializer};
+use super::words::words;
 
-/// Transport of a path, as far as it can be told.
-///
-/// virtio, NVMe and others are none of these; their paths have no transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Transport {
-    /// Fibre Channel, Fibre Channel over Ethernet included.
-    Fc,
-    /// iSCSI.
-    Iscsi,
-    /// Serial attached SCSI.
-    Sas,
+words! {
+    /// Transport of a path. Paths over virtio, NVMe and others have none of these.
+    #[non_exhaustive]
+    Transport {
+        /// Fibre Channel, also over Ethernet.
+        Fc = "fc",
+        /// iSCSI.
+        Iscsi = "iscsi",
+        /// Serial attached SCSI.
+        Sas = "sas",
+    }
 }
 
 impl Transport {
-    /// The name used in results: `fc`, `iscsi` or `sas`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fc => "fc",
-            Self::Iscsi => "iscsi",
-            Self::Sas => "sas",
-        }
-    }
-
-    /// The transport of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Fc, Self::Iscsi, Self::Sas]
-            .into_iter()
-            .find(|t| t.as_str() == name)
-    }
-
-    /// Tells Fibre Channel from a path's `target_wwpn`.
-    ///
-    /// Only `0x` and hex digits count: paths of other transports print `[undef]` there.
+    /// Fibre Channel, if a path's `target_wwpn` is `0x` and hex digits. For other transports multipathd
+    /// prints `[undef]` there.
     pub fn from_target_wwpn(wwpn: &str) -> Option<Self> {
         let digits = wwpn.strip_prefix("0x")?;
         let hex = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
         hex.then_some(Self::Fc)
     }
 
-    /// Tells the transport from the link text of `/sys/block/<dev>`.
+    /// The transport by the link text of `/sys/block/<dev>`: `/rport-` is Fibre Channel, `/session<N>/`
+    /// iSCSI, `/end_device-` SAS.
     pub fn from_sysfs_link(link: &str) -> Option<Self> {
         link.split('/').find_map(|part| {
             if part.starts_with("rport-") {
@@ -58,17 +41,11 @@ impl Transport {
     }
 }
 
-impl Serialize for Transport {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Links as the kernel of a Debian 13 guest showed them.
+    /// Links that the kernel of a Debian 13 guest showed.
     #[test]
     fn recorded_links() {
         let cases = [
@@ -101,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_number_is_a_port_name() {
+    fn a_port_name_is_a_number() {
         assert_eq!(
             Transport::from_target_wwpn("0x2000020000000002"),
             Some(Transport::Fc)

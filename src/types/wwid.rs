@@ -1,25 +1,21 @@
 //! The identifier of a LUN, the same on every node.
 
-use std::borrow::Borrow;
-use std::fmt;
-
-use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-/// Longest WWID in bytes that fits into a device-mapper UUID.
-///
-/// The kernel keeps UUIDs in 129 bytes, the last of which ends the string, and multipathd prefixes
-/// the WWID with `mpath-`.
+use super::words::checked_text;
+
+/// Longest WWID in bytes that fits into a device-mapper UUID: the kernel has 129 bytes for it, including
+/// the final NUL, and multipathd prefixes the WWID with `mpath-`.
 pub const MAX_LEN: usize = 122;
 
 /// World wide identifier of a LUN, as multipathd reports it in a map's `uuid`.
 ///
-/// One to [`MAX_LEN`] bytes of `[a-zA-Z0-9._:-]`, not starting with `-`, which a command line would
-/// take for an option, and neither `.` nor `..`, since WWIDs name files below `/dev/disk/by-id`.
+/// One to [`MAX_LEN`] bytes of `[a-zA-Z0-9._:-]`. It does not start with `-`, which a command line would
+/// take for an option, and is neither `.` nor `..`, since WWIDs are part of file names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Wwid(Box<str>);
 
-/// Why a text is no [`Wwid`].
+/// Why a text is not a [`Wwid`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidWwid {
@@ -43,15 +39,14 @@ pub enum InvalidWwid {
 }
 
 impl Wwid {
-    /// Checks `text` and takes a copy of it.
+    /// The WWID of this text.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a WWID, see [`check`].
     pub fn new(text: &str) -> Result<Self, InvalidWwid> {
         check(text)?;
         Ok(Self(text.into()))
-    }
-
-    /// The WWID as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 
     /// The link that udev makes for the map, stable across nodes and reboots.
@@ -61,6 +56,10 @@ impl Wwid {
 }
 
 /// Checks whether `text` is a WWID, without copying it.
+///
+/// # Errors
+///
+/// The text is empty, too long, ambiguous, or has a character that is not allowed.
 pub fn check(text: &str) -> Result<(), InvalidWwid> {
     if text.is_empty() {
         return Err(InvalidWwid::Empty);
@@ -83,29 +82,13 @@ pub fn check(text: &str) -> Result<(), InvalidWwid> {
     Ok(())
 }
 
-impl fmt::Display for Wwid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+checked_text!(Wwid);
 
 impl std::str::FromStr for Wwid {
     type Err = InvalidWwid;
 
     fn from_str(text: &str) -> Result<Self, InvalidWwid> {
         Self::new(text)
-    }
-}
-
-impl Borrow<str> for Wwid {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Serialize for Wwid {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
     }
 }
 

@@ -372,7 +372,7 @@ CFG
     is_deeply(PVE::Multipath::Config::problems($cfg), [], 'no problems');
     is_deeply(PVE::Multipath::Config::problems($cfg, '0.15.0'), [], 'in any version');
     is(eval { PVE::Multipath::Config::problems($cfg, 'new'); 1 }, undef, 'a version that is none');
-    like($@, qr/\A"new" is no version of multipath-tools\b[^\n]*\n\z/, 'is an error');
+    like($@, qr/\A"new" is not a version of multipath-tools\b[^\n]*\n\z/, 'is an error');
 }
 
 # [section, property, severity, code] by the rules

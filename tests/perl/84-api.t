@@ -306,7 +306,7 @@ is_deeply([sort map { $_->{severity} } @$findings], [('error') x 2], 'all findin
 is_deeply([map { $_->{line} } @$findings], [1, 2], 'with their places');
 for my $version ("0.11.1\n", '99999999999.1') {
     $errors = refused('POST', 'check-overrides', text => '', version => $version);
-    like($errors->{version}, qr/is no version of multipath-tools/, 'what gets past the pattern');
+    like($errors->{version}, qr/is not a version of multipath-tools/, 'what gets past the pattern');
 }
 is(slurp("$dir/multipath-overrides.conf"), "defaults {\n\tbogus 1\n}\n", 'nothing is stored');
 

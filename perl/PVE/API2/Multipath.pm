@@ -437,7 +437,7 @@ __PACKAGE__->register_method({
         };
         if (my $err = $@) {
             # the pattern accepts a trailing line feed and huge numbers
-            raise_param_exc({ version => $err =~ s/\n\z//r }) if $err =~ m/ is no version of /;
+            raise_param_exc({ version => $err =~ s/\n\z//r }) if $err =~ m/ is not a version of /;
             die $err;
         }
         return decode_texts($findings);
