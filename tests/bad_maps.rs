@@ -1,5 +1,5 @@
-//! Bad input instead of multipathd's JSON: a clear error that says where, or, for a single odd map
-//! among good ones, that map left out and reported. Never a panic, never the whole list lost.
+//! Bad input instead of multipathd's JSON gives an error that says where, or, for a single bad map among
+//! good ones, a warning and the other maps. It never panics.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,7 +12,7 @@ use pve_multipath::node::maps::{MAX_TEXT_LEN, parse};
 
 fn error(text: impl AsRef<[u8]>) -> String {
     let error = parse(text.as_ref()).expect_err("should not parse");
-    // Perl gets the causes as well, so what the text has already is none.
+    // Perl prints the sources as well, so they must not repeat the text.
     assert!(std::error::Error::source(&error).is_none(), "{error}");
     let error = error.to_string();
     let prefix = "could not parse multipathd maps JSON: ";
@@ -41,7 +41,7 @@ fn odd(map: &str) -> (String, Vec<String>) {
 }
 
 #[test]
-fn no_maps_only_where_multipathd_prints_it_so() {
+fn an_empty_list_is_only_what_multipathd_prints_as_one() {
     let empty = b"{\n   \"major_version\": 0,\n   \"minor_version\": 1,\n   \"maps\": []\n}\n";
     assert_eq!(parse(empty).unwrap().maps, []);
     assert_eq!(error(""), "the text is empty (is multipathd running?)");
@@ -50,7 +50,7 @@ fn no_maps_only_where_multipathd_prints_it_so() {
 }
 
 #[test]
-fn the_daemons_error_replies_are_named() {
+fn the_daemons_error_replies_are_quoted() {
     for reply in [
         "timeout",
         "fail",
@@ -119,7 +119,7 @@ fn other_texts() {
 }
 
 #[test]
-fn a_single_odd_map_does_not_take_the_others_along() {
+fn a_single_bad_map_does_not_cost_the_others() {
     let cases = [
         (
             "7",
@@ -195,11 +195,11 @@ fn numbers_may_be_texts() {
 }
 
 #[test]
-fn what_has_no_value_is_left_out() {
+fn fields_without_a_value_are_left_out() {
     let map = r###"{"uuid": "b", "path_groups": [{"paths": [{"dev": "sda", "dev_t": "#:#",
         "chk_st": "undef", "dev_st": "unknown", "checker": "(null)", "host_wwpn": "[unknown]",
         "target_wwpn": "[undef]", "host_adapter": ""}]}], "queueing": "-", "vend": "##",
-        "prod": " X  ", "write_prot": "undef", "nobody": {"knows": ["this"]}}"###;
+        "prod": " X  ", "write_prot": "undef", "unknown": {"field": ["x"]}}"###;
     let text = document(&[map]);
     let parsed = parse(text.as_bytes()).unwrap();
     assert_eq!(
@@ -230,7 +230,7 @@ fn too_deep_and_too_long() {
     assert!(error(long).starts_with("the text has 33554434 bytes"));
 }
 
-/// An array whose product name closes its own text, and brings fields along or ends the map.
+/// An array whose product name ends its own text and adds fields, or ends the map.
 #[test]
 fn a_hostile_product_name_stays_a_name() {
     for product in ["X\", \"uuid\" : \"3600b", "X\"}", "\"}, {\"uuid\" : \""] {

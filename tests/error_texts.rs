@@ -1,4 +1,4 @@
-//! Errors are printed with their sources, joined by colons: then nothing may stand there twice.
+//! Errors are printed with their sources, joined by colons, so no text may repeat.
 
 #![allow(clippy::expect_used)]
 

@@ -1,5 +1,5 @@
-//! multipathd's own layout: whatever texts it pastes, the maps are exactly those that it has, with
-//! these values. A reply is printed here as libmultipath/print.c does it (`PRINT_JSON_*`).
+//! multipathd's own layout: whatever texts a reply contains, the maps and their values are exactly those
+//! that multipathd has. The replies are printed here as libmultipath/print.c does it (`PRINT_JSON_*`).
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use pve_multipath::node::maps::{self, Map, MapList};
 use serde_json::json;
 
-/// What multipathd has: the texts that it pastes, as bytes.
+/// What multipathd knows of a LUN: the texts that it prints unescaped, as bytes.
 #[derive(Clone, Debug)]
 struct Lun {
     wwid: String,
@@ -143,7 +143,7 @@ fn print(luns: &[Lun]) -> Vec<u8> {
     text
 }
 
-/// A text as it should be read: UTF-8, else Latin-1; nothing where multipathd means nothing.
+/// A text as it should be read: UTF-8, else Latin-1; none for a marker of a missing value.
 fn text(bytes: &[u8]) -> Option<String> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
@@ -169,7 +169,7 @@ fn trimmed(bytes: &[u8]) -> Option<String> {
     self::text(text.as_bytes())
 }
 
-/// What is to be seen of a LUN: each text that was pasted.
+/// The values of a LUN that were printed from a text.
 fn wanted(lun: &Lun) -> serde_json::Value {
     json!({
         "wwid": lun.wwid,
@@ -329,7 +329,7 @@ fn ordinary() -> Vec<Lun> {
     numbered(vec![lun(), lun(), lun()])
 }
 
-/// A field of a LUN that holds what something else says of itself.
+/// A field of a LUN whose text comes from elsewhere: an array, an administrator, the kernel.
 type FieldOf = fn(&mut Lun) -> &mut Vec<u8>;
 
 const FIELDS: [(&str, FieldOf); 9] = [
@@ -368,8 +368,8 @@ proptest! {
         prop_assert_eq!(parsed.repaired_lines, odd);
     }
 
-    /// A text with line feeds is told from multipathd's own lines, wherever it may have some: its map
-    /// is left out, or the text did not change what the map is.
+    /// A text with line feeds is not mistaken for multipathd's own lines, in any field that may have
+    /// them: its map is left out, or is what it is without the text.
     #[test]
     fn a_line_feed_invents_nothing(
         place in 0..WITH_LINE_FEEDS.len(),
@@ -435,7 +435,7 @@ const LINES: &[&str] = &[
     "         \"selector\" : \"",
 ];
 
-/// The maps are those that multipathd has, but for the LUN with this number, which may be missing.
+/// The maps are those that multipathd has, except that the one with this number may be missing.
 fn check_others(good: &[Lun], odd: usize, reply: &[u8]) {
     let parsed = parse(reply);
     let show = || String::from_utf8_lossy(reply).into_owned();
@@ -464,7 +464,7 @@ fn check_others(good: &[Lun], odd: usize, reply: &[u8]) {
     }
 }
 
-/// Texts that leave the whole valid JSON, or make it say something else.
+/// Texts with which the reply stays valid JSON, or gets another meaning.
 #[test]
 fn a_text_is_what_stands_between_the_quotes() {
     for text in [
@@ -504,7 +504,7 @@ fn a_text_is_what_stands_between_the_quotes() {
     }
 }
 
-/// Line feeds placed with care: each ends or begins something of multipathd's own.
+/// Line feeds where they do most damage: each ends or begins something of multipathd's own.
 #[test]
 fn line_feeds_invent_no_path_and_no_map() {
     let rest_of_path = "x\",\n            \"host_wwpn\" : \"\",\n            \"target_wwpn\" : \"\",\n            \
@@ -597,7 +597,7 @@ fn the_version_of_the_format() {
         error.ends_with("format version 1 is not known, only 0 is"),
         "{error}"
     );
-    // Fields of a version to come.
+    // Fields of a later version.
     let more = reply.replace(
         "      \"vend\"",
         "      \"serial\" : \"1\",\n      \"count\" : 1.5,\n      \"vend\"",
@@ -611,7 +611,7 @@ fn the_version_of_the_format() {
     assert_eq!(more.skipped, []);
 }
 
-/// What looks like the end of a map, a million times, in a line and as lines.
+/// A million times what looks like the end of a map, in one line and as lines.
 #[test]
 fn long_texts_take_no_longer() {
     for piece in ["},{", " },{", "   },{\n", "},{\n"] {
@@ -625,7 +625,7 @@ fn long_texts_take_no_longer() {
     }
 }
 
-/// A field that is missing costs its map, wherever it stands.
+/// A missing field costs its map, whichever field it is.
 #[test]
 fn a_map_that_lacks_a_field() {
     let reply = String::from_utf8(print(&ordinary())).unwrap();

@@ -1,4 +1,4 @@
-//! No bytes make a parser panic, and what it reads keeps to the rules.
+//! No input makes a parser panic, and its results keep the invariants.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use pve_multipath::config::sections;
 use pve_multipath::node::maps::{self, Reply, SysfsFacts};
 use pve_multipath::node::wwids_file;
 
-/// A real reply with two maps, and a real report of a peer: good texts to spoil.
+/// A real reply with two maps, and a real report of a peer: good texts to mutate.
 static TEXTS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let read = |name: &str| fs::read(fixtures.join("multipathd/0.11.1").join(name)).unwrap();

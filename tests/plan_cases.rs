@@ -170,7 +170,7 @@ fn drop_ins(plan: &Plan) -> Vec<String> {
 const OVERRIDES: &str = "devices {\n\tdevice {\n\t\tvendor A\n\t\tproduct B\n\t}\n}\n";
 
 #[test]
-fn nothing_where_nothing_is_configured() {
+fn no_steps_without_a_configuration() {
     for (config, overrides) in [("", ""), ("# nothing\n\n", " \n\n")] {
         let plan = plan(
             &configuration(config),
@@ -182,7 +182,7 @@ fn nothing_where_nothing_is_configured() {
 }
 
 #[test]
-fn drop_ins_of_what_is_configured() {
+fn drop_ins_of_a_configuration() {
     for (text, overrides, expected) in [
         ("wwid: 3600a\n", "", &["pve-defaults.conf write absent"][..]),
         (
@@ -220,7 +220,7 @@ fn drop_ins_of_what_is_configured() {
 }
 
 #[test]
-fn only_ours_are_removed() {
+fn only_managed_drop_ins_are_removed() {
     let config = configuration("wwid: 3600a\n\talias one\n");
     let files = applied(&config, OVERRIDES);
     let nothing = configuration("");
@@ -255,7 +255,7 @@ fn only_ours_are_removed() {
 }
 
 #[test]
-fn what_differs_or_cannot_be_read_is_written() {
+fn drop_ins_that_differ_or_cannot_be_read_are_written() {
     let config = configuration("wwid: 3600a\n\talias one\n");
     let files = applied(&configuration("wwid: 3600a\n\talias two\n"), "");
     let mut node = with(&files);
@@ -278,7 +278,7 @@ fn what_differs_or_cannot_be_read_is_written() {
 }
 
 #[test]
-fn overrides_that_would_harm_do_not_replace_the_last_good_ones() {
+fn refused_overrides_do_not_replace_the_last_good_ones() {
     let config = configuration("");
     let files = applied(&config, OVERRIDES);
     let harmful = b"defaults {\n\tpolling_interval 0\n}\n";
@@ -314,7 +314,7 @@ fn the_installed_version_decides_what_is_rendered() {
 }
 
 #[test]
-fn a_reconfigure_that_did_not_happen_is_made_up_for() {
+fn a_missed_reconfigure_is_made_up_for() {
     let node = Node {
         reconfigure_due: true,
         ..Node::default()
@@ -324,7 +324,7 @@ fn a_reconfigure_that_did_not_happen_is_made_up_for() {
 }
 
 #[test]
-fn what_the_configuration_may_mean_is_not_removed() {
+fn wwids_in_lines_that_are_not_understood_are_not_removed() {
     let record = b"{\"version\": 1, \"wwids\": {\"3600a\": \"added\", \"3600b\": \"added\"}}";
     for text in [
         "wwid 3600a\n",

@@ -1,6 +1,6 @@
-//! Random histories of a node: nothing is ever removed from its allow-list that was there before
-//! Proxmox VE touched it, nothing at all while the configuration is being saved, and once nothing
-//! disturbs it, the node is as the configuration says.
+//! Random histories of a node: no entry is ever removed from its WWIDs file that was there before
+//! Proxmox VE added it, none at all while the configuration is being saved, and after undisturbed
+//! passes the node is as the configuration says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,10 +18,10 @@ use pve_multipath::node::plan::{
 };
 use pve_multipath::{Wwid, config};
 
-/// What happens on a node, one thing after the other.
+/// An event on a node.
 #[derive(Clone, Debug)]
 enum Event {
-    /// The cluster's configuration lists a WWID, or no longer.
+    /// A WWID is added to or removed from the cluster's configuration.
     List(usize, bool),
     /// An administrator adds a line, of a form that multipath can read.
     AdminAdds(usize, Form),
@@ -31,7 +31,7 @@ enum Event {
     AdminForgetsLineFeed,
     /// An administrator completes the last line.
     AdminAddsLineFeed,
-    /// A map comes into use, or no longer is.
+    /// A map comes into use, or goes out of use.
     Use(usize, bool),
     /// The record is lost.
     LoseRecord,
@@ -55,7 +55,7 @@ enum Form {
 
 const WWIDS: [&str; 3] = ["3600a", "3600b", "3600c"];
 
-/// A node, and what is known about it in truth.
+/// A node, and the truth about it.
 #[derive(Default)]
 struct World {
     listed: BTreeSet<usize>,
@@ -94,8 +94,8 @@ impl World {
     }
 
     fn admin_adds(&mut self, index: usize, form: Form) {
-        // What stands in the place of an entry of ours, since it vanished or a pass was killed
-        // before it was there, cannot be told from that.
+        // A line in the place of an entry of ours that vanished, or that a killed pass did not add,
+        // cannot be told from ours.
         let in_our_place = matches!(
             self.progress(index),
             Some(Progress::Adding | Progress::Added)
@@ -153,7 +153,7 @@ impl World {
             return Err(Killed);
         }
         if let Some((at, index)) = changes.admin {
-            // between the last look and 'multipath -a' nobody can tell who was first
+            // between the last look and 'multipath -a' it is unknown who was first
             if at == changes.count && self.progress(index) != Some(Progress::Adding) {
                 self.admin_adds(index, Form::Plain);
             }
@@ -236,7 +236,7 @@ impl World {
 
         for added in of(WwidAction::Add).map(index) {
             self.note(&[(added, Some(Progress::Adding))].into(), changes)?;
-            // somebody may have been quicker
+            // another program may have added it first
             let theirs = self.has(added);
             if !theirs {
                 self.change(changes)?;
@@ -369,7 +369,7 @@ proptest! {
             }
         }
 
-        // in the end nothing disturbs it: two passes, and there is nothing left to do
+        // two undisturbed passes at the end, and there is nothing left to do
         world.happens(&Event::AdminAddsLineFeed);
         let first = Event::Pass(None, BTreeSet::new());
         world.happens(&first);

@@ -188,7 +188,7 @@ fn aliases_that_devices_have() {
         let to_see_to = to_see_to.iter().filter(|item| item.contains("other"));
         assert_eq!(of_node.errors.len(), to_see_to.count());
 
-        // the drop-in is that of a cluster with what is left
+        // the drop-in is that of a configuration with only these aliases
         let wanted = applied(&configuration(left), "").remove(&DropIn::Aliases);
         let step = of_node
             .drop_ins
@@ -201,7 +201,7 @@ fn aliases_that_devices_have() {
         };
         assert_eq!(becomes, wanted);
 
-        // whatever else is read: what goes because of a device goes at once
+        // even if the file is not settled: what a device takes away goes at once
         let unsettled = Cluster {
             config_is: Certainty::Unsettled,
             ..Cluster::settled(&config, b"")
@@ -215,7 +215,7 @@ fn aliases_that_devices_have() {
 }
 
 #[test]
-fn what_is_told_of_an_alias_that_a_device_has() {
+fn the_error_for_an_alias_that_a_device_has() {
     let errors = |devices: &str| {
         let node = Node {
             devices: Devices {
@@ -343,7 +343,7 @@ fn paths_of_different_sizes() {
         });
         assert_eq!(uneven.collect::<Vec<_>>(), shown);
         assert_eq!(plan.held_back.is_some(), waits);
-        // it stays due, and is all that there would be to do
+        // it stays due, and is the only thing to do
         assert!(plan.reconfigure);
         assert_eq!(plan.changes, !waits || inputs.contains("missing"));
         // and until it happens, nothing is removed
@@ -359,7 +359,7 @@ fn paths_of_different_sizes() {
 }
 
 #[test]
-fn what_is_told_of_paths_of_different_sizes() {
+fn the_reason_for_holding_back_a_reconfigure() {
     assert_eq!(
         plan_by_sizes("6291456 4194304 - 0 listed")
             .held_back
@@ -371,7 +371,7 @@ fn what_is_told_of_paths_of_different_sizes() {
 }
 
 #[test]
-fn luns_that_get_a_map_while_multipathd_does_not_read_its_configuration() {
+fn luns_that_get_a_map_while_a_reconfigure_is_held_back() {
     let maps = |open: &str, others: &str| {
         let plan = plan_by_sizes(&format!("4096 2048 {others} {open} listed"));
         assert_eq!(plan.changes, open == "1" || !plan.maps_to_add.is_empty());
@@ -391,7 +391,7 @@ fn luns_that_get_a_map_while_multipathd_does_not_read_its_configuration() {
 }
 
 #[test]
-fn sizes_are_only_looked_at_for_a_reconfigure() {
+fn sizes_are_only_compared_for_a_reconfigure() {
     let config = parsed("wwid: 3600w\n");
     let cluster = Cluster::settled(&config, b"");
     let mut node = Node::default();

@@ -1,9 +1,9 @@
-//! Every recorded reply of a real multipathd parses to what other tools say of the same moment, or
-//! fails with the daemon's own words.
+//! Every recorded reply of a real multipathd parses to what other tools said at the same moment, or
+//! fails with an error that quotes the daemon.
 //!
-//! fixtures/multipathd/VERSION/RUN/STATE/ holds the replies as they came. Expected values are what
-//! jq reads in them (jq.tsv, made by tests/tools/summarise-with-jq), what the kernel's own tables
-//! said at the time (dmsetup.txt), and for replies that are no JSON what a person reads in them.
+//! fixtures/multipathd/VERSION/RUN/STATE/ holds the unchanged replies. Expected values are what jq
+//! reads in them (jq.tsv, made by tests/tools/summarise-with-jq), what the kernel's tables said at the
+//! time (dmsetup.txt), and for replies that are not JSON, values that were written by hand.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use pve_multipath::node::maps::{self, DaemonState, Map, Reply, SysfsFacts, WantedDevices};
 use pve_multipath::{Health, Transport};
 
-/// States in which the kernel and the daemon said different things of a path, since the recording
-/// of the one came seconds after that of the other. What the daemon said is in jq.tsv.
+/// States in which the kernel and the daemon disagree about a path, since one was recorded seconds after
+/// the other. jq.tsv has what the daemon said.
 const KERNEL_WAS_AHEAD: [&str; 11] = [
     "0.11.1/bad-config/e01-alias-space-rec",
     "0.11.1/fc/f02-link-down-4s",
@@ -92,7 +92,7 @@ impl Recording {
 }
 
 #[test]
-fn each_reply_parses_or_names_the_daemons_words() {
+fn each_reply_parses_or_quotes_the_daemon() {
     for state in states() {
         let recording = Recording::read(&state, "show-maps-json");
         let parsed = maps::parse_reply(&recording.reply(), None);
@@ -303,8 +303,8 @@ fn kernel_paths(status: &str) -> BTreeMap<String, bool> {
     paths
 }
 
-/// The maps that the kernel has suspended (`s` in the states of `dmsetup info -c`) have a note that says
-/// so. No recorded map has nothing but marginal paths, or active ones that are all faulty.
+/// The maps that the kernel has suspended (`s` in the states of `dmsetup info -c`) have a note.
+/// No recorded map has only marginal paths, or active ones that are all faulty.
 #[test]
 fn suspended_maps_are_noted() {
     let mut suspended = 0;
@@ -338,7 +338,7 @@ fn suspended_maps_are_noted() {
 
 /// Aliases that multipathd prints without escaping. It then counts one LUN as two maps.
 #[test]
-fn replies_that_are_no_json_are_repaired() {
+fn replies_that_are_not_json_are_repaired() {
     // State, repaired lines, and per map its name, active paths and paths.
     type Case = (
         &'static str,
@@ -377,7 +377,7 @@ fn replies_that_are_no_json_are_repaired() {
             warnings[0]
         );
 
-        // A truncated one stays an error that tells where it ends.
+        // A truncated one is an error that says where it ends.
         let truncated = &recording.stdout[..recording.stdout.len() - 20];
         let error = maps::parse(truncated).unwrap_err().to_string();
         assert!(

@@ -1,4 +1,4 @@
-//! What multipathd answers: any bytes are read, also as a text that it pastes into its answer.
+//! multipathd's replies: any bytes as a reply, and as a text within one.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ pub(crate) const TARGET: Target = Target {
     words: JSON_WORDS,
 };
 
-/// What means something in JSON.
+/// The tokens of JSON.
 pub(super) const JSON_WORDS: &str = "{ } [ ] , : \" \\ \"\" \\\" \\u0000 \\ud800 \\n null true \
     1e999 -1 1.5 \0 \u{fc} \t \n timeout fail";
 
@@ -63,7 +63,7 @@ fn check(maps: &[Map]) {
     serde_json::to_string(maps).expect("maps are JSON");
 }
 
-/// A real reply with two maps, and its lines with texts that somebody else chooses.
+/// A real reply with two maps, and its lines with texts that come from elsewhere.
 static REPLY: LazyLock<(Vec<Vec<u8>>, Vec<usize>)> = LazyLock::new(|| {
     let file = "fixtures/multipathd/0.11.1/bad-config/e00-base/show-maps-json.out";
     let text = std::fs::read(crate::root().join(file)).expect("a recorded reply");
@@ -80,7 +80,7 @@ static REPLY: LazyLock<(Vec<Vec<u8>>, Vec<usize>)> = LazyLock::new(|| {
     (lines, places)
 });
 
-/// What an array, an administrator or the kernel says, and multipathd pastes.
+/// The fields whose text comes from an array, an administrator or the kernel.
 const PASTED: [&str; 10] = [
     "\"name\"",
     "\"features\"",
@@ -97,7 +97,7 @@ const PASTED: [&str; 10] = [
 /// Stands for a text that was pasted.
 const PLACEHOLDER: &str = "a text of its own";
 
-/// Whatever is pasted between two quotes is the value of that field, and all else is as it was.
+/// A text between two quotes is the value of that field, and all other fields are unchanged.
 fn pasted(text: &[u8]) {
     let end = text.iter().position(|byte| b"\n\0".contains(byte));
     let text = &text[..end.unwrap_or(text.len()).min(64)];
@@ -123,7 +123,7 @@ fn pasted(text: &[u8]) {
     assert_eq!(facts(&found), wanted, "{}", String::from_utf8_lossy(&found));
 }
 
-/// What is to be read of a text; nothing where multipathd means nothing by it.
+/// The value that a text should give; none for a marker of a missing value.
 fn said(key: &str, text: &str) -> Option<String> {
     let trims = ["vendor", "product", "revision"]
         .iter()
