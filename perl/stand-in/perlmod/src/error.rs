@@ -1,5 +1,7 @@
 //! The error type of this crate.
 
+pub use crate::magic::MagicError;
+
 use std::fmt;
 
 /// An error of encoding or decoding; displayed with `error: ` in front.

@@ -362,6 +362,69 @@ void standin_hash_store(void *perl, SV *hash, const char *key, size_t len,
     ASK_FOR_NEXT(FREE_HASH_ENTRIES);
 }
 
+/* ---- objects ------------------------------------------------------------ */
+
+/* A value of Rust's that hangs on a hash. */
+struct standin_object {
+    void *value;
+    void (*drop)(void *value);
+    const void *spec; /* of which type the value is */
+};
+
+static int object_free(pTHX_ SV *sv, MAGIC *mg) {
+    struct standin_object *object = (struct standin_object *)mg->mg_ptr;
+    PERL_UNUSED_VAR(sv);
+    if (object) {
+        mg->mg_ptr = NULL;
+        object->drop(object->value);
+        Safefree(object);
+    }
+    return 0;
+}
+
+#ifdef USE_ITHREADS
+/* The copy in a new thread has no value. */
+static int object_dup(pTHX_ MAGIC *mg, CLONE_PARAMS *param) {
+    PERL_UNUSED_VAR(param);
+    mg->mg_ptr = NULL;
+    return 0;
+}
+#else
+#define object_dup NULL
+#endif
+
+static const MGVTBL object_magic = { NULL, NULL, NULL, NULL, object_free, NULL, object_dup, NULL };
+
+/* A new object of the class, whose name is UTF-8; it takes over the value. */
+SV *standin_new_object(void *perl, const char *class, size_t len, void *value,
+                       void (*drop)(void *value), const void *spec) {
+    dPERL(perl);
+    HV *hv = newHV();
+    SV *sv = newRV_noinc((SV *)hv);
+    struct standin_object *object;
+    MAGIC *mg;
+
+    Newx(object, 1, struct standin_object);
+    object->value = value;
+    object->drop = drop;
+    object->spec = spec;
+    mg = sv_magicext((SV *)hv, NULL, PERL_MAGIC_ext, &object_magic, (const char *)object, 0);
+    mg->mg_flags |= MGf_DUP;
+    return sv_bless(sv, gv_stashpvn(class, (U32)len, GV_ADD | SVf_UTF8));
+}
+
+/* The value of an object, or NULL if it has none of this type. */
+void *standin_object(void *perl, SV *sv, const void *spec, bool *is_reference) {
+    dPERL(perl);
+    MAGIC *mg;
+
+    *is_reference = SvROK(sv);
+    mg = SvROK(sv) ? mg_findext(SvRV(sv), PERL_MAGIC_ext, &object_magic) : NULL;
+    if (!mg || !mg->mg_ptr || ((struct standin_object *)mg->mg_ptr)->spec != spec)
+        return NULL;
+    return ((struct standin_object *)mg->mg_ptr)->value;
+}
+
 /* ---- looking at values -------------------------------------------------- */
 
 /* The same numbers as in view.rs. */

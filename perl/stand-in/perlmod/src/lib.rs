@@ -16,6 +16,7 @@ pub mod value;
 mod call;
 mod depth;
 mod gimme;
+mod magic;
 mod raw_value;
 mod sv;
 mod view;
@@ -31,6 +32,7 @@ mod native;
 pub use de::{from_ref_value, from_value};
 pub use error::Error;
 pub use gimme::{Gimme, wantarray};
+pub use magic::MagicSpec;
 pub use ser::to_value;
 pub use value::Value;
 

@@ -122,6 +122,21 @@ unsafe extern "C" {
         value: *mut SV,
     );
 
+    pub(crate) fn standin_new_object(
+        perl: Perl,
+        class: *const u8,
+        len: usize,
+        value: *mut c_void,
+        drop: unsafe extern "C" fn(*mut c_void),
+        spec: *const c_void,
+    ) -> *mut SV;
+    pub(crate) fn standin_object(
+        perl: Perl,
+        sv: *mut SV,
+        spec: *const c_void,
+        is_reference: *mut bool,
+    ) -> *mut c_void;
+
     pub(crate) fn standin_view(perl: Perl, sv: *mut SV, want: c_uint, view: *mut RawView)
     -> c_uint;
     pub(crate) fn standin_array_get(array: *mut SV, index: usize) -> *mut SV;

@@ -959,3 +959,63 @@ mod output {
         Ok((perlmod::to_value(&())?, 1))
     }
 }
+
+/// Objects with a value of Rust's.
+#[perlmod::package(name = "StandIn::Object", lib = "perlmod_standin_tests")]
+mod object {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use perlmod::{Error, Value};
+
+    static DROPS: AtomicU32 = AtomicU32::new(0);
+
+    perlmod::declare_magic!(Box<Counter> : &Counter as "StandIn::Object");
+
+    struct Counter(Mutex<u32>);
+
+    impl Drop for Counter {
+        fn drop(&mut self) {
+            DROPS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[export(raw_return)]
+    fn new(#[raw] class: Value, start: u32) -> Result<Value, Error> {
+        let counter = Box::new(Counter(Mutex::new(start)));
+        Ok(perlmod::instantiate_magic!(&class, MAGIC => counter))
+    }
+
+    #[export]
+    fn add(#[try_from_ref] this: &Counter, number: u32) -> u32 {
+        let mut count = this.0.lock().unwrap_or_else(|err| err.into_inner());
+        *count += number;
+        *count
+    }
+
+    #[export]
+    fn drops() -> u32 {
+        DROPS.load(Ordering::Relaxed)
+    }
+}
+
+/// Objects of another type.
+#[perlmod::package(name = "StandIn::Other", lib = "perlmod_standin_tests")]
+mod other {
+    use perlmod::{Error, Value};
+
+    perlmod::declare_magic!(Box<Other> : &Other as "StandIn::Other");
+
+    struct Other;
+
+    #[export(raw_return)]
+    fn new(#[raw] class: Value) -> Result<Value, Error> {
+        Ok(perlmod::instantiate_magic!(&class, MAGIC => Box::new(Other)))
+    }
+
+    #[export]
+    fn name(#[try_from_ref] this: &Other) -> &'static str {
+        let Other = this;
+        "other"
+    }
+}

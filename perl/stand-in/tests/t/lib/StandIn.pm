@@ -10,7 +10,7 @@ use v5.36;
 use DynaLoader;
 use Test::More;
 
-my @packages = qw(StandIn::Base StandIn::Call StandIn::In StandIn::Out);
+my @packages = qw(StandIn::Base StandIn::Call StandIn::In StandIn::Object StandIn::Other StandIn::Out);
 my %boot;
 
 sub real { return ($ENV{PERLMOD_UNDER_TEST} // '') eq 'real' }
