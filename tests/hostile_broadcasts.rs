@@ -11,11 +11,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use pve_multipath::cluster::report::{Broadcast, MAX_MAPS, continuation_keys};
+use pve_multipath::cluster::report::{Broadcast, MAX_MAPS, Reader, continuation_keys};
 use pve_multipath::cluster::status::{
     ByName, KnownExpectations, Presence, RawText, Status, StatusArgs, status,
 };
@@ -74,7 +75,7 @@ fn status_with(text: &[u8], continued: &[u8], cluster: Cluster) -> Status {
         "pve3".into(),
         "pve9".into(),
     ]);
-    status(&StatusArgs {
+    let args = StatusArgs {
         members: Some(
             kv.keys()
                 .map(|node| (node.clone(), Presence(true)))
@@ -96,8 +97,21 @@ fn status_with(text: &[u8], continued: &[u8], cluster: Cluster) -> Status {
             Cluster::Bare => r#"{"ids": {}}"#,
         })
         .ok(),
-    })
+    };
+    let status = status(&args);
+    // One who has read other texts before says the same, also when it reads this one again.
+    for _ in 0..2 {
+        let mut reader = READER.lock().unwrap();
+        let remembered = pve_multipath::cluster::status::status_with(&args, &mut reader);
+        assert!(remembered.to_json() == status.to_json());
+    }
+    let data = serde_json::to_value(&status).unwrap();
+    assert!(serde_json::from_slice::<serde_json::Value>(&status.to_json()).unwrap() == data);
+    status
 }
+
+/// Of all tests.
+static READER: LazyLock<Mutex<Reader>> = LazyLock::new(Mutex::default);
 
 fn check(what: &str, text: &[u8], continued: &[u8]) {
     let status = status_with(text, continued, Cluster::WithLun);

@@ -59,6 +59,11 @@ the error of the last pass, C<''> if there was none
 
 the configuration that the last pass applied, until multipathd was asked whether it is in force
 
+=item reports
+
+the reports of the last cluster_status, as the library keeps them: those that did not change are not
+decoded again
+
 =back
 
 =cut
@@ -81,6 +86,7 @@ sub new($class) {
         idle => { basis => '', plan => undef },
         'apply-error' => '',
         unverified => undef,
+        reports => undef,
     }, $class;
     # a misspelt name is an error
     Hash::Util::lock_keys(%$self);

@@ -18,6 +18,7 @@ use JSON::PP ();
 use PVE::Multipath::Maps;
 use PVE::Multipath::Publish;
 use PVE::Multipath::Source;
+use PVE::Multipath::State;
 use PVE::Multipath::Text qw(bytes);
 
 use PVE::RS::Multipath::Broadcast;
@@ -109,12 +110,16 @@ sub cluster_status_args($source = PVE::Multipath::Source->live(), $config = $sou
     };
 }
 
+my sub reports() {
+    return PVE::Multipath::State::current()->{reports} //= PVE::RS::Multipath::Cluster->new();
+}
+
 sub cluster_status($args = undef) {
-    return PVE::RS::Multipath::Cluster::status(status_args($args));
+    return reports()->status(status_args($args));
 }
 
 sub cluster_status_json($args = undef) {
-    return PVE::RS::Multipath::Cluster::status_json(status_args($args));
+    return reports()->status_json(status_args($args));
 }
 
 # The changes between two results of cluster_status, a list of { wwid, node, from, to, reasons }.

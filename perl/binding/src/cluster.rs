@@ -3,25 +3,47 @@ pub mod pve_rs_multipath_cluster {
     //! The cluster's matrix of health.
 
     use std::collections::BTreeMap;
+    use std::sync::{Mutex, PoisonError};
 
     use anyhow::Error;
+    use perlmod::Value;
     use pve_multipath::cluster::expectations::{self, Expectations, Storage};
+    use pve_multipath::cluster::report::Reader;
     use pve_multipath::cluster::status::{self, AggregateArgs, Matrix, Status, StatusArgs};
     use pve_multipath::wire::byte_string::ByteString;
     use pve_multipath::{NodeName, NodeSet, Wwid};
 
     use crate::types::Bytes;
 
+    perlmod::declare_magic!(Box<Reports> : &Reports as "PVE::RS::Multipath::Cluster");
+
+    /// The reports of the last call, so that those that did not change are not decoded again.
+    pub struct Reports(Mutex<Reader>);
+
+    impl Reports {
+        fn status(&self, args: &StatusArgs) -> Status {
+            let mut reader = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            status::status_with(args, &mut reader)
+        }
+    }
+
+    /// For a process that asks for the status several times: what it remembers.
+    #[export(raw_return)]
+    pub fn new(#[raw] class: Value) -> Result<Value, Error> {
+        let reports = Box::new(Reports(Mutex::default()));
+        Ok(perlmod::instantiate_magic!(&class, MAGIC => reports))
+    }
+
     /// The answer to a request for the cluster's status, as data.
     #[export]
-    pub fn status(args: StatusArgs) -> Status {
-        status::status(&args)
+    pub fn status(#[try_from_ref] this: &Reports, args: StatusArgs) -> Status {
+        this.status(&args)
     }
 
     /// The answer to a request for the cluster's status, as JSON.
     #[export]
-    pub fn status_json(args: StatusArgs) -> Bytes<'static> {
-        status::status(&args).to_json().into()
+    pub fn status_json(#[try_from_ref] this: &Reports, args: StatusArgs) -> Bytes<'static> {
+        this.status(&args).to_json().into()
     }
 
     /// The roll-up alone, where the caller knows who is online.

@@ -149,6 +149,7 @@ impl Head {
             Some(data) if data.len() <= MAX_VALUE_LEN => data.into_bytes(),
             _ => return Err(BadBroadcast::Packed("no data")),
         };
+        let first = data.len();
         for number in 1..of {
             let value = continuation(&continuation_key(number)).filter(|value| !value.is_empty());
             let value = value.ok_or(BadBroadcast::Incomplete { number, of })?;
@@ -160,6 +161,8 @@ impl Head {
         Ok(Data {
             sha1: self.sha1.ok_or(BadBroadcast::Torn)?,
             data,
+            first,
+            values: of,
         })
     }
 }
@@ -186,9 +189,26 @@ pub(super) fn seconds(time: Scalar<'_>) -> Option<i64> {
 pub(super) struct Data {
     sha1: String,
     data: Vec<u8>,
+    /// Length of the first value's part in bytes.
+    first: usize,
+    /// Number of values.
+    values: usize,
 }
 
 impl Data {
+    /// Whether the values after the first one are still the same.
+    pub(super) fn is_continued<'c>(&self, value: impl Fn(&str) -> Option<&'c [u8]>) -> bool {
+        let (_, mut rest) = self.data.split_at_checked(self.first).unwrap_or_default();
+        for number in 1..self.values {
+            let value = value(&continuation_key(number)).unwrap_or_default();
+            match rest.strip_prefix(value).filter(|_| !value.is_empty()) {
+                Some(more) => rest = more,
+                None => return false,
+            }
+        }
+        rest.is_empty()
+    }
+
     /// Unpacks the report to the beginning of `buffer`; returns its length in bytes.
     pub(super) fn unpack(&self, buffer: &mut Vec<u8>) -> Result<usize, BadBroadcast> {
         if self.sha1 != digest(&self.data) {
@@ -197,17 +217,25 @@ impl Data {
         let packed = STANDARD
             .decode(&self.data)
             .map_err(|_| BadBroadcast::Packed("no base64"))?;
-        buffer.resize(MAX_UNPACKED_LEN, 0);
         // The digest says that these are the sender's bytes, so zlib's checksum adds nothing.
         let flags = inflate_flags::TINFL_FLAG_PARSE_ZLIB_HEADER
             | inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
             | inflate_flags::TINFL_FLAG_IGNORE_ADLER32;
-        match decompress(&mut DecompressorOxide::new(), &packed, buffer, 0, flags) {
-            (TINFLStatus::Done, _, len) => Ok(len),
-            _ => Err(BadBroadcast::Packed(
-                "it cannot be decompressed, or is too long",
-            )),
+        // Reports take a tenth of their length; the whole length is needed for few.
+        for len in [16 * packed.len(), MAX_UNPACKED_LEN] {
+            let len = len.min(MAX_UNPACKED_LEN);
+            if buffer.len() < len {
+                *buffer = vec![0; len];
+            }
+            match decompress(&mut DecompressorOxide::new(), &packed, buffer, 0, flags) {
+                (TINFLStatus::Done, _, len) => return Ok(len),
+                (TINFLStatus::HasMoreOutput, ..) => {}
+                _ => break,
+            }
         }
+        Err(BadBroadcast::Packed(
+            "it cannot be decompressed, or is too long",
+        ))
     }
 }
 

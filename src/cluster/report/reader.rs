@@ -82,26 +82,23 @@ impl Reader {
 /// A report, and what it was decoded from.
 #[derive(Debug)]
 struct Decoded {
-    source: Source,
+    /// The first value.
+    first: Box<[u8]>,
+    /// Of a packed report, what its values held.
+    data: Option<Data>,
     /// Length of the report in the plain form, in bytes.
     len: usize,
     broadcast: Broadcast,
 }
 
-/// What a report was decoded from: that of a packed one without its time.
-#[derive(Debug)]
-enum Source {
-    Plain(Box<[u8]>),
-    Packed(Data),
-}
-
-impl Source {
-    fn is_plain(&self, text: &[u8]) -> bool {
-        matches!(self, Self::Plain(plain) if **plain == *text)
-    }
-
-    fn is_packed(&self, data: &Data) -> bool {
-        matches!(self, Self::Packed(packed) if packed == data)
+impl Decoded {
+    /// Whether these are the values that it was decoded from.
+    fn is_of<'c>(&self, first: &[u8], continuation: impl Fn(&str) -> Option<&'c [u8]>) -> bool {
+        *self.first == *first
+            && self
+                .data
+                .as_ref()
+                .is_none_or(|data| data.is_continued(continuation))
     }
 }
 
@@ -141,11 +138,12 @@ impl Round<'_> {
         before: Option<Decoded>,
     ) -> Result<Decoded, BadBroadcast> {
         let before = match before {
-            Some(before) if before.source.is_plain(text) => return Ok(before),
+            Some(before) if before.is_of(text, &continuation) => return Ok(before),
             before => before,
         };
         let plain = |broadcast| Decoded {
-            source: Source::Plain(text.into()),
+            first: text.into(),
+            data: None,
             len: text.len(),
             broadcast,
         };
@@ -161,10 +159,17 @@ impl Round<'_> {
 
         let Document { head, .. } = document;
         let time = head.time;
-        let data = head.data(continuation)?;
-        if let Some(mut before) = before.filter(|before| before.source.is_packed(&data)) {
-            before.broadcast.time = time;
-            return Ok(before);
+        let data = head.data(&continuation)?;
+        let first = text.as_bytes().into();
+        // The same once more: only the time is another.
+        if let Some(before) = before.filter(|before| before.data.as_ref() == Some(&data)) {
+            let entries = before.broadcast.entries;
+            let broadcast = Broadcast { time, entries };
+            return Ok(Decoded {
+                first,
+                broadcast,
+                ..before
+            });
         }
         let len = data.unpack(&mut self.buffer)?;
         let report = utf8(self.buffer.get(..len).unwrap_or_default())?;
@@ -179,7 +184,8 @@ impl Round<'_> {
         };
         broadcast.time = time;
         Ok(Decoded {
-            source: Source::Packed(data),
+            first,
+            data: Some(data),
             len,
             broadcast,
         })
@@ -421,6 +427,71 @@ mod tests {
         // A pair is a character, and what is escaped is the same name.
         let text = r#"{"maps":{"\u0061":{"state":"degraded","paths-total":4,"name":"\ud83d\udca9"}},"time":7}"#;
         assert_eq!(only_entry(text), (Some(7), entry("\u{1f4a9}")));
+    }
+
+    /// Two values of a packed report, as a node sends them at a time.
+    fn packed_report(time: i64) -> [String; 2] {
+        let noise = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let maps: Vec<_> = (1..2_500)
+            .map(|n| {
+                format!(
+                    r#""3600{:016x}":{{"state":"optimal","size":{n}}}"#,
+                    noise(n)
+                )
+            })
+            .collect();
+        let report = format!(r#"{{"maps":{{{}}}}}"#, maps.join(","));
+        let values = packed::pack(&report, time).unwrap();
+        values.try_into().unwrap()
+    }
+
+    #[test]
+    fn what_a_node_sends_again_is_not_decoded_again() {
+        let node = NodeName::new("pve1").unwrap();
+        let mut reader = Reader::default();
+        let mut read = |first: &str, second: &str| {
+            let second = Some(second.as_bytes());
+            let broadcast = reader.round().read(&node, first.as_bytes(), |_| second);
+            let fresh = Broadcast::decode_values(first.as_bytes(), |_| second);
+            assert_eq!(broadcast, fresh);
+            broadcast
+        };
+        let same = |one: &Broadcast, other: &Broadcast| Arc::ptr_eq(&one.entries, &other.entries);
+
+        let plain = r#"{"maps":{"3600a":{"state":"optimal"}},"time":7}"#;
+        let once = read(plain, "").unwrap();
+        assert!(same(&once, &read(plain, "").unwrap()));
+
+        let [first, second] = packed_report(7);
+        let once = read(&first, &second).unwrap();
+        assert!(same(&once, &read(&first, &second).unwrap()));
+        let [refreshed, _] = packed_report(8);
+        let again = read(&refreshed, &second).unwrap();
+        assert!(same(&once, &again) && again.time == Some(8));
+        // It is as strict as without a memory.
+        let torn = Err(BadBroadcast::Torn);
+        assert_eq!(read(&refreshed, second.get(1..).unwrap()), torn);
+        assert!(read(&refreshed, &second).is_ok());
+        let sha1 = refreshed.replace(r#""sha1":""#, r#""sha1":"0"#);
+        assert_eq!(read(&sha1, &second), torn);
+        let incomplete = Err(BadBroadcast::Incomplete { number: 1, of: 2 });
+        assert!(read(&refreshed, &second).is_ok());
+        assert_eq!(read(&refreshed, ""), incomplete);
+        // What was read is gone with the round in which the node sent none of it.
+        assert!(read(&refreshed, &second).is_ok_and(|last| !same(&last, &again)));
+    }
+
+    #[test]
+    fn no_more_is_kept_than_may_be() {
+        let mut reader = Reader::default();
+        let name = "x".repeat(1 << 20);
+        let text = format!(r#"{{"maps":{{"3600a":{{"name":"{name}"}}}},"time":7}}"#);
+        let mut round = reader.round();
+        for number in 0..70 {
+            let node = NodeName::new(&format!("pve{number}")).unwrap();
+            assert!(round.read(&node, text.as_bytes(), |_| None).is_ok());
+        }
+        assert_eq!(reader.kept.len(), 63);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The result: rows of cells.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-use serde::ser::{Error, SerializeMap, SerializeStruct};
+use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::cluster::disagreement::Disagreement;
 use crate::cluster::report::Entry;
@@ -21,19 +21,67 @@ pub struct Status {
 }
 
 impl Status {
-    /// The status as one JSON text.
+    /// The status as one JSON text, the same that its `Serialize` gives.
+    ///
+    /// Almost all of the text are cells, and most nodes say the same of a LUN: their text is written once
+    /// and copied, as are the names of the nodes.
     pub fn to_json(&self) -> Vec<u8> {
-        // Most of the text are cells of about 80 bytes; growing step by step would copy megabytes.
-        let cells: usize = self.luns.rows.iter().map(|row| row.cells.len()).sum();
-        let mut json = Vec::with_capacity(128 * self.luns.rows.len() + 96 * cells + 64);
-        let status = JsonStatus {
-            luns: JsonLuns(&self.luns),
-            nodes: &self.nodes,
-        };
-        // Cannot fail: there are only texts, numbers and lists and maps by name of these.
-        let _ = serde_json::to_writer(&mut json, &status);
-        json
+        let Matrix { nodes, rows } = &self.luns;
+        let names: Vec<Vec<u8>> = nodes
+            .iter()
+            .map(|node| [&*json(node), b":"].concat())
+            .collect();
+        // Growing step by step would copy megabytes.
+        let cells: usize = rows.iter().map(|row| row.cells.len()).sum();
+        let mut text = Vec::with_capacity(128 * rows.len() + 128 * cells + 64);
+        text.extend_from_slice(b"{\"luns\":[");
+        // Where the texts of a LUN's cells are.
+        let mut written: Vec<(&Arc<Entry>, Range<usize>)> = Vec::new();
+        for (number, lun) in self.luns.luns().enumerate() {
+            if number > 0 {
+                text.push(b',');
+            }
+            // The nodes are the last field: what ends it is written after them.
+            let nodes = Cells {
+                nodes: &[],
+                cells: &[],
+            };
+            write_json(&mut text, &Lun { nodes, ..lun });
+            text.truncate(text.len() - b"}}".len());
+            written.clear();
+            for (node, entry) in lun.nodes.cells {
+                text.extend_from_slice(names.get(*node).map_or(&[], Vec::as_slice));
+                let start = text.len();
+                let mut like = written.iter().rev().take(4);
+                let like = like.find(|(like, _)| Arc::ptr_eq(like, entry)).cloned();
+                match like {
+                    Some((_, cell)) => text.extend_from_within(cell),
+                    None => {
+                        write_json(&mut text, &Cell(entry));
+                        written.push((entry, start..text.len()));
+                    }
+                }
+                text.push(b',');
+            }
+            text.truncate(text.len() - usize::from(!written.is_empty()));
+            text.extend_from_slice(b"}}");
+        }
+        text.extend_from_slice(b"],\"nodes\":");
+        write_json(&mut text, &self.nodes);
+        text.push(b'}');
+        text
     }
+}
+
+/// Cannot fail: there are only texts, numbers and lists and maps by name of these.
+fn write_json(text: &mut Vec<u8>, value: &impl Serialize) {
+    let _ = serde_json::to_writer(text, value);
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    let mut text = Vec::new();
+    write_json(&mut text, value);
+    text
 }
 
 /// What is wrong with a node: at least one of these.
@@ -80,10 +128,10 @@ pub(super) struct Row {
     pub(super) cells: Vec<(usize, Arc<Entry>)>,
 }
 
-/// One LUN over all nodes, whose cells may be in a form `C`.
+/// One LUN over all nodes.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Lun<'m, C = Cells<'m>> {
+pub struct Lun<'m> {
     /// Identifier of the LUN.
     pub wwid: &'m Wwid,
     /// Its alias.
@@ -101,7 +149,7 @@ pub struct Lun<'m, C = Cells<'m>> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub notes: &'m [Disagreement],
     /// The nodes' own states.
-    pub nodes: C,
+    pub nodes: Cells<'m>,
 }
 
 /// The cells of one LUN by node.
@@ -147,25 +195,17 @@ impl Serialize for Cell<'_> {
 impl Matrix {
     /// The LUNs, sorted by WWID.
     pub fn luns(&self) -> impl ExactSizeIterator<Item = Lun<'_>> {
-        self.luns_with(|cells| cells)
-    }
-
-    /// The LUNs, sorted by WWID, with something made of their cells.
-    fn luns_with<'m, C>(
-        &'m self,
-        of_cells: impl Fn(Cells<'m>) -> C,
-    ) -> impl ExactSizeIterator<Item = Lun<'m, C>> {
-        self.rows.iter().map(move |row| Lun {
+        self.rows.iter().map(|row| Lun {
             wwid: &row.wwid,
             alias: row.alias.as_ref(),
             used_by: row.used_by.as_deref(),
             size: row.size,
             cluster_state: row.state,
             notes: &row.notes,
-            nodes: of_cells(Cells {
+            nodes: Cells {
                 nodes: &self.nodes,
                 cells: &row.cells,
-            }),
+            },
         })
     }
 }
@@ -199,42 +239,6 @@ impl Serialize for Cells<'_> {
         let mut map = serializer.serialize_map(Some(self.cells.len()))?;
         for (node, entry) in self.iter() {
             map.serialize_entry(node, &Cell(entry))?;
-        }
-        map.end()
-    }
-}
-
-/// A [`Status`] for JSON alone.
-#[derive(Serialize)]
-struct JsonStatus<'m> {
-    luns: JsonLuns<'m>,
-    nodes: &'m BTreeMap<NodeName, NodeErrors>,
-}
-
-/// A matrix for JSON alone.
-struct JsonLuns<'m>(&'m Matrix);
-
-impl Serialize for JsonLuns<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.luns_with(JsonCells))
-    }
-}
-
-/// Cells for JSON alone. Most nodes have the same to say of a LUN, and the text of a cell like the
-/// last one is at hand.
-struct JsonCells<'m>(Cells<'m>);
-
-impl Serialize for JsonCells<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut last: Option<(&Entry, Box<RawValue>)> = None;
-        let mut map = serializer.serialize_map(None)?;
-        for (node, entry) in self.0.iter() {
-            let text = match last.take() {
-                Some((like, text)) if std::ptr::eq(like, entry) => text,
-                _ => to_raw_value(&Cell(entry)).map_err(S::Error::custom)?,
-            };
-            map.serialize_entry(node, &text)?;
-            last = Some((entry, text));
         }
         map.end()
     }

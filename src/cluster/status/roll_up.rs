@@ -160,9 +160,15 @@ fn roll_up(
     allow_list: Vec<Allowed<'_>>,
     used_by: Option<&ByName<'_, Scalar<'_>>>,
 ) -> (Matrix, BTreeMap<NodeName, Reason>) {
-    // The same few names again and again: they are checked only once they are told apart.
-    let expected = allow_list.iter().flat_map(|(_, _, names)| &names.0);
-    let expected: HashSet<&str> = expected.map(AsRef::as_ref).collect();
+    // The same few lists with the same few names again and again: these are checked only once they
+    // are told apart.
+    let mut lists: HashSet<*const NodeNames<'_>> = HashSet::new();
+    let expected = allow_list.iter().map(|(_, _, names)| *names);
+    let expected = expected.filter(|names| lists.insert(std::ptr::from_ref(*names)));
+    let expected: HashSet<&str> = expected
+        .flat_map(|names| &names.0)
+        .map(AsRef::as_ref)
+        .collect();
     let expected = expected
         .into_iter()
         .filter_map(|name| NodeName::new(name).ok());
