@@ -5,7 +5,12 @@ package BenchData;
 
 use v5.36;
 
+use Compress::Zlib ();
+use Digest::MD5 qw(md5_hex);
+use Digest::SHA qw(sha1_hex);
+use FindBin;
 use JSON::XS ();
+use MIME::Base64 qw(encode_base64);
 
 sub wwid($number) {
     return sprintf('36001405%025x', 0xabc0000 + $number);
@@ -178,6 +183,84 @@ sub faulty_cluster() {
     }
     delete $cluster->{expectations}->{'wwid-nodes'}->{ wwid(21) };
     return $cluster;
+}
+
+# The bytes under which the texts of reports_cluster are known; if they change, so do the ratios.
+my $REPORTS_SHA1 = '5d27ce3800472de35b0158939879d8f2a3cdb482';
+
+# Arguments of cluster_status for 32 nodes with 1,000 LUNs, whose reports are those that version 0.1.0
+# sends, byte for byte but for zlib's choices: made here once and for all, without the code that is
+# measured. Some maps are degraded, failed or missing, one node is offline, the report of another is old.
+# With $change, one map of one node is in another state. Also returns the texts of the reports, unpacked.
+sub reports_cluster($change = 0) {
+    my ($nodes, $luns, $now) = (32, 1000, 1_780_000_000);
+    my @wwids =
+        sort map { sprintf('3600a0980383%05x%s', $_ * 7, substr(md5_hex("lun $_"), 0, 16)) } 0 .. $luns - 1;
+
+    my (%kv, %continued, @texts);
+    for my $number (1 .. $nodes) {
+        my @maps;
+        for my $lun (0 .. $luns - 1) {
+            my $kind = ($lun * 31 + $number * 17) % 400;
+            next if $kind == 3;
+            $kind = 0 if $change && $number == 7 && $lun == 500;
+            my ($state, $active, $reasons) = ('optimal', 4, '');
+            if ($kind == 0) {
+                ($state, $active) = ('failed', 0);
+                $reasons = ',"reasons":[{"code":"all-paths-failed","count":4}]';
+            } elsif ($kind < 3) {
+                ($state, $active) = ('degraded', 3);
+                my $dev = sd_name(4 * $lun + $number);
+                $reasons = qq(,"reasons":[{"code":"path-failed","count":1,"devs":["$dev"]}]);
+            }
+            my $size = (1 + $lun % 16) << 38;
+            push @maps, qq("$wwids[$lun]":{"state":"$state","paths-active":$active,"paths-total":4,)
+                . qq("paths-expected":4,"transport":"fc","size":$size,"name":"san-lun$lun",)
+                . qq("write-protected":0$reasons});
+        }
+        my $text = '{"maps":{' . join(',', @maps) . '}}';
+        push @texts, $text;
+        my $time = $now - ($number == 2 ? 1000 : $number % 60);
+        my $data = encode_base64(Compress::Zlib::compress($text, 6), '');
+        my $sha1 = sha1_hex($data);
+        my $first = substr($data, 0, 32_767 - 160, '');
+        my @more = unpack('(a32767)*', $data);
+        my $values = 1 + @more;
+        $kv{"pve$number"} =
+            qq({"format":2,"time":$time,"values":$values,"sha1":"$sha1","data":"$first"});
+        $continued{"multipath-$_"}->{"pve$number"} = $more[$_ - 1] for 1 .. @more;
+    }
+    my $digest = sha1_hex(@texts);
+    die "the reports are others, $digest\n" if !$change && $digest ne $REPORTS_SHA1;
+
+    my %members = map { ("pve$_" => { id => $_, online => $_ == 3 ? 0 : 1, ip => "192.0.2.$_" }) } 1 .. $nodes;
+    my %all_nodes = map { $_ => 1 } keys %members;
+    my %ids = map { $wwids[$_] => { type => 'wwid', alias => "san-lun$_" } } 0 .. $luns - 1;
+    my %consumers = map { $wwids[$_] => "vg$_" } grep { $_ % 2 == 0 } 0 .. $luns - 1;
+    my %order;
+    @order{@wwids} = 1 .. $luns;
+    my $args = {
+        kv => \%kv,
+        'kv-continued' => \%continued,
+        'apply-kv' => { pve1 => '{"error":"cannot write drop-in","time":1779999995}' },
+        members => \%members,
+        now => $now,
+        expectations => {
+            consumers => \%consumers,
+            'wwid-nodes' => { map { $_ => {%all_nodes} } keys %consumers },
+            nodes => \%all_nodes,
+        },
+        config => { ids => \%ids, order => \%order, digest => '0' x 40 },
+    };
+    return ($args, \@texts);
+}
+
+# What cluster_status_json of version 0.1.0 answers to reports_cluster().
+sub reports_answer() {
+    my $file = "$FindBin::Bin/data/status-32x1000.json.gz";
+    open(my $fh, '<:raw', $file) or die "cannot read $file: $!\n";
+    local $/;
+    return Compress::Zlib::memGunzip(readline($fh)) // die "$file is damaged\n";
 }
 
 # A multipath.cfg as write_config writes it: each LUN has an alias and two or three knobs, here in
