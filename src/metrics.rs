@@ -1,9 +1,9 @@
 //! The state of the cluster and of a node as OpenMetrics text, for Prometheus and others.
 //!
-//! Names follow Prometheus's conventions. States are numbers by severity, as [`severity`] has them,
-//! so that an alert compares with zero. The format is OpenMetrics 1.0: `# EOF` ends it. Names of LUNs
-//! and maps are gauges, not of the type `info`, which the older text format does not have: so the
-//! text suits the textfile collector of Prometheus's node exporter as well.
+//! Names follow Prometheus's conventions. States are numbers by [`severity`], so that an alert compares
+//! with zero. The format is OpenMetrics 1.0, which ends with `# EOF`. Names of LUNs and maps are gauges
+//! of value 1: the type `info` does not exist in Prometheus's older text format, which the textfile
+//! collector of the node exporter reads.
 
 use std::fmt::{Display, Write};
 
@@ -14,7 +14,7 @@ use crate::{CellState, NodeName};
 
 const STATES: &str = "-1 unknown, 0 optimal, 1 degraded, 2 missing, 3 failed";
 
-/// The state as a number: -1 for `unknown`, 0 for `optimal`, and more the worse it is.
+/// The state as a number: -1 `unknown`, 0 `optimal`, 1 `degraded`, 2 `missing`, 3 `failed`.
 pub fn severity(state: CellState) -> i8 {
     match state {
         CellState::Unknown => -1,
@@ -25,8 +25,8 @@ pub fn severity(state: CellState) -> i8 {
     }
 }
 
-/// The text: the cluster's status, and the maps of a node, or none if its multipathd cannot be
-/// asked.
+/// The series of the cluster's status and, if `node` is given, those of the node: its maps, or none if its
+/// multipathd did not answer.
 pub fn openmetrics(status: &Status, node: Option<(&NodeName, Option<&[Map]>)>) -> String {
     let mut text = Text(String::new());
     text.cluster(status);
@@ -45,15 +45,16 @@ pub fn openmetrics(status: &Status, node: Option<(&NodeName, Option<&[Map]>)>) -
     text.0
 }
 
-/// What all names begin with.
+/// Prefix of all names.
 const PREFIX: &str = "pve_multipath_";
 
 struct Text(String);
 
 impl Text {
-    /// The metadata of a family, before its samples. `unit` is what its name ends with, if anything.
+    /// The metadata of a family, which comes before its samples. `unit` is the suffix of its name, empty for
+    /// a number without a unit.
     fn family(&mut self, name: &str, kind: &str, unit: &str, help: &str) {
-        // Writing to a text cannot fail.
+        // Writing to a String cannot fail.
         let _ = writeln!(self.0, "# TYPE {PREFIX}{name} {kind}");
         if !unit.is_empty() {
             let _ = writeln!(self.0, "# UNIT {PREFIX}{name} {unit}");
@@ -146,7 +147,7 @@ impl Text {
         }
     }
 
-    /// A gauge with a sample for each LUN that has a value.
+    /// A gauge with a sample for each LUN for which `value` returns one.
     fn luns<V: Display>(
         &mut self,
         status: &Status,
@@ -163,7 +164,7 @@ impl Text {
         }
     }
 
-    /// A gauge with a sample for each LUN on each node that has a value.
+    /// A gauge with a sample for each LUN and node for which `value` returns one.
     fn cells<V: Display>(
         &mut self,
         status: &Status,
@@ -256,7 +257,7 @@ impl Text {
                 &|map| number(map.queue_timeouts),
             ),
         ];
-        // a counter's samples have a suffix that its family has not
+        // The samples of a counter have a suffix that the name of its family lacks.
         for (kind, suffix, families) in [
             ("gauge", "", &gauges[..]),
             ("counter", "_total", &counters[..]),
@@ -294,7 +295,7 @@ mod tests {
     use crate::cluster::status::{StatusArgs, status};
 
     #[test]
-    fn the_text_is_as_openmetrics_wants_it() {
+    fn the_text_is_valid_openmetrics() {
         let args = r#"{
             "now": 1000, "config": {"ids": {"3600a": {"type": "wwid", "alias": "san-a"}}},
             "kv": {"pve1": "{\"maps\":{\"3600a\":{\"state\":\"degraded\",\"paths-active\":1,\"paths-total\":2,\"size\":1024}},\"time\":1000}",

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pve_multipath::cluster::events::{Cells, Damping, StatusLuns, health_events};
+use pve_multipath::cluster::events::{Damping, Snapshot, StatusLuns, health_events};
 use pve_multipath::cluster::report::{self, Entry, LastSent, entries};
 use pve_multipath::cluster::status::{StatusArgs, status};
 use pve_multipath::node::maps::{self, Reply, SysfsFacts};
@@ -124,7 +124,7 @@ impl Walk {
 
         let cells = |status: &Value| {
             let text = status.to_string();
-            Cells::from(serde_json::from_str::<StatusLuns<'_>>(&text).unwrap())
+            Snapshot::from(serde_json::from_str::<StatusLuns<'_>>(&text).unwrap())
         };
         let damping = Some((&mut self.damping, now));
         for event in health_events(&cells(&self.status), &cells(&current), damping) {

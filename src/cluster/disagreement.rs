@@ -1,4 +1,4 @@
-//! In what the nodes disagree about a LUN.
+//! Properties of a LUN that differ between the nodes.
 
 use std::collections::BTreeMap;
 
@@ -7,26 +7,25 @@ use serde::Serialize;
 use super::report::Entry;
 use crate::{NodeName, Transport};
 
-/// A note on a LUN whose nodes disagree, as `{ code, values => { NODE => value } }`.
-///
-/// Only nodes that say something are in there.
+/// A property of a LUN that differs between nodes, as `{ code, values => { NODE => value } }` with the
+/// nodes that report a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "code", content = "values", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Disagreement {
-    /// Sizes in bytes: a resize has not reached every node.
+    /// Sizes in bytes: not every node has noticed a resize.
     SizeDiffers(BTreeMap<NodeName, u64>),
     /// Names of the map.
     NameDiffers(BTreeMap<NodeName, Box<str>>),
     /// Transports.
     TransportDiffers(BTreeMap<NodeName, Transport>),
-    /// Numbers of paths, those that failed included.
+    /// Numbers of paths, including failed ones.
     PathsDiffer(BTreeMap<NodeName, u32>),
     /// Whether the map is read-only (1) or not (0).
     WriteProtectionDiffers(BTreeMap<NodeName, u8>),
 }
 
-/// In what the nodes disagree.
+/// The properties that differ between these nodes.
 pub(super) fn disagreements(nodes: &[(&NodeName, &Entry)]) -> Vec<Disagreement> {
     fn differing<T: PartialEq>(
         nodes: &[(&NodeName, &Entry)],

@@ -1,16 +1,16 @@
 //! What changed between two states of the cluster.
 //!
-//! [`health_events`] compares the cells, a LUN on a node, of two statuses. Without a [`Damping`] each
-//! difference is an event. With one, as a service that notifies people wants it:
+//! [`health_events`] compares the cells (a LUN on a node) of two statuses. Without a [`Damping`] each
+//! difference is an event. With one, as notifications need it:
 //!
-//! - What is worse than was last told is told at once.
-//! - What is better, or not known, is told once it has lasted for [`SETTLE_SECONDS`]. A path that
-//!   comes and goes gives one event when it first fails, and one when it stays, with the number of
-//!   changes meanwhile. A report that is a little late, or half read, gives none; nor does one that is
-//!   missing until the next refresh, as all are on a node whose pmxcfs was restarted.
+//! - A state worse than the last reported one is an event at once.
+//! - A better state, or `unknown`, is an event once it has lasted for [`SETTLE_SECONDS`]. A flapping path
+//!   gives one event when it first fails and one when it has settled, with the number of changes in
+//!   between. A report that is a little late or only half written gives none, nor does one that is
+//!   missing until the next refresh, as on a node whose pmxcfs was restarted.
 //!
-//! A cell that appears is an event unless it is optimal; one that vanishes is none, for nobody expects
-//! the LUN there any more.
+//! A cell that appears is an event unless it is optimal. One that disappears is not: the LUN is no longer
+//! expected there.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::wire::scalar::Scalar;
 use crate::{CellState, NodeName, Wwid};
 
-/// Seconds for which a change for the better has to last before it is told.
+/// Seconds that a change for the better has to last before it is an event.
 pub const SETTLE_SECONDS: i64 = 300;
 
 /// A change of a LUN on a node.
@@ -29,22 +29,22 @@ pub struct Event {
     pub wwid: Wwid,
     /// The node.
     pub node: NodeName,
-    /// The state that was told last; none if the node has not had the LUN.
+    /// The state of the last event; none if the node did not have the LUN.
     pub from: Option<CellState>,
-    /// The state now. The same as before where there were changes that ended where they began.
+    /// The present state. The same as before if several changes ended where they began.
     pub to: CellState,
-    /// Changes since the last event, where there were several. That the state was unknown for a
-    /// moment does not count.
+    /// Number of changes since the last event, if there were several. A brief `unknown` does not count
+    /// as a change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<u32>,
-    /// Why the state is not optimal, as the status says it.
+    /// Why the state is not optimal, as in the status.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<serde_json::Value>,
 }
 
-/// The cells of a status: the LUNs' states by WWID and node.
+/// The states of the LUNs by WWID and node, from a status.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Cells(BTreeMap<Wwid, BTreeMap<NodeName, StatusCell>>);
+pub struct Snapshot(BTreeMap<Wwid, BTreeMap<NodeName, StatusCell>>);
 
 #[derive(Clone, Debug, PartialEq)]
 struct StatusCell {
@@ -52,8 +52,8 @@ struct StatusCell {
     reasons: Vec<serde_json::Value>,
 }
 
-/// A status as [`Status`](crate::cluster::status::Status) serializes it, of which callers may have kept an
-/// older one.
+/// A status as [`Status`](crate::cluster::status::Status) serializes it; callers may have kept one of an
+/// older version.
 #[derive(Debug, Deserialize)]
 pub struct StatusLuns<'a> {
     #[serde(borrow, default)]
@@ -77,7 +77,7 @@ struct WireCell<'a> {
 }
 
 impl StatusCell {
-    /// Whether the node has said so.
+    /// Whether the state comes from a report of the node.
     fn is_reported(&self) -> bool {
         let no_report = |reason: &serde_json::Value| {
             reason.get("code").and_then(serde_json::Value::as_str) == Some("no-report")
@@ -86,8 +86,8 @@ impl StatusCell {
     }
 }
 
-impl From<StatusLuns<'_>> for Cells {
-    /// What is no WWID, no node or no state is left out.
+impl From<StatusLuns<'_>> for Snapshot {
+    /// Invalid WWIDs, node names and states are left out.
     fn from(status: StatusLuns<'_>) -> Self {
         let cell = |(node, cell): (String, WireCell<'_>)| {
             let state = CellState::from_name(cell.state.as_str()?)?;
@@ -102,41 +102,41 @@ impl From<StatusLuns<'_>> for Cells {
     }
 }
 
-impl Cells {
+impl Snapshot {
     fn get(&self, wwid: &Wwid, node: &NodeName) -> Option<&StatusCell> {
         self.0.get(wwid)?.get(node)
     }
 }
 
-/// What is on its way to be told. The caller keeps it from call to call.
+/// Changes that have not settled yet. The caller keeps it from call to call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Damping {
-    /// By WWID and node, the cells that have changed lately.
+    /// The cells that have changed recently, by WWID and node.
     #[serde(default)]
     restless: BTreeMap<String, BTreeMap<String, Restless>>,
 }
 
-/// A cell that has changed lately.
+/// A cell that has changed recently.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Restless {
-    /// The name of the state that was told last; none if the node had not had the LUN.
+    /// Name of the state in the last event; none if the node did not have the LUN.
     told: Option<String>,
-    /// When it changed last, in seconds since the epoch.
+    /// Time of the last change, in seconds since the epoch.
     since: i64,
-    /// Changes since something was told.
+    /// Number of changes since the last event.
     changes: u32,
 }
 
 impl Damping {
-    /// Reads what [`Damping::to_json`] gave. Anything else begins anew.
+    /// Reads the text of [`Damping::to_json`]; from anything else, it starts afresh.
     pub fn parse(text: Option<&[u8]>) -> Self {
         let damping = text.and_then(|text| serde_json::from_slice(text).ok());
         damping.unwrap_or_default()
     }
 
-    /// As a text.
+    /// As a JSON text.
     pub fn to_json(&self) -> String {
-        // Cannot fail: there are only texts and numbers.
+        // Cannot fail: it consists of texts and numbers.
         serde_json::to_string(self).unwrap_or_default()
     }
 
@@ -147,11 +147,11 @@ impl Damping {
 
 /// The events between two statuses, by WWID and node.
 ///
-/// `damping` comes with the time, in seconds since the epoch; then each call's `previous` is the
-/// `current` of the call before. A clock that is set back delays what is to be told.
+/// `damping` comes with the present time in seconds since the epoch; `previous` then has to be the
+/// `current` of the previous call. A clock that was set back delays events.
 pub fn health_events(
-    previous: &Cells,
-    current: &Cells,
+    previous: &Snapshot,
+    current: &Snapshot,
     mut damping: Option<(&mut Damping, i64)>,
 ) -> Vec<Event> {
     let mut events = Vec::new();
@@ -187,7 +187,7 @@ pub fn health_events(
     events
 }
 
-/// What an event tells beside the present state.
+/// The part of an event beside the present state.
 struct Change {
     from: Option<CellState>,
     changes: Option<u32>,
@@ -220,7 +220,7 @@ fn damped(
     });
     if changed {
         restless.since = now;
-        // A state that is not known for a moment does not count as a change of the LUN.
+        // A brief unknown does not count as a change.
         let known = current.is_reported() && previous.is_none_or(StatusCell::is_reported);
         restless.changes = restless.changes.saturating_add(known.into());
     }
@@ -237,7 +237,7 @@ fn damped(
         from: told,
         changes: Some(restless.changes),
     });
-    // After bad news it is watched for some time, for what follows may be one of many changes.
+    // After a change for the worse more of them may follow: they are counted.
     let watched = worse.then(|| Restless {
         told: Some(state.as_str().to_owned()),
         since: now,
@@ -250,7 +250,7 @@ fn damped(
 mod tests {
     use super::*;
 
-    fn cells(state: Option<&str>) -> Cells {
+    fn cells(state: Option<&str>) -> Snapshot {
         let nodes = state.map_or("{}".to_owned(), |state| {
             format!(r#"{{"pve1": {{"state": "{state}", "reasons": [{{"code": "x"}}]}}, "../x": {{"state": "failed"}}}}"#)
         });
@@ -261,8 +261,8 @@ mod tests {
         status.into()
     }
 
-    /// What is told at each look: (seconds, state, told). A told event is `from>to`, with the number
-    /// of changes where there were several.
+    /// The event at each time, if any: (seconds, state, event). An event is `from>to`, with the number
+    /// of changes if there were several.
     fn walk(looks: &[(i64, &str, &str)]) {
         let (mut damping, mut previous) = (Damping::default(), cells(Some("optimal")));
         for (now, state, wanted) in looks {
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_news_at_once_and_good_news_once_they_last() {
+    fn worse_states_at_once_and_better_ones_once_they_last() {
         walk(&[
             (0, "optimal", ""),
             (10, "degraded", "optimal>degraded"),
@@ -315,7 +315,7 @@ mod tests {
             (1290, "optimal", "degraded>optimal x99"),
         ]);
         walk(&looks);
-        // It may as well end as it began.
+        // The last state may be the first one.
         walk(&[
             (0, "degraded", "optimal>degraded"),
             (10, "optimal", ""),
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_for_a_moment_is_not_told() {
+    fn a_brief_unknown_is_not_an_event() {
         walk(&[
             (0, "unknown", ""),
             (60, "optimal", ""),
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_appears_and_what_vanishes() {
+    fn cells_that_appear_and_disappear() {
         walk(&[(0, "-", ""), (10, "optimal", ""), (400, "optimal", "")]);
         walk(&[
             (0, "-", ""),

@@ -7,26 +7,26 @@ use serde::{Deserialize, Serialize};
 use crate::wire::scalar::Scalar;
 use crate::{NodeName, NodeSet, Wwid};
 
-/// A section of `/etc/pve/storage.cfg`, as far as it matters here.
+/// A section of `/etc/pve/storage.cfg`: the properties from which expectations follow.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Storage<'a> {
-    /// Type of the storage; `multipath` and `lvm` matter.
+    /// Type of the storage; those other than `multipath` and `lvm` are ignored.
     #[serde(borrow, rename = "type")]
     pub kind: Scalar<'a>,
-    /// The nodes that the storage is restricted to; none for all.
+    /// The nodes that the storage is restricted to; none or empty means all nodes.
     pub nodes: Option<NodeSet>,
     /// Whether the storage is disabled.
     #[serde(borrow)]
     pub disable: Scalar<'a>,
-    /// Volume that a volume group lies on, `<storage>:<volume>`.
+    /// Volume that holds the volume group, `<storage>:<volume>`.
     #[serde(borrow)]
     pub base: Scalar<'a>,
 }
 
 impl Storage<'_> {
-    /// Whether it is disabled. PVE::JSONSchema takes words for a boolean as well, in any case of
-    /// letters, and leaves them as they are where nobody converts them.
+    /// Whether it is disabled. For a boolean, PVE::JSONSchema accepts words as well, in upper or lower
+    /// case, and does not convert them.
     fn is_disabled(&self) -> bool {
         let word = self.disable.as_str().unwrap_or_default();
         let no = ["no", "off", "false"]
@@ -36,24 +36,23 @@ impl Storage<'_> {
     }
 }
 
-/// Who should carry which LUN, and who uses it.
+/// Which nodes should carry which LUN, and which storages use it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Expectations {
     /// By WWID, the storage that uses the LUN; of several, the first by name.
     pub consumers: BTreeMap<String, String>,
-    /// By WWID, all storages that use the LUN, sorted.
+    /// By WWID, all storages that use the LUN, sorted by name.
     pub consumers_all: BTreeMap<String, Vec<String>>,
     /// By WWID, the nodes that should carry the LUN because a storage there uses it.
     pub wwid_nodes: BTreeMap<String, NodeSet>,
-    /// The nodes that should carry every allow-listed LUN of which no more is known.
+    /// The nodes that should carry every allow-listed LUN that is not in `wwid_nodes`.
     pub nodes: NodeSet,
 }
 
 impl Expectations {
-    /// Whether a node should carry one of these LUNs by what the storages say. Where they say nothing
-    /// of a LUN, it is expected on the nodes that report maps, which one without multipath-tools
-    /// cannot.
+    /// Whether the storages expect one of these LUNs on a node. A LUN that no storage expects anywhere is
+    /// expected on the nodes that report maps; a node without multipath-tools is not one of them.
     pub fn expect_any<'w>(
         &self,
         node: &NodeName,
@@ -68,10 +67,10 @@ impl Expectations {
 
 /// Derives the expectations from the storages by their IDs.
 ///
-/// `all_nodes` stands in where a storage names no nodes. A storage of type `multipath` that is not
-/// disabled is expected on its nodes. A storage of type `lvm` whose base is a volume of a multipath
-/// storage uses that LUN; it is expected on the nodes of both. A disabled consumer still owns the
-/// LUN, but expects it nowhere.
+/// A storage without `nodes` is on `all_nodes`. The LUNs are expected on the nodes of all storages of type
+/// `multipath` that are not disabled. A storage of type `lvm` whose base is a volume of a multipath
+/// storage uses that LUN, which is then expected on the nodes that both storages are on. A disabled
+/// consumer still uses the LUN, but expects it nowhere.
 pub fn storage_expectations(
     storages: &BTreeMap<String, Storage<'_>>,
     all_nodes: &NodeSet,
@@ -151,7 +150,7 @@ mod tests {
         );
     }
 
-    /// As PVE::Storage::config() has them, and as they stand in the file.
+    /// As PVE::Storage::config() returns them, and as they are written in the file.
     #[test]
     fn all_forms_of_nodes_and_disable() {
         for (nodes, wanted) in [
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_should_carry_some_lun() {
+    fn a_node_that_should_carry_a_lun() {
         let storages = r#"{"m": {"type": "multipath", "nodes": "a,b"},
                            "vg": {"type": "lvm", "base": "m:3600", "nodes": "b"}}"#;
         let storages = serde_json::from_str(storages).unwrap_or_else(|err| unreachable!("{err}"));
@@ -205,7 +204,7 @@ mod tests {
         assert!(!expected("a", &["3600"]) && expected("b", &["3600"]));
         assert!(expected("a", &["3600", "3601"]) && !expected("c", &["3600", "3601"]));
         assert!(!expected("a", &[]));
-        // Without storages, a node without SAN is expected to carry nothing.
+        // Without storages, nothing is expected on a node without SAN.
         let nowhere = Expectations::default();
         let all = [Wwid::new("3600").unwrap_or_else(|err| unreachable!("{err}"))];
         assert!(NodeName::new("c").is_ok_and(|node| !nowhere.expect_any(&node, &all)));

@@ -1,4 +1,4 @@
-//! The whole cluster: what nodes report to their peers, and the matrix that follows from it.
+//! The whole cluster: what the nodes report to their peers, and the matrix that is made of it.
 
 mod disagreement;
 pub mod events;

@@ -2,7 +2,7 @@
 pub mod pve_rs_multipath_events {
     //! What changed between two states of the cluster.
 
-    use pve_multipath::cluster::events::{self, Cells, Damping, Event, StatusLuns};
+    use pve_multipath::cluster::events::{self, Damping, Event, Snapshot, StatusLuns};
     use pve_multipath::wire::scalar::Scalar;
     use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub mod pve_rs_multipath_events {
         /// The time; without it nothing is damped.
         #[serde(borrow, default)]
         now: Scalar<'a>,
-        /// What the last call gave.
+        /// The `damping` of the last call.
         #[serde(borrow, default)]
         damping: Option<&'a [u8]>,
     }
@@ -32,7 +32,7 @@ pub mod pve_rs_multipath_events {
     /// The events between two statuses.
     #[export]
     pub fn health_events(args: EventsArgs) -> Events {
-        let (previous, current) = (Cells::from(args.previous), Cells::from(args.current));
+        let (previous, current) = (Snapshot::from(args.previous), Snapshot::from(args.current));
         let mut damping = Damping::parse(args.damping);
         let damped = args.now.as_int().map(|now| (&mut damping, now));
         let events = events::health_events(&previous, &current, damped);
