@@ -5,6 +5,7 @@ mod content;
 pub mod maps;
 pub mod paths;
 pub mod plan;
+pub mod uses;
 pub mod wwids_file;
 
 pub use content::Content;
