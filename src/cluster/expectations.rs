@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::uses::volume_wwid;
 use crate::wire::scalar::Scalar;
 use crate::{NodeName, NodeSet, Wwid};
 
@@ -11,7 +12,7 @@ use crate::{NodeName, NodeSet, Wwid};
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Storage<'a> {
-    /// Type of the storage; those other than `multipath` and `lvm` are ignored.
+    /// Type of the storage; those other than `multipath`, `lvm`, `lvmthin` and `iscsi` are ignored.
     #[serde(borrow, rename = "type")]
     pub kind: Scalar<'a>,
     /// The nodes that the storage is restricted to; none or empty means all nodes.
@@ -22,6 +23,14 @@ pub struct Storage<'a> {
     /// Volume that holds the volume group, `<storage>:<volume>`.
     #[serde(borrow)]
     pub base: Scalar<'a>,
+    /// Volume group of a storage of type `lvm` or `lvmthin`.
+    #[serde(borrow)]
+    pub vgname: Scalar<'a>,
+    /// IQN of an iSCSI storage.
+    #[serde(borrow)]
+    pub target: Scalar<'a>,
+    /// What the storage is for, words such as `images`. They come in the same forms as names of nodes.
+    pub content: Option<NodeSet>,
 }
 
 impl Storage<'_> {
@@ -68,9 +77,9 @@ impl Expectations {
 /// Derives the expectations from the storages by their IDs.
 ///
 /// A storage without `nodes` is on `all_nodes`. The LUNs are expected on the nodes of all storages of type
-/// `multipath` that are not disabled. A storage of type `lvm` whose base is a volume of a multipath
-/// storage uses that LUN, which is then expected on the nodes that both storages are on. A disabled
-/// consumer still uses the LUN, but expects it nowhere.
+/// `multipath` that are not disabled. A storage of type `lvm` whose base is a volume of a multipath storage,
+/// or of an iSCSI one, uses that LUN, which is then expected on the nodes that both storages are on. A
+/// disabled consumer still uses the LUN, but expects it nowhere.
 pub fn storage_expectations(
     storages: &BTreeMap<String, Storage<'_>>,
     all_nodes: &NodeSet,
@@ -82,26 +91,31 @@ pub fn storage_expectations(
     let is = |storage: &Storage<'_>, kind| storage.kind.as_text().as_deref() == Some(kind);
 
     let mut expectations = Expectations::default();
-    let multipath: BTreeMap<&str, NodeSet> = storages
-        .iter()
-        .filter(|(_, storage)| is(storage, "multipath"))
-        .map(|(id, storage)| {
+    let bases = |kind: &'static str| {
+        let storages = storages
+            .iter()
+            .filter(move |(_, storage)| is(storage, kind));
+        storages.map(move |(id, storage)| {
             let nodes = match storage.is_disabled() {
                 true => NodeSet::default(),
                 false => nodes_of(storage),
             };
-            (id.as_str(), nodes)
+            (id.as_str(), (kind, nodes))
         })
-        .collect();
-    for nodes in multipath.values() {
-        expectations.nodes.0.extend(nodes.0.iter().cloned());
+    };
+    for (_, (_, nodes)) in bases("multipath") {
+        expectations.nodes.0.extend(nodes.0);
     }
+    let bases: BTreeMap<&str, (&str, NodeSet)> = bases("multipath").chain(bases("iscsi")).collect();
     for (id, storage) in storages.iter().filter(|(_, storage)| is(storage, "lvm")) {
         let base = storage.base.as_text();
         let Some((base, volume)) = base.as_deref().and_then(|base| base.split_once(':')) else {
             continue;
         };
-        let (Some(base_nodes), Ok(wwid)) = (multipath.get(base), Wwid::new(volume)) else {
+        let Some((kind, base_nodes)) = bases.get(base) else {
+            continue;
+        };
+        let Some(wwid) = volume_wwid(kind, volume) else {
             continue;
         };
         let wwid = wwid.to_string();
@@ -208,6 +222,21 @@ mod tests {
         let nowhere = Expectations::default();
         let all = [Wwid::new("3600").unwrap_or_else(|err| unreachable!("{err}"))];
         assert!(NodeName::new("c").is_ok_and(|node| !nowhere.expect_any(&node, &all)));
+    }
+
+    #[test]
+    fn a_base_on_an_iscsi_storage() {
+        assert_eq!(
+            expectations(
+                r#"{"i": {"type": "iscsi", "nodes": "a,b"},
+                    "vg1": {"type": "lvm", "base": "i:0.0.0.scsi-3600", "nodes": "b,c"},
+                    "vg2": {"type": "lvm", "base": "i:0.0.1.dm-uuid-mpath-3601", "disable": 1},
+                    "vg3": {"type": "lvm", "base": "i:3602"}}"#
+            ),
+            "{\"consumers\":{\"3600\":\"vg1\",\"3601\":\"vg2\"},\
+              \"consumers-all\":{\"3600\":[\"vg1\"],\"3601\":[\"vg2\"]},\
+              \"wwid-nodes\":{\"3600\":{\"b\":1}},\"nodes\":{}}"
+        );
     }
 
     #[test]

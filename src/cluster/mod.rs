@@ -5,3 +5,4 @@ pub mod events;
 pub mod expectations;
 pub mod report;
 pub mod status;
+pub mod uses;
