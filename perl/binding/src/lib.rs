@@ -19,6 +19,7 @@ mod render;
 mod reporter;
 mod sections;
 mod types;
+mod uses;
 
 #[perlmod::package(name = "PVE::RS::Multipath", lib = "pve_multipath_perl")]
 pub mod pve_rs_multipath {
