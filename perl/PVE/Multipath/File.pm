@@ -46,7 +46,9 @@ They need Proxmox VE, and C<pvemultipath> works on recordings without.
 use v5.36;
 
 use Errno qw(EINTR ENOENT EWOULDBLOCK);
-use Fcntl qw(F_SETFD LOCK_EX LOCK_NB O_CREAT O_EXCL O_NOFOLLOW O_RDWR O_WRONLY S_ISREG);
+use Fcntl qw(
+    F_SETFD LOCK_EX LOCK_NB O_CREAT O_EXCL O_NOFOLLOW O_NONBLOCK O_RDONLY O_RDWR O_WRONLY S_ISREG
+);
 use IO::Handle ();
 use Time::HiRes ();
 
@@ -77,6 +79,23 @@ sub content($path) {
     my $text = eval { PVE::Multipath::File::read($path) };
     return { error => $@ =~ s/\n\z//r } if $@;
     return defined($text) ? { text => $text } : undef;
+}
+
+# At most so many bytes of a regular file. Anything else is an error, and is not waited for: a pipe, a device.
+sub read_start($path, $limit) {
+    my $fh;
+    if (!sysopen($fh, $path, O_RDONLY | O_NONBLOCK)) {
+        return undef if $! == ENOENT;
+        die "cannot read '$path' - $!\n";
+    }
+    die "'$path' is not a regular file\n" if !-f $fh;
+    my $raw = '';
+    while (length($raw) < $limit) {
+        my $count = sysread($fh, $raw, $limit - length($raw), length($raw));
+        die "cannot read '$path' - $!\n" if !defined($count) && !$!{EINTR};
+        last if defined($count) && $count == 0;
+    }
+    return $raw;
 }
 
 sub names($path) {

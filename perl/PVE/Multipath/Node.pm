@@ -24,9 +24,14 @@ multipathd's reply to a command that only shows something, as the library takes 
 
 the seconds that are left for further questions to multipathd
 
-=item open_counts()
+=item open_counts($timeout)
 
-dmsetup's reply: for each device, how often it is open, and its UUID
+dmsetup's reply: for each device, how often it is open, and its UUID. It may take so many seconds, 10
+by default.
+
+=item has_uses()
+
+whether it is known who uses the maps: recordings of older versions have nothing of it
 
 =item tools_version()
 
@@ -55,6 +60,10 @@ our $DMSETUP = '/sbin/dmsetup';
 our $DPKG_QUERY = '/usr/bin/dpkg-query';
 our $SYSFS = '/sys';
 our $UDEV_DATA = '/run/udev/data';
+our $MOUNTS_FILE = '/proc/self/mountinfo';
+our $SWAPS_FILE = '/proc/swaps';
+our $LVM_HINTS_FILE = '/run/lvm/hints';
+our $LVM_BACKUP_DIR = '/etc/lvm/backup';
 our $WWIDS_FILE = '/etc/multipath/wwids';
 our $DROP_IN_DIR = '/etc/multipath/conf.d';
 our $RECORD_FILE = '/var/lib/pve-multipath/managed-wwids.json';
@@ -170,6 +179,27 @@ sub devices($self) {
         $disks->{$dev}->@{qw(dev udev)} = ($number, $udev) if defined($udev);
     }
     return { mapped => $mapped, disks => $disks };
+}
+
+# Disks, of which a node may have thousands, and which lie on no other device.
+my $is_disk = qr/\A(?:sd|sr|nvme|vd|xvd|dasd|mmcblk|loop|ram|zd|nbd|rbd)[a-z0-9]/;
+
+# The devices that lie on others, by their names: all of device-mapper's as { name, uuid, dev, slaves }, and
+# others, such as arrays of md, as { dev, slaves }.
+sub stacked($self) {
+    my $base = "$self->{sysfs}/block";
+    my $names = entries($self, $base) // die "cannot read directory '$base' - $!\n";
+
+    my $stacked = {};
+    for my $dev (grep { !m/$is_disk/ } @$names) {
+        my $slaves = entries($self, "$base/$dev/slaves");
+        my ($name, $uuid) = map { attribute($self, "$base/$dev/dm/$_") } qw(name uuid);
+        next if !defined($uuid) && !@{ $slaves // [] };
+        $stacked->{$dev} = { slaves => $slaves // [] };
+        my %values = (name => $name, uuid => $uuid, dev => attribute($self, "$base/$dev/dev"));
+        $stacked->{$dev}->{$_} = $values{$_} for grep { defined($values{$_}) } keys %values;
+    }
+    return $stacked;
 }
 
 # The text of the node's WWIDs file, undef if there is none.

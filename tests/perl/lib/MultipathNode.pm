@@ -81,6 +81,9 @@ sub new($class) {
     program($self, 'dmsetup', $dmsetup);
     program($self, 'dpkg-query', $dpkg_query);
     spew("$self->{dir}/pve/.version", '');
+    $self->set('proc/self/mountinfo', "20 1 254:0 / / rw - ext4 /dev/vda rw\n");
+    $self->set('proc/swaps', "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    File::Path::make_path("$self->{dir}/sys/block");
     return $self;
 }
 
@@ -100,6 +103,10 @@ sub enter($self) {
     $PVE::Multipath::Node::DPKG_QUERY = "$dir/dpkg-query";
     $PVE::Multipath::Node::SYSFS = "$dir/sys";
     $PVE::Multipath::Node::UDEV_DATA = "$dir/udev";
+    $PVE::Multipath::Node::MOUNTS_FILE = "$dir/proc/self/mountinfo";
+    $PVE::Multipath::Node::SWAPS_FILE = "$dir/proc/swaps";
+    $PVE::Multipath::Node::LVM_HINTS_FILE = "$dir/run/lvm/hints";
+    $PVE::Multipath::Node::LVM_BACKUP_DIR = "$dir/etc/lvm/backup";
     $PVE::Multipath::Node::WWIDS_FILE = "$dir/etc/multipath/wwids";
     $PVE::Multipath::Node::DROP_IN_DIR = "$dir/etc/multipath/conf.d";
     $PVE::Multipath::Node::RECORD_FILE = "$dir/var/lib/pve-multipath/managed-wwids.json";

@@ -27,6 +27,10 @@ sub new($class) {
     return bless {
         sysfs => $PVE::Multipath::Node::SYSFS,
         'udev-data' => $PVE::Multipath::Node::UDEV_DATA,
+        mounts => $PVE::Multipath::Node::MOUNTS_FILE,
+        swaps => $PVE::Multipath::Node::SWAPS_FILE,
+        'lvm-hints' => $PVE::Multipath::Node::LVM_HINTS_FILE,
+        'lvm-backup' => $PVE::Multipath::Node::LVM_BACKUP_DIR,
         'wwids-file' => $PVE::Multipath::Node::WWIDS_FILE,
         'drop-in-dir' => $PVE::Multipath::Node::DROP_IN_DIR,
         'record-file' => $PVE::Multipath::Node::RECORD_FILE,
@@ -58,9 +62,14 @@ sub query($self, $command) {
     return $reply;
 }
 
-sub open_counts($self) {
+sub open_counts($self, $timeout = 10) {
     my @columns = ('--columns', '--noheadings', '--separator', ':', '--options', 'open,uuid');
-    return PVE::Multipath::Command::run([$PVE::Multipath::Node::DMSETUP, 'info', @columns]);
+    my $command = [$PVE::Multipath::Node::DMSETUP, 'info', @columns];
+    return PVE::Multipath::Command::run($command, timeout => $timeout);
+}
+
+sub has_uses($self) {
+    return 1;
 }
 
 # The installed version may change while a daemon runs, and with it the program file.

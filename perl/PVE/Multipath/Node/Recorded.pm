@@ -16,6 +16,10 @@ use base qw(PVE::Multipath::Node);
 my %layout = (
     sysfs => 'sys',
     'udev-data' => 'run/udev/data',
+    mounts => 'proc/self/mountinfo',
+    swaps => 'proc/swaps',
+    'lvm-hints' => 'run/lvm/hints',
+    'lvm-backup' => 'etc/lvm/backup',
     'wwids-file' => 'etc/multipath/wwids',
     'drop-in-dir' => 'etc/multipath/conf.d',
     'record-file' => 'var/lib/pve-multipath/managed-wwids.json',
@@ -76,8 +80,12 @@ sub time_left($self) {
     return 0;
 }
 
-sub open_counts($self) {
+sub open_counts($self, $timeout = undef) {
     return recorded($self, 'dmsetup', 'info');
+}
+
+sub has_uses($self) {
+    return -e $self->{mounts} ? 1 : 0;
 }
 
 sub tools_version($self) {
