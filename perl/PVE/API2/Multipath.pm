@@ -13,6 +13,7 @@ use PVE::Multipath::Config;
 use PVE::Multipath::Schema;
 use PVE::Multipath::Source;
 use PVE::Multipath::Text qw(characters decode_texts);
+use PVE::Multipath::Uses;
 use PVE::RESTHandler;
 
 use base qw(PVE::RESTHandler);
@@ -96,11 +97,9 @@ my sub change($what, $code) {
 }
 
 my sub assert_unused($wwid) {
-    my $consumers = PVE::Multipath::cluster_storage_expectations()->{consumers};
-    my $storage = $consumers->{$wwid} // return;
-    raise_param_exc({
-        wwid => "WWID '$wwid' is used by storage '$storage' - set 'force' to remove it anyway",
-    });
+    my $users = PVE::Multipath::Uses::users(PVE::Multipath::Source->live());
+    my $refusal = PVE::Multipath::Uses::refusal($wwid, $users) // return;
+    raise_param_exc({ wwid => "$refusal->{text} - set 'force' to remove it anyway" });
 }
 
 my sub remove_section($param) {
@@ -275,7 +274,7 @@ my $removal = {
         force => {
             type => 'boolean',
             optional => 1,
-            description => 'Remove the LUN even if a storage uses it.',
+            description => 'Remove the LUN even if a storage, or the node that handles the request, uses it.',
         },
         digest => $digest,
     },

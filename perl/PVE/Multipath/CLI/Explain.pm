@@ -59,8 +59,20 @@ sub disagreement_text($note) {
     return "the nodes disagree about $what: " . join(', ', @groups);
 }
 
-# The lines of --explain, ending in $node_lines about the nodes themselves.
-sub lines($lun, $node_lines) {
+# The uses that the first sentence does not tell.
+my sub use_sentences($lun, $obstacles) {
+    my $storage = $lun->{'used-by'} // '';
+    return map {
+        my ($node, $uses) = $_->@{qw(node uses)};
+        defined($uses)
+            ? 'On ' . safe($node) . ' it is used: ' . joined(map { safe($_->{text}) } @$uses) . '.'
+            : ucfirst(safe($_->{text})) . (defined($node) ? '.' : ' uses it.')
+    } grep { ($_->{how} // '') ne 'base' || $_->{storage} ne $storage } @$obstacles;
+}
+
+# The lines of --explain, ending in $node_lines about the nodes themselves. $obstacles are what uses
+# the LUN, as PVE::Multipath::Uses::refusal() returns them.
+sub lines($lun, $node_lines, $obstacles = []) {
     my $width = terminal_width();
     my $wrap = sub(@sentences) { wrap(join(' ', @sentences), $width, '    ') };
 
@@ -73,6 +85,7 @@ sub lines($lun, $node_lines) {
         if defined($lun->{'used-by'});
 
     my @lines = $wrap->(@head);
+    push @lines, map { $wrap->($_) } use_sentences($lun, $obstacles);
     my @nodes = by_number([keys $lun->{nodes}->%*]);
     push @lines, $wrap->('No node reports it, and it is not expected on any node.') if !@nodes;
     push @lines, map { $wrap->(cell_sentences($_, $lun->{nodes}->{$_})) } @nodes;

@@ -9,7 +9,9 @@ use List::Util qw(max);
 use PVE::Multipath;
 use PVE::Multipath::CLI::Output qw(terminal_width use_color plural is_count print_result);
 use PVE::Multipath::CLI::Reasons qw(reason_text note_text);
+use PVE::Multipath::Node;
 use PVE::Multipath::Text qw(safe width pad wrap size color);
+use PVE::Multipath::Uses;
 
 my $EXIT_OPTIMAL = 0;
 my $EXIT_PROBLEM = 1;
@@ -78,6 +80,7 @@ my sub map_lines($map, $width, $colored) {
         map { wrap($_, $width - 4, '    ') } (
             (map { reason_text($_, $map) } ($map->{reasons} // [])->@*),
             (map { 'note: ' . note_text($_, $map) } ($map->{notes} // [])->@*),
+            (map { 'use: ' . safe($_->{text}) } ($map->{uses} // [])->@*),
         );
 
     my @groups = $map->{'path-groups'}->@*;
@@ -134,6 +137,12 @@ my sub maps_lines($maps) {
 sub run($source, $opts) {
     my @recorded = defined($source) ? ($source->node($opts->{node}), $source->config()) : ();
     my $maps = PVE::Multipath::get_maps(@recorded);
+    my $uses = PVE::Multipath::Uses::of_node($recorded[0] // PVE::Multipath::Node->live());
+    if (defined($uses)) {
+        my $unread = $uses->{unread};
+        warn "the uses of the maps may be incomplete, $_: $unread->{$_}\n" for sort keys %$unread;
+        $_->{uses} = $uses->{maps}->{ $_->{wwid} } // [] for @$maps;
+    }
 
     print_result($opts, $maps, sub() { maps_lines($maps) });
 

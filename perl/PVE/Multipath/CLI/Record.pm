@@ -13,6 +13,7 @@ use PVE::Multipath::Node;
 use PVE::Multipath::Node::Recorded;
 use PVE::Multipath::Source;
 use PVE::Multipath::Text qw(characters safe);
+use PVE::Multipath::Uses;
 use PVE::RS::Multipath::Maps;
 use PVE::RS::Multipath::Plan;
 
@@ -52,6 +53,25 @@ my sub record_devices($base, $devices) {
     return;
 }
 
+# What tells who uses the maps: the devices that lie on others, the mounts and swap spaces, LVM's files.
+# Returns what could not be read.
+my sub record_uses($base, $node) {
+    my $facts = PVE::Multipath::Uses::facts($node);
+    my $blocks = $facts->{blocks};
+    for my $dev (sort keys %$blocks) {
+        my ($number, $slaves, $udev) = $blocks->{$dev}->@{qw(dev slaves udev)};
+        spew("$base/sys/block/$dev/slaves/$_", '') for @$slaves;
+        next if !defined($number);
+        spew("$base/sys/block/$dev/dev", $number);
+        spew("$base/run/udev/data/b" . $number =~ s/\n\z//r, $udev) if defined($udev);
+    }
+    my %to = PVE::Multipath::Node::Recorded::layout($base);
+    spew($to{$_}, $facts->{$_}) for grep { defined($facts->{$_}) } qw(mounts swaps lvm-hints);
+    my @backups = $facts->{'lvm-backup'}->@*;
+    spew("$to{'lvm-backup'}/$_", $backups[$_]) for keys @backups;
+    return $facts->{errors};
+}
+
 my sub record_node($base) {
     my $node = PVE::Multipath::Node->live();
     for my $command (['show', 'daemon'], ['show', 'maps', 'json'], ['show', 'config', 'local']) {
@@ -73,6 +93,7 @@ my sub record_node($base) {
     }
     record_devices($base, $node->devices());
     record_reply("$base/dmsetup/info", $node->open_counts());
+    my $unread = record_uses($base, $node);
 
     my $version = $node->tools_version();
     spew("$base/multipath-tools-version", "$version\n") if defined($version);
@@ -87,7 +108,7 @@ my sub record_node($base) {
     for my $file (PVE::RS::Multipath::Plan::drop_ins()->@*) {
         $copy->("$node->{'drop-in-dir'}/$file", "$to{'drop-in-dir'}/$file");
     }
-    return;
+    return $unread;
 }
 
 # If one part fails, the others are recorded nevertheless.
@@ -125,7 +146,10 @@ sub run($source, $opts, $dir) {
             spew("$dir/kv/$key/$_", $kv->{$_}) for sort keys %$kv;
         }
     });
-    $part->('the node', sub() { record_node("$dir/nodes/$name") });
+    $part->('the node', sub() {
+        my $unread = record_node("$dir/nodes/$name");
+        push @missing, map { "the uses of the maps, $_: $unread->{$_}" } sort keys %$unread;
+    });
 
     if ($opts->{'output-format'} eq 'text') {
         print_lines('Recorded to ' . safe(characters($dir)) . '. To view it:',

@@ -18,6 +18,7 @@ use PVE::Multipath::CLI::Watch;
 use PVE::Multipath::Text qw(
     characters safe one_line wrap size age by_number shrink table table_width
 );
+use PVE::Multipath::Uses;
 
 my $EXIT_OPTIMAL = 0;
 my $EXIT_PROBLEM = 1;
@@ -325,7 +326,10 @@ my sub explain($source, $opts) {
 
     print_result($opts, $status, sub() {
         my @of_nodes = node_lines($status, $args->{now}, terminal_width());
-        return PVE::Multipath::CLI::Explain::lines($lun, \@of_nodes);
+        my $users = PVE::Multipath::Uses::users($source);
+        my $refusal = PVE::Multipath::Uses::refusal($lun->{wwid}, $users) // {};
+        my $obstacles = $refusal->{obstacles} // [];
+        return PVE::Multipath::CLI::Explain::lines($lun, \@of_nodes, $obstacles);
     });
     return status_exit_code($status);
 }

@@ -9,6 +9,7 @@ use PVE::Multipath::CLI::Lun qw(configured_wwid);
 use PVE::Multipath::CLI::Output qw(terminal_width print_result);
 use PVE::Multipath::Config;
 use PVE::Multipath::Text qw(characters safe wrap);
+use PVE::Multipath::Uses;
 
 # An option for each knob in the schema.
 sub knob_options() {
@@ -77,11 +78,9 @@ sub set($source, $opts, $name) {
 }
 
 my sub assert_unused($source, $wwid) {
-    my $expected =
-        PVE::Multipath::storage_expectations($source->storage_ids(), $source->nodelist());
-    my $storage = $expected->{consumers}->{$wwid} // return;
-    $wwid = safe(characters($wwid));
-    die "WWID '$wwid' is used by storage '$storage' - use --force to remove it anyway\n";
+    my $users = PVE::Multipath::Uses::users($source);
+    my $refusal = PVE::Multipath::Uses::refusal($wwid, $users) // return;
+    die "$refusal->{text} - use --force to remove it anyway\n";
 }
 
 sub remove($source, $opts, $name) {
