@@ -46,6 +46,7 @@ pub mod render;
 mod text;
 mod values;
 
+pub use blacklist::blacklisted;
 pub use check::{MAX_LEN, check};
 pub use conf_values::{ConfValues, Filter, InvalidDump, effective};
 pub use drift::{Drift, drift};

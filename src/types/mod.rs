@@ -4,6 +4,7 @@ mod words;
 
 pub mod alias;
 pub mod health;
+pub mod label;
 pub mod node_name;
 pub mod note;
 pub mod reason;

@@ -3,6 +3,7 @@
 //! multipathd says nothing about a blacklist that hides LUNs. So all entries are tried on the
 //! allow-list and on ordinary disks (see `disks`), within a budget (see `matching`).
 
+pub mod blacklisted;
 mod disks;
 mod matching;
 
