@@ -11,6 +11,7 @@
 //! refused by every [`Change`], and left out of what consumers get: [`luns()`],
 //! [`effective_defaults`] and [`allow_list`].
 
+pub mod alias_template;
 mod change;
 mod document;
 mod effective;
