@@ -63,7 +63,7 @@ pub enum Reason {
 }
 
 /// Kernel name of a path's block device, such as `sdb`: `[a-zA-Z0-9!_.:-]`, at most 32 bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Device(Box<str>);
 
 impl Device {
