@@ -1,0 +1,398 @@
+//! LUNs that are not allow-listed, from the recordings in `fixtures/replay/candidates`, and hostile texts.
+//!
+//! What is expected was worked out by hand from what the recordings' STATE.txt says of each LUN.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use pve_multipath::Wwid;
+use pve_multipath::multipath_conf::VERSIONS;
+use pve_multipath::multipath_conf::blacklisted::{File, Rules};
+use pve_multipath::node::candidates::identify::{Seen, identify};
+use pve_multipath::node::candidates::listing::Listing;
+use pve_multipath::node::candidates::{
+    Candidate, Candidates, Disk, Inputs, MAX_CANDIDATES, Mapped, Partition, VolumeGroups,
+    candidates,
+};
+use pve_multipath::node::maps::Reply;
+use pve_multipath::wire::byte_string::ByteString;
+
+fn leaked(path: impl AsRef<Path>) -> Option<&'static [u8]> {
+    fs::read(path).ok().map(|bytes| &*bytes.leak())
+}
+
+fn names(path: impl AsRef<Path>) -> Vec<&'static str> {
+    let entries = fs::read_dir(path).into_iter().flatten();
+    entries
+        .map(|entry| &*entry.unwrap().file_name().into_string().unwrap().leak())
+        .collect()
+}
+
+fn strings(names: Vec<&'static str>) -> Vec<ByteString<'static>> {
+    names.into_iter().map(ByteString::from).collect()
+}
+
+/// What the glue reads of a recorded node.
+struct Node(PathBuf);
+
+impl Node {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/replay/candidates/nodes");
+        Self(folder.join(name))
+    }
+
+    fn udev(&self, number: Option<&[u8]>) -> Option<&'static [u8]> {
+        let number = std::str::from_utf8(number?).unwrap().trim();
+        leaked(self.0.join(format!("run/udev/data/b{number}")))
+    }
+
+    fn disk(&self, name: &'static str) -> Disk<'static> {
+        let sys = self.0.join("sys/block");
+        let link = fs::read_link(sys.join(name)).unwrap();
+        let dir = sys.join(name);
+        let read = |attribute: &str| leaked(dir.join(attribute));
+        let dev = read("dev");
+        let is_partition = |entry: &&'static str| dir.join(entry).join("partition").exists();
+        let partition = |partition: &'static str| {
+            let dev = read(&format!("{partition}/dev"));
+            let facts = Partition {
+                dev,
+                holders: strings(names(dir.join(partition).join("holders"))),
+                udev: self.udev(dev),
+            };
+            (ByteString::from(partition), facts)
+        };
+        Disk {
+            link: Some(link.into_os_string().into_encoded_bytes().leak()),
+            size: read("size"),
+            dev,
+            removable: read("removable"),
+            kind: read("device/type"),
+            state: read("device/state"),
+            vendor: read("device/vendor"),
+            model: read("device/model"),
+            holders: strings(names(dir.join("holders"))),
+            partitions: names(&dir)
+                .into_iter()
+                .filter(is_partition)
+                .map(partition)
+                .collect(),
+            udev: self.udev(dev),
+            ..Disk::default()
+        }
+    }
+
+    fn inputs(&self) -> Inputs<'static> {
+        let sys = self.0.join("sys/block");
+        let (mapped, disks): (Vec<_>, Vec<_>) = names(&sys)
+            .into_iter()
+            .partition(|name| name.starts_with("dm-"));
+        let map = |name: &'static str| {
+            let map = Mapped {
+                name: leaked(sys.join(name).join("dm/name")),
+                uuid: leaked(sys.join(name).join("dm/uuid")),
+            };
+            (ByteString::from(name), map)
+        };
+        let reply = Reply {
+            exit_code: Some(0),
+            stdout: leaked(self.0.join("multipathd/show-paths-raw.out")).unwrap(),
+            ..Reply::default()
+        };
+        let file = File {
+            name: "/etc/multipath.conf",
+            text: leaked(self.0.join("etc/multipath.conf")).unwrap(),
+        };
+        Inputs {
+            listing: Some(Listing::of_reply(&reply).unwrap()),
+            disks: disks
+                .into_iter()
+                .map(|name| (name.into(), self.disk(name)))
+                .collect(),
+            mapped: mapped.into_iter().map(map).collect(),
+            allow_list: [Wwid::new("35000c50000000a00").unwrap()].into(),
+            rules: Rules::new(None, &[file], VERSIONS[1]),
+            mountinfo: b"",
+            swaps: b"",
+            volume_groups: VolumeGroups::default(),
+        }
+    }
+}
+
+/// The identifier, the number of paths, and what is said.
+fn told(candidate: &Candidate) -> String {
+    let udev = |wwid: &_| format!("({wwid})");
+    let wwid = candidate.wwid.as_ref().map(ToString::to_string);
+    let wwid = wwid.or_else(|| candidate.udev_wwid.as_ref().map(udev));
+    let told = candidate.told().join("; ");
+    let offered = if candidate.is_offered() { "+" } else { "-" };
+    format!(
+        "{offered} {} {} {told}",
+        wwid.unwrap_or_default(),
+        candidate.paths
+    )
+    .trim_end()
+    .to_owned()
+}
+
+fn all_told(candidates: &Candidates) -> Vec<String> {
+    candidates.candidates.iter().map(told).collect()
+}
+
+#[test]
+fn luns_of_a_node() {
+    let found = candidates(&Node::new("pve1").inputs());
+    let data = "not empty: it may belong to somebody else";
+    let in_use = "in use outside of multipath: held by";
+    let by = "blacklisted by /etc/multipath.conf";
+    assert_eq!(
+        all_told(&found),
+        [
+            "+ 35000c50000000b01 2".to_owned(),
+            format!("+ 35000c50000000c02 2 LVM physical volume; {data}"),
+            format!("+ 35000c50000000d03 2 file system ext4 'lunlabel'; {data}"),
+            "+ 35000c50000000f09 2 1 path is offline".to_owned(),
+            "+ 35000c50000000f0a 2 2 paths are offline".to_owned(),
+            "+ 35000c50000000f0c 2".to_owned(),
+            "+ 35000c50000000f0d 2".to_owned(),
+            format!("- 35000c50000000f07 2 {in_use} 'vg--held-lv0'; LVM physical volume"),
+            format!("- 35000c50000000f08 2 {in_use} 'md7'; md member of array 'mplab:7'"),
+            format!(
+                "- (35000c50000000e04) 2 {by}:12 (property \"ID_PART_TABLE_TYPE\"); partition table dos; \
+                 LVM physical volume on partition 1"
+            ),
+            format!("- (35000c50000000f05) 2 {by}:7 (wwid \"35000c50000000f05\")"),
+            format!("- (35000c50000000f06) 2 {by}:8 (device vendor \"BADVEND\", product \".*\")"),
+            format!("- (35000c50000000f0b) 2 {by}:6 (devnode \"^(sdl|sdy)$\")"),
+            "- (QEMU_HARDDISK_SATA0) 1 local disk (SATA)".to_owned(),
+            "-  1 CD or DVD drive".to_owned(),
+        ]
+    );
+    assert_eq!(found.omitted, 0);
+
+    let free = &found.candidates[0];
+    let text = serde_json::to_value(free).unwrap();
+    let expected = serde_json::json!({
+        "wwid": "35000c50000000b01", "size": 67_108_864, "vendor": "LAB", "product": "VIRTUAL-b",
+        "serial": "SERb", "protocol": "scsi:unspec", "paths": 2, "devs": ["sdb", "sdp"],
+    });
+    assert_eq!(text, expected);
+    let blacklisted = serde_json::to_value(&found.candidates[10]).unwrap();
+    let expected = serde_json::json!({
+        "code": "blacklisted", "rule": "wwid \"35000c50000000f05\"",
+        "place": { "file": "/etc/multipath.conf", "line": 7 },
+    });
+    assert_eq!(blacklisted["reason"], expected);
+}
+
+/// j and k were offline when multipathd was started: j with one of its paths, k with both.
+#[test]
+fn paths_without_a_wwid() {
+    let found = candidates(&Node::new("pve2").inputs());
+    let no_wwid = "multipathd knows no WWID of it: the path is offline; once it is back, 'multipathd \
+        reconfigure' reads the WWID; 1 path is offline";
+    assert_eq!(
+        all_told(&found),
+        [
+            "+ 35000c50000000b01 2".to_owned(),
+            "+ 35000c50000000f09 1 only one path: the others are missing, or it is a local disk"
+                .to_owned(),
+            format!("- (35000c50000000f09) 1 {no_wwid}"),
+            format!("- (35000c50000000f0a) 1 {no_wwid}"),
+            format!("- (35000c50000000f0a) 1 {no_wwid}"),
+        ]
+    );
+    let devs: Vec<_> = found.candidates[2]
+        .devs
+        .iter()
+        .map(|dev| dev.as_str())
+        .collect();
+    assert_eq!(devs, ["sdj"]);
+}
+
+#[test]
+fn multipathd_does_not_answer() {
+    let mut inputs = Node::new("pve1").inputs();
+    inputs.listing = None;
+    let found = candidates(&inputs);
+    assert!(
+        found
+            .candidates
+            .iter()
+            .all(|candidate| !candidate.is_offered())
+    );
+    assert!(all_told(&found).contains(
+        &"- (35000c50000000b01) 2 multipathd does not answer, which knows its WWID".to_owned()
+    ));
+}
+
+#[test]
+fn a_device_that_has_changed_since_is_not_taken_for_the_one_that_was_listed() {
+    let mut inputs = Node::new("pve1").inputs();
+    inputs.disks.get_mut("sdb").unwrap().dev = Some(b"65:200\n");
+    let found = candidates(&inputs);
+    let free = &found.candidates[0];
+    assert_eq!((free.paths, free.devs[0].as_str()), (1, "sdp"));
+    assert!(
+        all_told(&found)
+            .iter()
+            .any(|told| told.starts_with("- (35000c50000000b01) 1"))
+    );
+}
+
+#[test]
+fn at_most_two_thousand_and_those_that_are_offered_first() {
+    let mut inputs = Node::new("pve1").inputs();
+    let (mut listed, mut disks) = (String::new(), BTreeMap::new());
+    for number in 0..2_500 {
+        let name = &*format!("sd{number}").leak();
+        listed += &format!("{name}|8:{number}|ok|undef|scsi:fcp|3600a{number:04}\n");
+        let disk = Disk {
+            size: Some(if number < 1_000 { b"0\n" } else { b"2048\n" }),
+            ..Disk::default()
+        };
+        disks.insert(ByteString::from(name), disk);
+    }
+    let reply = Reply {
+        exit_code: Some(0),
+        stdout: listed.as_bytes(),
+        ..Reply::default()
+    };
+    inputs.listing = Some(Listing::of_reply(&reply).unwrap());
+    inputs.disks = disks;
+    let found = candidates(&inputs);
+    assert_eq!(
+        (found.candidates.len(), found.omitted),
+        (MAX_CANDIDATES, 500)
+    );
+    assert!(found.candidates[1_499].is_offered());
+    assert!(!found.candidates[1_500].is_offered());
+}
+
+#[test]
+fn what_is_typed_is_found_among_them() {
+    let found = candidates(&Node::new("pve1").inputs());
+    let seen: Vec<Seen<'_>> = found.candidates.iter().map(Seen::from).collect();
+    for typed in [
+        "35000c50000000b01",
+        "0x5000C50000000B01",
+        "5000c500:00000b01",
+        "/dev/sdb",
+        "/dev/sdp",
+        "/dev/disk/by-id/wwn-0x5000c50000000b01",
+        "/dev/disk/by-path/pci-0000:00:03.0-scsi-0:0:1:0",
+    ] {
+        let found = identify(typed, &seen).unwrap();
+        assert_eq!(found.wwid.as_str(), "35000c50000000b01", "{typed}");
+    }
+    assert!(identify("sdb", &seen).is_err());
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let words: Vec<&[u8]> = vec![
+        b"sda",
+        b"sdb",
+        b"|",
+        b"\n",
+        b"8:0",
+        b"8:16",
+        b"ok",
+        b"undef",
+        b"scsi:fcp",
+        b"3600a",
+        b"E:",
+        b"S:",
+        b"=",
+        b"ID_SERIAL",
+        b"ID_WWN",
+        b"ID_FS_TYPE",
+        b"LVM2_member",
+        b"zfs_member",
+        b"\xff",
+        b"\x1b",
+        b"\0",
+        b" ",
+        b"0",
+        b"1",
+        b"5",
+        b"-1",
+        b"18446744073709551616",
+        b"../devices/",
+        b"/ata1/",
+        b"\\040",
+        b"- ",
+    ];
+    vec(prop::sample::select(words), 0..40).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever anybody says, there is no panic, nothing that steers a terminal comes out, and no
+    /// device is offered that multipathd has not listed.
+    #[test]
+    fn hostile_texts(
+        listing in bytes(),
+        attributes in vec(bytes(), 12),
+        wwid in bytes(),
+    ) {
+        let text = [&b"sda|8:0|ok|undef|scsi:fcp|"[..], &wwid, b"\n", &listing].concat();
+        let reply = Reply { exit_code: Some(0), stdout: &text, ..Reply::default() };
+        let listing = Listing::of_reply(&reply).ok();
+        let attribute = |number: usize| attributes.get(number).map(Vec::as_slice);
+        let disk = || Disk {
+            link: attribute(0), size: attribute(1), dev: attribute(2), hidden: attribute(3),
+            removable: attribute(4), kind: attribute(5), state: attribute(6), vendor: attribute(7),
+            model: attribute(8), serial: attribute(9), udev: attribute(10),
+            holders: vec![ByteString::from_bytes(&attributes[11])],
+            partitions: [(ByteString::from("sda1"), Partition {
+                dev: attribute(2), udev: attribute(10), holders: Vec::new(),
+            })].into(),
+        };
+        let listed: BTreeSet<String> = { listing.iter() }
+            .flat_map(|listing| listing.paths.keys())
+            .map(|device| device.as_str().to_owned())
+            .collect();
+        let inputs = Inputs {
+            listing,
+            disks: ["sda", "sdb", "sr0"].map(|name| (ByteString::from(name), disk())).into(),
+            mapped: BTreeMap::new(),
+            allow_list: BTreeSet::new(),
+            rules: Rules::new(None, &[File { name: "f", text: &attributes[10] }], VERSIONS[1]),
+            mountinfo: &attributes[0],
+            swaps: &attributes[1],
+            volume_groups: VolumeGroups { hints: &attributes[2], backups: vec![(&wwid, &attributes[3])] },
+        };
+        let found = candidates(&inputs);
+        for candidate in &found.candidates {
+            let text = serde_json::to_string(candidate).unwrap() + &candidate.told().concat();
+            prop_assert!(!text.chars().any(char::is_control));
+            if candidate.is_offered() {
+                prop_assert!(candidate.wwid.is_some());
+                prop_assert!(candidate.devs.iter().all(|dev| listed.contains(dev.as_str())));
+            }
+        }
+    }
+
+    /// What is found is one of the LUNs that are seen, or is said to be unseen.
+    #[test]
+    fn whatever_is_typed(typed in "[ -~]{0,40}|(0x|naa\\.|eui\\.|uuid\\.|/dev/|/dev/disk/by-id/)?[0-9a-fA-F:-]{0,40}|\\PC{0,20}") {
+        let found = candidates(&Node::new("pve1").inputs());
+        let seen: Vec<Seen<'_>> = found.candidates.iter().map(Seen::from).collect();
+        if let Ok(found) = identify(&typed, &seen) {
+            let is_seen = seen.iter().any(|lun| lun.wwid == found.wwid.as_str());
+            let is_unseen = format!("{:?}", found.how) == "Unseen";
+            prop_assert_eq!(is_seen, !is_unseen);
+        }
+    }
+}
