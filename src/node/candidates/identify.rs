@@ -119,12 +119,58 @@ fn hint(wwid: Option<&Label>) -> String {
     }
 }
 
+/// The LUN that is meant, with what to know before it is put on the allow-list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Meant {
+    /// Its WWID, and how it was found.
+    #[serde(flatten)]
+    pub found: Found,
+    /// Its size in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Its serial number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<Label>,
+    /// Why it should not be put there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// Why it is of no use there, for now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caution: Option<String>,
+}
+
+/// Finds the LUN that a person means among the candidates of nodes, which may be on the allow-list already.
+pub fn meant(typed: &str, candidates: &[Candidate]) -> Result<Meant, NotFound> {
+    let seen: Vec<Seen<'_>> = candidates.iter().map(Seen::from).collect();
+    let found = identify(typed, &seen)?;
+    let wwid = found.wwid.as_str();
+    let luns = || {
+        let luns = candidates.iter().zip(&seen);
+        luns.filter(|(_, lun)| lun.wwid == wwid)
+            .map(|(candidate, _)| candidate)
+    };
+    let told = |harmless| {
+        let mut reasons = luns().filter_map(|lun| lun.reason.as_ref());
+        reasons
+            .find(|reason| reason.is_harmless() == harmless)
+            .map(ToString::to_string)
+    };
+    let (refusal, caution) = (told(false), told(true));
+    Ok(Meant {
+        size: luns().find_map(|lun| lun.size),
+        serial: luns().find_map(|lun| lun.serial.clone()),
+        refusal,
+        caution: caution.filter(|_| !luns().any(Candidate::is_offered)),
+        found,
+    })
+}
+
 /// Finds the LUN that a person means, among those that are seen.
 ///
 /// The WWID as it is typed comes first, then the forms in which others write it. If none of them is seen,
 /// the WWID that the text stands for by itself is given, and [`How::Unseen`].
 pub fn identify(typed: &str, seen: &[Seen<'_>]) -> Result<Found, NotFound> {
-    let typed = typed.trim_matches(|c: char| c.is_ascii_whitespace());
+    let typed = typed.trim_matches(' ');
     let label = || Label::new(typed.as_bytes()).ok_or(InvalidWwid::Empty);
     if seen
         .iter()
@@ -402,7 +448,7 @@ mod tests {
         }
         for wwid in [NAA, SHORT, UUID, EUI] {
             assert_eq!(told(wwid), format!("{wwid} Exact"));
-            assert_eq!(told(&format!(" {wwid}\n")), format!("{wwid} Exact"));
+            assert_eq!(told(&format!(" {wwid} ")), format!("{wwid} Exact"));
         }
     }
 
@@ -492,7 +538,7 @@ mod tests {
         ] {
             assert_eq!(told(typed), format!("{wwid} Unseen"), "{typed}");
         }
-        for typed in ["", "  ", "a b", "x\u{1b}[31m", "../x", "-w"] {
+        for typed in ["", "  ", "a b", "3600a\n", "x\u{1b}[31m", "../x", "-w"] {
             assert!(
                 matches!(identify(typed, &seen()), Err(NotFound::Invalid(_))),
                 "{typed:?}"

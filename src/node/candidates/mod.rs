@@ -10,6 +10,7 @@ mod held;
 pub mod identify;
 pub mod listing;
 mod reason;
+mod sources;
 mod udev;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ pub use content::{Content, ContentCode, VolumeGroups};
 pub use disk::{Disk, Partition};
 pub use held::Holder;
 pub use reason::{Reason, Warning};
+pub use sources::Sources;
 
 use crate::multipath_conf::blacklisted::{Facts, Rules, Verdict};
 use crate::types::label::Label;
@@ -141,6 +143,30 @@ pub struct Candidates {
     pub omitted: usize,
 }
 
+/// A candidate with what is said of it in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shown<'c> {
+    /// The candidate.
+    #[serde(flatten)]
+    pub candidate: &'c Candidate,
+    /// 1 if it may be put on the allow-list, else 0.
+    pub offered: u8,
+    /// Why it is not offered, what is on it, and the warnings.
+    pub told: Vec<String>,
+}
+
+impl Candidates {
+    /// The candidates with what is said of each.
+    pub fn shown(&self) -> Vec<Shown<'_>> {
+        let shown = |candidate| Shown {
+            candidate,
+            offered: u8::from(Candidate::is_offered(candidate)),
+            told: Candidate::told(candidate),
+        };
+        self.candidates.iter().map(shown).collect()
+    }
+}
+
 impl Candidate {
     /// Whether it may be put on the allow-list.
     pub fn is_offered(&self) -> bool {
@@ -151,9 +177,20 @@ impl Candidate {
     /// the warnings.
     pub fn told(&self) -> Vec<String> {
         let reason = self.reason.iter().map(ToString::to_string);
-        let contents = self.contents.iter().map(ToString::to_string);
-        let warnings = self.warnings.iter().map(ToString::to_string);
-        reason.chain(contents).chain(warnings).collect()
+        // an offer of a LUN that is not empty says what is on it
+        let is_warned = self.warnings.contains(&Warning::HasData);
+        let mark = if is_warned { "not empty: " } else { "" };
+        let marks = std::iter::once(mark).chain(std::iter::repeat(""));
+        let contents = self.contents.iter().zip(marks);
+        let contents = contents.map(|(content, mark)| format!("{mark}{content}"));
+        let others = self
+            .warnings
+            .iter()
+            .filter(|warning| **warning != Warning::HasData);
+        reason
+            .chain(contents)
+            .chain(others.map(ToString::to_string))
+            .collect()
     }
 }
 

@@ -143,11 +143,9 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::HasData => f.write_str("not empty: it may belong to somebody else"),
+            Self::HasData => f.write_str("not empty"),
             Self::HasMap { map } => write!(f, "has the map '{map}' on this node already"),
-            Self::SinglePath => {
-                f.write_str("only one path: the others are missing, or it is a local disk")
-            }
+            Self::SinglePath => f.write_str("only one path: perhaps a local disk"),
             Self::SizesDiffer => f.write_str("its paths have different sizes"),
             Self::PathsOffline { count: 1 } => f.write_str("1 path is offline"),
             Self::PathsOffline { count } => write!(f, "{count} paths are offline"),
