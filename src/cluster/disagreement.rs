@@ -26,28 +26,37 @@ pub enum Disagreement {
 }
 
 /// The properties that differ between these nodes.
-pub(super) fn disagreements(nodes: &[(&NodeName, &Entry)]) -> Vec<Disagreement> {
-    fn differing<T: PartialEq>(
-        nodes: &[(&NodeName, &Entry)],
+pub(super) fn disagreements<'c>(
+    cells: impl Iterator<Item = (&'c NodeName, &'c Entry)> + Clone,
+) -> Vec<Disagreement> {
+    // Most nodes share their entry with the one before.
+    let mut distinct: Vec<&Entry> = cells.clone().map(|(_, entry)| entry).collect();
+    distinct.dedup_by(|one, other| std::ptr::eq(*one, *other));
+
+    fn differing<'c, T: PartialEq>(
+        distinct: &[&Entry],
+        cells: impl Iterator<Item = (&'c NodeName, &'c Entry)>,
         value: impl Fn(&Entry) -> Option<T>,
     ) -> Option<BTreeMap<NodeName, T>> {
-        let mut known = nodes.iter().filter_map(|(_, entry)| value(entry));
+        let mut known = distinct.iter().filter_map(|entry| value(entry));
         let first = known.next()?;
         if known.all(|value| value == first) {
             return None;
         }
-        let values = nodes.iter();
-        let values = values.filter_map(|(node, entry)| Some(((*node).clone(), value(entry)?)));
+        let values = cells.filter_map(|(node, entry)| Some((node.clone(), value(entry)?)));
         Some(values.collect())
     }
 
+    let all = || cells.clone();
     [
-        differing(nodes, |entry| entry.size).map(Disagreement::SizeDiffers),
-        differing(nodes, |entry| entry.name.clone()).map(Disagreement::NameDiffers),
-        differing(nodes, |entry| entry.transport).map(Disagreement::TransportDiffers),
-        differing(nodes, |entry| entry.paths_total).map(Disagreement::PathsDiffer),
-        differing(nodes, |entry| entry.write_protected.map(u8::from))
-            .map(Disagreement::WriteProtectionDiffers),
+        differing(&distinct, all(), |entry| entry.size).map(Disagreement::SizeDiffers),
+        differing(&distinct, all(), |entry| entry.name.clone()).map(Disagreement::NameDiffers),
+        differing(&distinct, all(), |entry| entry.transport).map(Disagreement::TransportDiffers),
+        differing(&distinct, all(), |entry| entry.paths_total).map(Disagreement::PathsDiffer),
+        differing(&distinct, all(), |entry| {
+            entry.write_protected.map(u8::from)
+        })
+        .map(Disagreement::WriteProtectionDiffers),
     ]
     .into_iter()
     .flatten()

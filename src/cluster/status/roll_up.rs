@@ -347,14 +347,8 @@ impl Row {
         let worst = self.cells.iter().map(|(_, entry)| entry.state).max();
         self.state = worst.unwrap_or(CellState::Unknown);
         self.size = self.cells.iter().find_map(|(_, entry)| entry.size);
-        let same = |pair: &[(usize, Arc<Entry>)]| match pair {
-            [(_, one), (_, other)] => Arc::ptr_eq(one, other),
-            _ => true,
-        };
-        if !self.cells.windows(2).all(same) {
-            let cells = self.cells.iter();
-            let cells = cells.filter_map(|(node, entry)| Some((nodes.get(*node)?, entry.as_ref())));
-            self.notes = disagreements(&cells.collect::<Vec<_>>());
-        }
+        let cells = self.cells.iter();
+        let cells = cells.filter_map(|(node, entry)| Some((nodes.get(*node)?, entry.as_ref())));
+        self.notes = disagreements(cells);
     }
 }
