@@ -236,7 +236,7 @@ for (
 {
     my $node = node('etc/multipath/wwids' => "/3600x/");
     my $res = regenerate($two_luns);
-    like($res->{error}, qr/has no line feed at its end/, 'what would be spoiled is not added');
+    like($res->{error}, qr/does not end in a line feed/, 'what would be spoiled is not added');
     is($node->text('etc/multipath/wwids'), '/3600x/', 'and the file stays');
 
     $node->set('etc/multipath/wwids', '');
