@@ -79,12 +79,12 @@ does_not_grow('a refused reply', $CALLS / 10, sub {
 my $maps_reply = { 'exit-code' => 0, stdout => $json };
 my $sysfs = { links => {}, sizes => {}, holders => {} };
 does_not_grow('a reporter', $CALLS / 10, sub {
-    my $reporter = PVE::Multipath::Reporter->new();
+    my $reporter = PVE::RS::Multipath::Reporter->new();
     $reporter->read($_) for $reply, $maps_reply;
     $reporter->report({ sysfs => $sysfs, memory => undef, known => { now => 1 } });
     $reporter->remember(undef);
 });
-my $reporter = PVE::Multipath::Reporter->new();
+my $reporter = PVE::RS::Multipath::Reporter->new();
 my $passes = 0;
 does_not_grow('passes of one reporter', $CALLS / 10, sub {
     $reporter->read($maps_reply);

@@ -44,8 +44,8 @@ sub known_config() {
 }
 
 # Asks multipathd for its maps, and calls the code with the reply, which returns { devices,
-# 'try-again' }. A reply may fail because a map vanished while multipathd was printing it, so there is
-# one retry if that may help. Returns the result of the last call.
+# 'try-again' }. A reply may fail because a map vanished while multipathd was printing it, so there
+# is one retry if that may help. Returns the result of the last call.
 sub read_reply($node, $code) {
     my $read = $code->($node->query(['show', 'maps', 'json']));
     return $read if !$read->{'try-again'} || $node->time_left() < 0.5;
@@ -55,8 +55,8 @@ sub read_reply($node, $code) {
 }
 
 # The arguments of the library for the maps of a PVE::Multipath::Node, with the cluster's
-# configuration if it is known; and the error if the file with the remembered numbers of paths cannot
-# be read.
+# configuration if it is known; and the error if the file with the remembered numbers of paths
+# cannot be read.
 sub ask($node, $config) {
     my $answer = { config => $config };
     my $read = read_reply($node, sub($reply) {

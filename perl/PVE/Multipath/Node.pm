@@ -113,8 +113,8 @@ my sub entries($self, $path) {
     return $names;
 }
 
-# What sysfs has of these block devices ({ paths => [...], maps => [...], holders => [...] }): the link
-# texts of paths, the sizes of maps, and what holds maps open.
+# What sysfs has of these block devices ({ paths => [...], maps => [...], holders => [...] }): the
+# link texts of paths, the sizes of maps, and what holds maps open.
 sub block($self, $devices) {
     my $base = "$self->{sysfs}/block";
     my $block = { links => {}, sizes => {}, holders => {} };

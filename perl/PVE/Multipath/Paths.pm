@@ -6,8 +6,8 @@ PVE::Multipath::Paths - how many paths the LUNs of a node should have
 
 =head1 DESCRIPTION
 
-The numbers that are not configured are learned from the maps (see L<PVE::Multipath::Reporter>) and
-remembered in F<paths.json>.
+The numbers that are not configured are learned from the maps, by the passes of
+L<PVE::Multipath::Publish>, and remembered in F<paths.json>.
 
 =cut
 

@@ -17,12 +17,12 @@ use PVE::Multipath::Daemon;
 use PVE::Multipath::File;
 use PVE::Multipath::Maps;
 use PVE::Multipath::Node;
-use PVE::Multipath::Reporter;
 use PVE::Multipath::Source;
 use PVE::Multipath::State;
 use PVE::Multipath::Text qw(characters);
 
 use PVE::RS::Multipath::Broadcast;
+use PVE::RS::Multipath::Reporter;
 
 our $KV_KEY = 'multipath';
 our $KV_APPLY_KEY = 'multipath-apply';
@@ -88,7 +88,9 @@ my sub publish_all($what, $key, $values, $known) {
 sub broadcast_health() {
     require PVE::Cluster;
 
-    my $reporter = PVE::Multipath::State::current()->{reporter} //= PVE::Multipath::Reporter->new();
+    my $state = PVE::Multipath::State::current();
+    # it keeps what it has read, so that a reply or a file that did not change costs little
+    my $reporter = $state->{reporter} //= PVE::RS::Multipath::Reporter->new();
     my $known = known($KV_KEY);
     my $facts = { sysfs => {}, known => $known };
     my $node;

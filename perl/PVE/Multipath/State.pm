@@ -30,7 +30,7 @@ asked again (monotonic clock)
 
 =item reporter
 
-the L<PVE::Multipath::Reporter> of the local node
+what the library keeps between the passes that publish the health of the local node
 
 =item last-sent
 

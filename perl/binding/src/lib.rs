@@ -9,7 +9,6 @@ mod broadcast;
 mod cluster;
 mod config;
 mod events;
-mod kept;
 mod maps;
 mod metrics;
 mod overrides;
