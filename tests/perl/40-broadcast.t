@@ -218,7 +218,7 @@ for my $file (glob("$replay/*/kv/multipath/*")) {
     is_deeply($res, [{ key => 'multipath', text => slurp($file) }], 'byte for byte');
     $recorded++;
 }
-is($recorded, 7, 'all of them');
+is($recorded, 9, 'all of them');
 
 # Numbers by hand, from the kernel's tables: states, active paths, all paths, size in sectors.
 for (
