@@ -9,6 +9,7 @@ use Getopt::Long ();
 
 use PVE::Multipath;
 use PVE::Multipath::CLI::Apply;
+use PVE::Multipath::CLI::Candidates;
 use PVE::Multipath::CLI::Check;
 use PVE::Multipath::CLI::AcceptPaths;
 use PVE::Multipath::CLI::Complete;
@@ -44,6 +45,11 @@ my $commands = {
         code => \&PVE::Multipath::CLI::Maps::run,
         input => 'node',
         options => sub() { 'node=s' },
+    },
+    candidates => {
+        code => \&PVE::Multipath::CLI::Candidates::run,
+        input => 'node',
+        options => sub() { ('node=s', 'all') },
     },
     'accept-paths' => {
         code => \&PVE::Multipath::CLI::AcceptPaths::run,

@@ -37,6 +37,14 @@ whether it is known who uses the maps: recordings of older versions have nothing
 
 the version of multipath-tools, undef if it is not known
 
+=item paths_listing()
+
+multipathd's reply to the question for all its paths; undef if a recording has none
+
+=item file($path)
+
+where a file of the node with this absolute path is
+
 =item unexpected($text)
 
 what to do about a file of sysfs or udev that is there and cannot be read
@@ -69,6 +77,8 @@ our $DROP_IN_DIR = '/etc/multipath/conf.d';
 our $RECORD_FILE = '/var/lib/pve-multipath/managed-wwids.json';
 our $PATHS_FILE = '/var/lib/pve-multipath/paths.json';
 our $RUN_DIR = '/run/pve-multipath';
+# What stands before the paths of all other files.
+our $ROOT = '';
 
 # pveproxy waits 5 seconds for pvedaemon, in which a whole request has to be done.
 our $QUERY_TIMEOUT = 3.5;
@@ -200,6 +210,44 @@ sub stacked($self) {
         $stacked->{$dev}->{$_} = $values{$_} for grep { defined($values{$_}) } keys %values;
     }
     return $stacked;
+}
+
+# What udev knows of the device with these numbers (content of 'dev').
+my sub udev_data($self, $number) {
+    return undef if ($number // '') !~ m/\A(\d+:\d+)\n?\z/;
+    my $udev = eval { PVE::Multipath::File::read("$self->{'udev-data'}/b$1") };
+    $self->unexpected($@) if $@;
+    return $udev;
+}
+
+my sub partition($self, $dir) {
+    my $number = attribute($self, "$dir/dev");
+    return {
+        dev => $number,
+        holders => entries($self, "$dir/holders") // [],
+        udev => udev_data($self, $number),
+    };
+}
+
+# The block devices that are none of device-mapper's, with what sysfs and udev have of each. None of it
+# is read from the device. Those without any hardware are left out.
+sub disks($self) {
+    my $disks = {};
+    for my $dev (grep { !m/\Adm-/ } all_blocks($self)) {
+        my $dir = "$self->{sysfs}/block/$dev";
+        my $link = readlink($dir);
+        next if defined($link) && $link =~ m!/virtual/block/!;
+
+        my $disk = { link => $link };
+        $disk->{$_} = attribute($self, "$dir/$_") for qw(size dev hidden removable);
+        $disk->{$_} = attribute($self, "$dir/device/$_") for qw(type state vendor model serial);
+        $disk->{holders} = entries($self, "$dir/holders") // [];
+        my @partitions = grep { m/\A\Q$dev\E/ } (entries($self, $dir) // [])->@*;
+        $disk->{partitions} = { map { $_ => partition($self, "$dir/$_") } @partitions };
+        $disk->{udev} = udev_data($self, $disk->{dev});
+        $disks->{$dev} = $disk;
+    }
+    return $disks;
 }
 
 # The text of the node's WWIDs file, undef if there is none.

@@ -6,6 +6,7 @@
 
 mod allowlist;
 mod broadcast;
+mod candidates;
 mod cluster;
 mod config;
 mod events;

@@ -54,8 +54,8 @@ impl<'a> Sources<'a> {
         let odd_lines = listing.as_ref().map_or(0, |listing| listing.odd_lines);
         if odd_lines > 0 {
             warnings.push(format!(
-                "multipathd's list of paths has {odd_lines} lines that make no sense; the WWID of a \
-                 device may have a line feed"
+                "lines in multipathd's list of paths that cannot be read: {odd_lines}; a WWID may \
+                 contain a line feed"
             ));
         }
         let answered = self

@@ -7,6 +7,7 @@ use v5.36;
 use JSON::PP ();
 
 use PVE::Multipath;
+use PVE::Multipath::Candidates;
 use PVE::Multipath::CLI::Output qw(print_lines print_data);
 use PVE::Multipath::File;
 use PVE::Multipath::Node;
@@ -72,6 +73,39 @@ my sub record_uses($base, $node) {
     return $facts->{errors};
 }
 
+# What tells which LUNs could be put on the allow-list. Links come first: what belongs to a disk goes to
+# where its link leads.
+my sub record_candidates($base) {
+    my ($facts, $unread) = PVE::Multipath::Candidates::facts(PVE::Multipath::Node->live());
+    record_reply("$base/multipathd/show-paths-raw", $facts->{listing}) if defined($facts->{listing});
+
+    my $sys = "$base/sys/block";
+    PVE::Multipath::File::make_directory($sys);
+    my $record = sub($dir, $disk, @attributes) {
+        for my $attribute (@attributes) {
+            my $text = $disk->{ $attribute =~ s!\A.*/!!r };
+            spew("$dir/$attribute", $text) if defined($text);
+        }
+        spew("$dir/holders/$_", '') for $disk->{holders}->@*;
+        my ($number, $udev) = $disk->@{qw(dev udev)};
+        spew("$base/run/udev/data/b" . $number =~ s/\n\z//r, $udev) if defined($number) && defined($udev);
+    };
+    for my $dev (sort keys $facts->{disks}->%*) {
+        my $disk = $facts->{disks}->{$dev};
+        my $dir = "$sys/$dev";
+        if (defined(my $link = $disk->{link})) {
+            symlink($link, $dir) || -l $dir or die "cannot write '$dir' - $!\n";
+            $dir = "$sys/$link";
+            # the folder that the link's dots leave
+            PVE::Multipath::File::make_directory($dir);
+        }
+        $record->($dir, $disk, qw(size dev hidden removable), map { "device/$_" } qw(type state vendor model serial));
+        $record->("$dir/$_", $disk->{partitions}->{$_}, 'dev') for sort keys $disk->{partitions}->%*;
+    }
+    spew("$base$_->{name}", $_->{text}) for $facts->{files}->@*;
+    return $unread;
+}
+
 my sub record_node($base) {
     my $node = PVE::Multipath::Node->live();
     for my $command (['show', 'daemon'], ['show', 'maps', 'json'], ['show', 'config', 'local']) {
@@ -91,6 +125,7 @@ my sub record_node($base) {
             spew("$sys/$dev/holders/$_", '') for $block->{holders}->{$dev}->@*;
         }
     }
+    my $candidates = record_candidates($base);
     record_devices($base, $node->devices());
     record_reply("$base/dmsetup/info", $node->open_counts());
     my $unread = record_uses($base, $node);
@@ -108,7 +143,10 @@ my sub record_node($base) {
     for my $file (PVE::RS::Multipath::Plan::drop_ins()->@*) {
         $copy->("$node->{'drop-in-dir'}/$file", "$to{'drop-in-dir'}/$file");
     }
-    return $unread;
+    return [
+        (map { "the uses of the maps, $_: $unread->{$_}" } sort keys %$unread),
+        map { 'the candidates: ' . s/\n\z//r } @$candidates,
+    ];
 }
 
 # If one part fails, the others are recorded nevertheless.
@@ -148,7 +186,7 @@ sub run($source, $opts, $dir) {
     });
     $part->('the node', sub() {
         my $unread = record_node("$dir/nodes/$name");
-        push @missing, map { "the uses of the maps, $_: $unread->{$_}" } sort keys %$unread;
+        push @missing, @$unread;
     });
 
     if ($opts->{'output-format'} eq 'text') {

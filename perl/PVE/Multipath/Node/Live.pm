@@ -20,6 +20,7 @@ use List::Util qw(max);
 use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Command;
 use PVE::Multipath::State;
+use PVE::RS::Multipath::Candidates;
 
 use base qw(PVE::Multipath::Node);
 
@@ -60,6 +61,14 @@ sub query($self, $command) {
         { program => $program, until => $now + $PVE::Multipath::Node::SILENCE }
         if $reply->{'timed-out'};
     return $reply;
+}
+
+sub paths_listing($self) {
+    return $self->query(PVE::RS::Multipath::Candidates::command());
+}
+
+sub file($self, $path) {
+    return "$PVE::Multipath::Node::ROOT$path";
 }
 
 sub open_counts($self, $timeout = 10) {

@@ -75,6 +75,15 @@ sub query($self, $command) {
     return recorded($self, 'multipathd', @$command);
 }
 
+sub paths_listing($self) {
+    return undef if !-e "$self->{base}/multipathd/show-paths-raw.rc";
+    return recorded($self, 'multipathd', 'show-paths-raw');
+}
+
+sub file($self, $path) {
+    return "$self->{base}$path";
+}
+
 # The same question would get the same answer.
 sub time_left($self) {
     return 0;

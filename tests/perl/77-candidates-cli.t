@@ -1,0 +1,162 @@
+#!/usr/bin/perl
+
+# pvemultipath candidates: which LUNs may be put on the allow-list, and why others may not.
+
+use v5.36;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use Test::More;
+
+use MultipathTest qw($root $replay slurp spew from_json copy_tree cli stub);
+
+my @folder = ('--replay', "$replay/candidates");
+
+# --- candidates ---
+
+my sub found(@args) {
+    my $res = cli(['candidates', @args, '--output-format', 'json']);
+    is_deeply([$res->@{qw(code err)}], [0, ''], "candidates @args");
+    return from_json($res->{out});
+}
+
+my $found = found(@folder);
+is($found->{omitted}, 0, 'none is left out');
+is_deeply($found->{warnings}, [], 'and nothing is wrong');
+my %by_wwid = map { ($_->{wwid} // "$_->{devs}->[0]") => $_ } $found->{candidates}->@*;
+my @offered = map { $_->{offered} ? $_->{wwid} : () } $found->{candidates}->@*;
+is_deeply(\@offered, [map { "35000c50000000$_" } qw(b01 c02 d03 f09 f0a f0c f0d)], 'those that are offered');
+is_deeply(
+    $by_wwid{'35000c50000000c02'},
+    {
+        wwid => '35000c50000000c02', size => 67108864, vendor => 'LAB', product => 'VIRTUAL-c', serial => 'SERc',
+        protocol => 'scsi:unspec', paths => 2, devs => [qw(sdc sdq)], offered => 1,
+        contents => [{ code => 'lvm-pv', type => 'LVM2_member' }], warnings => [{ code => 'has-data' }],
+        told => ['not empty: LVM physical volume'],
+    },
+    'one with the physical volume of somebody else',
+);
+is_deeply($by_wwid{sdac}->{reason}, { code => 'local-disk', what => 'SATA' }, 'a local disk');
+is_deeply($by_wwid{sr0}->{reason}, { code => 'cd' }, 'a CD drive');
+is_deeply(
+    $by_wwid{'35000c50000000f07'}->{reason},
+    { code => 'in-use', by => [{ code => 'device', name => 'vg--held-lv0' }] },
+    'one in use',
+);
+is_deeply(
+    $by_wwid{sdg}->{reason}->{place}, { file => '/etc/multipath.conf', line => 8 }, 'where the rule stands',
+);
+
+is(cli(['candidates', @folder], COLUMNS => 100)->{out}, <<'TEXT', 'a line for each');
+WWID               SIZE    PATHS  OVER  DISK                WHAT TO KNOW
+35000c50000000b01  64 MiB  2      -     LAB VIRTUAL-b SERb
+35000c50000000c02  64 MiB  2      -     LAB VIRTUAL-c SERc  not empty: LVM physical volume
+35000c50000000d03  64 MiB  2      -     LAB VIRTUAL-d SERd  not empty: file system ext4 'lunlabel'
+35000c50000000f09  64 MiB  2      -     LAB VIRTUAL-j SERj  1 path is offline
+35000c50000000f0a  64 MiB  2      -     LAB VIRTUAL-k SERk  2 paths are offline
+35000c50000000f0c  64 MiB  2      -     LAB VIRTUAL-m SERm
+35000c50000000f0d  64 MiB  2      -     LAB VIRTUAL-n SERn
+
+Not offered: 4 blacklisted, 2 in use, 1 CD or DVD drive, 1 local disk. --all tells why.
+
+'pvemultipath wwid add WWID' puts one on the cluster's allow-list.
+TEXT
+
+my $all = cli(['candidates', @folder, '--all'], COLUMNS => 200)->{out};
+like($all, qr/^\(35000c50000000f05\)  64 MiB  LAB VIRTUAL-f SERf \(sdf, sds\): blacklisted by \/etc\/multipath\.conf:7 /m,
+    'the reasons');
+like($all, qr/^\(sr0\) .*: CD or DVD drive$/m, 'also of what nobody would add');
+for my $width (40, 60, 80) {
+    my @lines = split(/\n/, cli(['candidates', @folder], COLUMNS => $width)->{out});
+    is_deeply([grep { length > $width } @lines], [], "$width columns");
+    like("@lines", qr/not empty: LVM/, 'with what to know') if $width < 80;
+}
+
+like(cli(['candidates', @folder, '--node', 'pve2', '--all'])->{out}, qr/^\(35000c50000000f0a\) .*\(sdk\): multipathd knows no\s+WWID/m,
+    'a path that was offline is listed by its device');
+
+# nothing was recorded of it
+my $res = cli(['candidates', '--replay', "$replay/three-nodes"]);
+is_deeply(
+    [$res->@{qw(code err)}], [0, "warning: it is not known which paths multipathd has\n"], 'a recording without it',
+);
+
+# --- what others write to it ---
+
+my $dir = copy_tree('candidates');
+my $node = "$dir/nodes/pve1";
+my $vendor = "$node/sys/block/sdb/device/vendor";
+spew($_, "\e[31mE\nV|L\xff\n") for $vendor, "$node/sys/block/sdp/device/vendor";
+my $udev = slurp("$node/run/udev/data/b8:48");
+spew("$node/run/udev/data/b8:48", $udev =~ s/^E:ID_FS_LABEL=.*$/E:ID_FS_LABEL=\e]0;x\a"|/mr);
+$res = cli(['candidates', '--replay', $dir, '--all']);
+unlike($res->{out} . $res->{err}, qr/[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/, 'nothing steers the terminal');
+like($res->{out}, qr/^35000c50000000b01  64 MiB  2 /m, 'and no column is shifted');
+my $json = cli(['candidates', '--replay', $dir, '--output-format', 'json']);
+my ($evil) = grep { ($_->{wwid} // '') eq '35000c50000000b01' } from_json($json->{out})->{candidates}->@*;
+is($evil->{vendor}, "\x{fffd}[31mE\x{fffd}V|L\x{fffd}", 'made harmless');
+my $listing = "$node/multipathd/show-paths-raw.out";
+spew($listing, slurp($listing) . "sdz|65:144|ok|undef|scsi:fcp|36\nsdz|65:144|ok|undef|scsi:fcp|37\n");
+$res = cli(['candidates', '--replay', $dir]);
+like($res->{err}, qr/^warning: lines in multipathd's list of paths that cannot be read: 1; /, 'told');
+spew($listing, "timeout\n");
+$res = cli(['candidates', '--replay', $dir]);
+is($res->{err}, "warning: multipathd answered 'timeout' when asked for its paths\n", 'no list');
+like($res->{out}, qr/\ANo LUN that could be put on the allow-list\.\n/, 'so nothing is offered');
+
+# --- a live node, and its recording ---
+
+{
+    require PVE::Multipath;
+    require PVE::Multipath::Candidates;
+    require PVE::Multipath::Node;
+    my $recorded = "$replay/candidates/nodes/pve1";
+    no warnings 'once';
+    local $PVE::Multipath::Node::MULTIPATHD = stub(<<"SH");
+case "\$*" in
+    'show paths raw format %d|%D|%I|%t|%P|%w') cat '$recorded/multipathd/show-paths-raw.out';;
+    *) echo fail; exit 1;;
+esac
+SH
+    local $PVE::Multipath::Node::SYSFS = "$recorded/sys";
+    local $PVE::Multipath::Node::UDEV_DATA = "$recorded/run/udev/data";
+    local $PVE::Multipath::Node::DPKG_QUERY = stub('exit 1');
+    local $PVE::Multipath::Node::ROOT = $recorded;
+    my $config = PVE::Multipath::Config->parse_config('multipath.cfg', slurp("$replay/candidates/multipath.cfg"));
+    is_deeply(PVE::Multipath::Candidates::list(PVE::Multipath::Node->live(), $config), $found, 'asked live: the same');
+
+    # and recorded
+    my $base = tempdir(CLEANUP => 1) . '/new';
+    {
+        no warnings qw(once redefine);
+        require PVE::Multipath::CLI;
+        local *PVE::Multipath::CLI::Output::print_lines = sub { };
+        local $PVE::Multipath::Source::PMXCFS = "$replay/candidates";
+        local $PVE::Multipath::Node::DMSETUP = stub('exit 1');
+        local $SIG{__WARN__} = sub { };
+        open(my $stdout, '>&', \*STDOUT);
+        open(STDOUT, '>', '/dev/null');
+        PVE::Multipath::CLI::Record::run(PVE::Multipath::Source->files(), { 'output-format' => 'text' }, $base);
+        open(STDOUT, '>&', $stdout);
+    }
+    spew("$base/multipath.cfg", slurp("$replay/candidates/multipath.cfg"));
+    is_deeply(found('--replay', $base), $found, 'recorded: the same');
+
+    # what is no file must not keep anybody waiting
+    my $odd = tempdir(CLEANUP => 1);
+    make_path("$odd/etc/multipath", "$odd/proc/self");
+    system('mkfifo', "$odd/etc/multipath.conf") == 0 or die "cannot make a FIFO\n";
+    local $PVE::Multipath::Node::ROOT = $odd;
+    local $SIG{ALRM} = sub { die "it waits\n" };
+    alarm(20);
+    my $list = PVE::Multipath::Candidates::list(PVE::Multipath::Node->live(), $config);
+    alarm(0);
+    is_deeply($list->{warnings}, ["'/etc/multipath.conf' is not a regular file\n"], 'a FIFO is told, not read');
+    my ($unknown) = grep { $_->{devs}->[0] eq 'sdf' } $list->{candidates}->@*;
+    is($unknown->{reason}->{code}, 'not-monitored', 'then it is not known why it is hidden');
+}
+
+done_testing();
