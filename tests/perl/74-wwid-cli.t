@@ -209,7 +209,7 @@ for (
     [qr/nothing to set or delete/, 'set', '3600b'],
     [qr/nothing to set or delete/, 'set', '3600b', '--delete', ''],
     [qr/no WWID given/, 'add'], [qr/no LUN given/, 'set', '--alias', 'x'],
-    [qr/unexpected argument '3600d'/, 'add', '3600c', '3600d'],
+    [qr/unexpected argument '3600d'/, 'set', '3600a', '3600d'],
     [qr/Unknown option: polling-interval/, 'set', '3600b', '--polling-interval', '5'],
     [qr/Unknown option: type/, 'add', '3600c', '--type', 'wwid'],
     [qr/Unknown option: delete/, 'add', '3600c', '--delete', 'alias'],

@@ -33,6 +33,7 @@ my $formats = { map { $_ => 1 } qw(text json json-pretty yaml) };
 # 'files', also the files of pmxcfs; 'file', the file in the arguments, and the cluster's data if
 # available.
 # args: the names of its arguments; a LUN has to be configured, a WWID may be new.
+# more-args: the last argument may be repeated.
 # help: returns additional lines for --help.
 my $commands = {
     status => {
@@ -92,7 +93,10 @@ my $commands = {
         code => \&PVE::Multipath::CLI::Wwid::add,
         input => 'cluster',
         args => ['WWID'],
-        options => sub() { ('digest=s', PVE::Multipath::CLI::Wwid::knob_options()) },
+        'more-args' => 1,
+        options => sub() {
+            return ('digest=s', 'force', 'dry-run', PVE::Multipath::CLI::Wwid::knob_options());
+        },
         help => \&PVE::Multipath::CLI::Wwid::knob_help,
     },
     'wwid set' => {
@@ -197,7 +201,7 @@ my sub dispatch(@args) {
     my @wanted = ($command->{args} // [])->@*;
     usage_error("no $wanted[@args] given", $name) if @args < @wanted;
     usage_error("unexpected argument '" . safe(characters($args[@wanted])) . "'", $name)
-        if @args > @wanted;
+        if @args > @wanted && !$command->{'more-args'};
     usage_error("unknown output format '" . safe(characters($opts->{'output-format'}))
             . "', known are: " . join(', ', sort keys %$formats), $name)
         if !$formats->{ $opts->{'output-format'} };

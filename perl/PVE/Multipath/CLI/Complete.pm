@@ -7,6 +7,7 @@ use v5.36;
 use List::Util qw(uniq);
 
 use PVE::Multipath;
+use PVE::Multipath::Candidates;
 use PVE::Multipath::CLI::Output qw(print_lines);
 use PVE::Multipath::Config;
 use PVE::Multipath::File;
@@ -40,6 +41,13 @@ my sub known_luns($given) {
     return (configured_luns($given), map { ($_->{wwid}, $_->{alias} // ()) } @luns);
 }
 
+# WWIDs that could be put on the allow-list.
+my sub offered($given) {
+    my $source = source_of($given);
+    my $found = eval { PVE::Multipath::Candidates::list($source->node(), $source->quiet_config()) };
+    return map { $_->{offered} ? $_->{wwid} : () } ($found // {})->{candidates}->@*;
+}
+
 my sub nodes($given) {
     return () if !defined($given->{replay});
     return (PVE::Multipath::File::names("$given->{replay}/nodes") // [])->@*;
@@ -63,6 +71,7 @@ my $argument_values = {
     FILE => sub($) { $FILES },
     DIR => sub($) { $DIRECTORIES },
     LUN => \&known_luns,
+    WWID => \&offered,
     'configured LUN' => \&configured_luns,
 };
 
@@ -119,7 +128,8 @@ my sub candidates($commands, $common, $current, @words) {
     return values_of($option, $given) if defined($option);
     return map { '--' . s/[|=:].*//r } @specs if $current =~ m/\A-/;
 
-    my $wanted = ($command->{args} // [])->[@$arguments] // return ();
+    my @wanted = ($command->{args} // [])->@*;
+    my $wanted = $wanted[@$arguments] // ($command->{'more-args'} ? $wanted[-1] : undef) // return ();
     my $values = $argument_values->{ ($name =~ m/\Awwid / ? 'configured ' : '') . $wanted }
         // $argument_values->{$wanted} // return ();
     return $values->($given);

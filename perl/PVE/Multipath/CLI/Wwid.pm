@@ -5,11 +5,14 @@ package PVE::Multipath::CLI::Wwid;
 use v5.36;
 
 use PVE::Multipath;
+use PVE::Multipath::Candidates;
 use PVE::Multipath::CLI::Lun qw(configured_wwid);
 use PVE::Multipath::CLI::Output qw(terminal_width print_result);
 use PVE::Multipath::Config;
+use PVE::Multipath::Daemon;
 use PVE::Multipath::Text qw(characters safe wrap);
 use PVE::Multipath::Uses;
+use PVE::RS::Multipath::Candidates;
 
 # An option for each knob in the schema.
 sub knob_options() {
@@ -43,24 +46,127 @@ sub knob_help() {
     return @lines;
 }
 
-my sub report($opts, $wwid, $cfg, $result, $hint = '') {
+my sub result_text($result) {
+    return $result =~ m/-there\z/ ? ($result =~ s/-/ /r) . ', unchanged' : $result;
+}
+
+my sub report($opts, $wwid, $cfg, $result) {
     $wwid = characters($wwid);
     my $data = { wwid => $wwid, result => $result, digest => $cfg->{digest} };
-    print_result($opts, $data, sub() {
-        my $text = $result =~ m/-there\z/ ? ($result =~ s/-/ /r) . ', unchanged' : $result;
-        return safe($wwid) . ": $text$hint";
+    print_result($opts, $data, sub() { return safe($wwid) . ': ' . result_text($result) });
+    return 0;
+}
+
+# --- add ---
+
+# What this node sees, if it can be asked: a PVE::Multipath::Node.
+my sub node_of($source, $opts) {
+    return undef if !defined($opts->{replay}) && !PVE::Multipath::Daemon::is_supported();
+    return eval { $source->node() };
+}
+
+# The LUNs that are meant, each once: { wwid, typed, how, ... }.
+my sub meant($source, $opts, $typed) {
+    my $node = node_of($source, $opts);
+    my $found = PVE::Multipath::Candidates::identify($node, [map { characters($_) } @$typed]);
+    my $answers = $found->{answers};
+    my @errors = map { $_->{error} // () } @$answers;
+    die join('', map { "wwid: $_\n" } @errors) if @errors;
+
+    my (%known, @luns);
+    for my $i (keys @$answers) {
+        my $lun = { $answers->[$i]->%*, typed => $typed->[$i] };
+        push @luns, $lun if !$known{ $lun->{wwid} }++;
+    }
+    warn $_ for $found->{warnings}->@*;
+    return (\@luns, $found->{checked});
+}
+
+# Tells what speaks against putting these on the allow-list, and dies of what must not be there.
+my sub assert_wanted($opts, $luns, $checked) {
+    my @refused = grep { defined($_->{refusal}) } @$luns;
+    die join('', map { safe($_->{wwid}) . ": $_->{refusal} - to add it nevertheless, use --force\n" } @refused)
+        if @refused && !$opts->{force};
+    for my $lun (@$luns) {
+        my $wwid = $lun->{wwid};
+        warn "$wwid: this node sees no such LUN - is it what the array calls it?\n"
+            if $checked && $lun->{how} eq 'unseen';
+        my $why = $lun->{refusal} // $lun->{caution};
+        warn "$wwid: $why\n" if defined($why);
+    }
+    return;
+}
+
+# The alias of each of these LUNs by its WWID, if one was given.
+my sub aliases($cfg, $alias, $luns) {
+    return {} if !defined($alias) || !@$luns;
+    return { $luns->[0]->{wwid} => $alias } if @$luns == 1 && $alias !~ m/[{}]/;
+    my @taken = map { $_->{alias} // () } values $cfg->{ids}->%*;
+    my $aliases = eval {
+        PVE::RS::Multipath::Candidates::aliases(characters($alias), $luns, [map { characters($_) } @taken]);
+    } // die "alias: $@";
+    return { map { $luns->[$_]->{wwid} => $aliases->[$_] } keys @$luns };
+}
+
+my sub is_listed($cfg, $wwid) {
+    return (($cfg->{ids}->{$wwid} // {})->{type} // '') eq 'wwid';
+}
+
+my sub add_line($lun, $set) {
+    my $line = safe($lun->{wwid}) . ': ' . result_text($lun->{result});
+    $line .= " as '" . safe(characters($lun->{alias})) . "'" if defined($lun->{alias}) && $lun->{template};
+    my $typed = characters($lun->{typed});
+    my $what = { form => 'the same in another form', device => 'a path or the map of it' }->{ $lun->{how} };
+    $line .= " ('" . safe($typed) . "' is " . ($what // 'taken for it') . ')' if $typed ne $lun->{wwid};
+    $line .= " ('pvemultipath wwid set' changes it)" if $lun->{result} eq 'already-there' && %$set;
+    return $line;
+}
+
+sub add($source, $opts, @typed) {
+    my $set = knobs_of($opts);
+    my $alias = delete $set->{alias};
+    my ($luns, $checked) = meant($source, $opts, \@typed);
+    warn "it is not known which LUNs this node sees: multipathd was not asked\n"
+        if !$checked && !defined($opts->{replay});
+
+    my $change = sub($cfg) {
+        my @new = grep { !is_listed($cfg, $_->{wwid}) } @$luns;
+        assert_wanted($opts, \@new, $checked);
+        my $aliases = aliases($cfg, $alias, \@new);
+        for my $lun (@$luns) {
+            my $wwid = $lun->{wwid};
+            $lun->{result} = is_listed($cfg, $wwid) ? 'already-there' : 'added';
+            my $own = $aliases->{$wwid};
+            my $knobs = { %$set, defined($own) ? (alias => $own) : () };
+            $cfg = PVE::Multipath::Config::add_wwid($cfg, $wwid, $knobs, $opts->{digest});
+            $lun->@{qw(alias template)} = ($own, ($alias // '') =~ m/[{}]/) if defined($own);
+        }
+        return $cfg;
+    };
+    my $cfg;
+    if ($opts->{'dry-run'}) {
+        $change->($cfg = $source->config());
+    } else {
+        ($cfg) = $source->change_config($change);
+    }
+
+    my @data = map {
+        my $lun = $_;
+        my $typed = characters($lun->{typed});
+        my $data = { wwid => $lun->{wwid}, result => $lun->{result}, digest => $cfg->{digest} };
+        $data->@{qw(typed how)} = ($typed, $lun->{how}) if $typed ne $lun->{wwid};
+        $data->{alias} = characters($lun->{alias}) if $lun->{template};
+        $data
+    } @$luns;
+    print_result($opts, @typed == 1 ? $data[0] : \@data, sub() {
+        my $all = { %$set, defined($alias) ? (alias => $alias) : () };
+        my @lines = map { add_line($_, $all) } @$luns;
+        return (@lines, $opts->{'dry-run'} ? 'Nothing was changed: --dry-run.' : ());
     });
     return 0;
 }
 
-sub add($source, $opts, $wwid) {
-    my $set = knobs_of($opts);
-    my ($cfg, $changed) = $source->change_config(sub($cfg) {
-        return PVE::Multipath::Config::add_wwid($cfg, $wwid, $set, $opts->{digest});
-    });
-    my $hint = !$changed && %$set ? " ('pvemultipath wwid set' changes it)" : '';
-    return report($opts, $wwid, $cfg, $changed ? 'added' : 'already-there', $hint);
-}
+# --- set and remove ---
 
 sub set($source, $opts, $name) {
     my $set = knobs_of($opts);
