@@ -331,7 +331,7 @@ for (
 for my $version ('', 'new', '0.', "0.11\n1", "\e[2J") {
     my $res = cli(['problems', '--replay', $ignored, '--multipath-tools', $version]);
     is_deeply([$res->@{qw(code out)}], [3, ''], 'a version that is none: 3');
-    like($res->{err}, qr/\Aerror: --multipath-tools: ".*" is no version[^\n\e]*\n\z/, 'with a message');
+    like($res->{err}, qr/\Aerror: --multipath-tools: ".*" is not a version[^\n\e]*\n\z/, 'with a message');
 }
 
 # the other commands warn, and point here

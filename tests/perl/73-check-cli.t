@@ -173,7 +173,7 @@ for (
 for my $version ('', 'new', '0.', "0.11\n1", "\e[2J") {
     my $res = check($new, ['--multipath-tools', $version]);
     is_deeply([$res->@{qw(code out)}], [3, ''], 'a version that is none: 3');
-    like($res->{err}, qr/\Aerror: --multipath-tools: ".*" is no version[^\n\e]*\n\z/, 'with a message');
+    like($res->{err}, qr/\Aerror: --multipath-tools: ".*" is not a version[^\n\e]*\n\z/, 'with a message');
 }
 
 # --- formats ---
