@@ -66,13 +66,17 @@ my sub run_and_expect($name, $command, @patterns) {
     die PVE::Multipath::Command::failure($name, $reply);
 }
 
+# A WWID that can be an argument. Those from the API and from the library are tainted.
+my sub checked_wwid($wwid) {
+    $wwid = bytes($wwid // '');
+    PVE::RS::Multipath::Allowlist::assert_wwid($wwid);
+    return $wwid =~ m/\A(.*)\z/s ? $1 : undef;
+}
+
 # multipath takes the WWID for a device name or an alias if there is one, and then changes the entry
 # of another LUN. Its output names the LUN that it has changed.
 my sub change_wwids($wwid, $option, @results) {
-    $wwid = bytes($wwid // '');
-    PVE::RS::Multipath::Allowlist::assert_wwid($wwid);
-    # the API's parameters are tainted; this one has just been checked
-    ($wwid) = $wwid =~ m/\A(.*)\z/s;
+    $wwid = checked_wwid($wwid);
 
     assert_supported();
 
@@ -95,6 +99,7 @@ sub remove_wwid($wwid) {
 
 # Asks multipathd to create the map of a LUN. It is not an error if multipathd refuses.
 sub add_map($wwid) {
+    $wwid = checked_wwid($wwid);
     run("multipathd add map $wwid", [$PVE::Multipath::Node::MULTIPATHD, 'add', 'map', $wwid]);
     return;
 }

@@ -113,8 +113,10 @@ my sub reconfigure_marker($node) {
     return "$node->{'run-dir'}/reconfigure";
 }
 
+# What the library returns is as tainted as what it was given.
 my sub drop_in_path($node, $file) {
-    return "$node->{'drop-in-dir'}/$file";
+    my ($name) = $file =~ m/\A(pve-[a-z]+\.conf)\z/ or die "'$file' is not the name of a drop-in\n";
+    return "$node->{'drop-in-dir'}/$name";
 }
 
 my sub present($node) {
