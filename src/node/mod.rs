@@ -2,10 +2,12 @@
 //! configuration would do.
 
 pub mod candidates;
+pub mod causes;
 mod content;
 pub mod maps;
 pub mod paths;
 pub mod plan;
+pub mod ports;
 pub mod uses;
 pub mod wwids_file;
 
