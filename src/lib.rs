@@ -11,7 +11,7 @@
 //! tested on recorded inputs, and a caller can show what would happen before it happens.
 //!
 //! All inputs may be hostile or broken: a peer's broadcast, the vendor string of an array, a file
-//! somebody edited. No input makes a function of this crate panic; each gets a typed error, or a
+//! that was edited by hand. No input makes a function of this crate panic; each gets a typed error, or a
 //! warning beside the part that could be read.
 //!
 //! ```

@@ -336,7 +336,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Whatever anybody says, there is no panic, nothing that steers a terminal comes out, and no
+    /// No input causes a panic, nothing that steers a terminal comes out, and no
     /// device is offered that multipathd has not listed.
     #[test]
     fn hostile_texts(

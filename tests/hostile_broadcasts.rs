@@ -134,7 +134,7 @@ fn check(what: &str, text: &[u8], continued: &[u8]) {
             "{what}: {node}"
         );
     }
-    // A hostile node may say what it likes of itself, but nothing that is no state.
+    // A hostile node may say what it likes of itself, but nothing other than a state.
     let own = lun.nodes.get(HOSTILE).unwrap();
     assert!(
         own.paths_active <= own.paths_total || own.paths_total.is_none(),

@@ -333,7 +333,7 @@ fn a_group_on_a_single_path() {
 
 #[test]
 fn a_thin_pool() {
-    // vm-1 on the pool's data, which is on the map; the parts that nobody sees do not count
+    // vm-1 on the pool's data, which is on the map; parts that are not reported do not count
     let lv = |name: &str| format!("E:DM_VG_NAME=vg\nE:DM_LV_NAME={name}\n");
     let stack = Stack::default()
         .device("dm-0", MAP, "sda sdb", 2, "E:ID_FS_TYPE=LVM2_member\n")

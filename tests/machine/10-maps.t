@@ -57,7 +57,7 @@ my $map = our_maps()->{$san_a};
 my ($size) = must('blockdev', '--getsize64', "/dev/mapper/$san_a") =~ m/(\d+)/;
 is($map->{size}, $size, 'pvemultipath maps: the size is the kernel\'s');
 is(readlink($map->{path}) =~ s!.*/!!r, $map->{sysfs}, '... the path leads to its device');
-is($map->{used}, 0, '... nobody uses it');
+is($map->{used}, 0, '... it is not in use');
 
 # --- one path ---
 

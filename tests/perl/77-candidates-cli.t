@@ -37,7 +37,7 @@ is_deeply(
         contents => [{ code => 'lvm-pv', type => 'LVM2_member' }], warnings => [{ code => 'has-data' }],
         told => ['not empty: LVM physical volume'],
     },
-    'one with the physical volume of somebody else',
+    'one with a foreign physical volume',
 );
 is_deeply($by_wwid{sdac}->{reason}, { code => 'local-disk', what => 'SATA' }, 'a local disk');
 is_deeply($by_wwid{sr0}->{reason}, { code => 'cd' }, 'a CD drive');
@@ -68,7 +68,7 @@ TEXT
 my $all = cli(['candidates', @folder, '--all'], COLUMNS => 200)->{out};
 like($all, qr/^\(35000c50000000f05\)  64 MiB  LAB VIRTUAL-f SERf \(sdf, sds\): blacklisted by \/etc\/multipath\.conf:7 /m,
     'the reasons');
-like($all, qr/^\(sr0\) .*: CD or DVD drive$/m, 'also of what nobody would add');
+like($all, qr/^\(sr0\) .*: CD or DVD drive$/m, 'also of what cannot be added');
 for my $width (40, 60, 80) {
     my @lines = split(/\n/, cli(['candidates', @folder], COLUMNS => $width)->{out});
     is_deeply([grep { length > $width } @lines], [], "$width columns");
@@ -145,7 +145,7 @@ SH
     spew("$base/multipath.cfg", slurp("$replay/candidates/multipath.cfg"));
     is_deeply(found('--replay', $base), $found, 'recorded: the same');
 
-    # what is no file must not keep anybody waiting
+    # a pipe in place of a file must not block
     my $odd = tempdir(CLEANUP => 1);
     make_path("$odd/etc/multipath", "$odd/proc/self");
     system('mkfifo', "$odd/etc/multipath.conf") == 0 or die "cannot make a FIFO\n";

@@ -34,7 +34,7 @@ for my $case (
 for my $case (
     ['sdb', "wwid: 'sdb' is the name of a device, not a WWID; here and now it is a path of '35000c50000000b01'"],
     ['8:0', "wwid: '8:0' is the name of a device, not a WWID"],
-    ['/dev/nothing', "wwid: '/dev/nothing' is no path of a LUN that is seen here: 'pvemultipath candidates --all' lists them"],
+    ['/dev/nothing', "wwid: '/dev/nothing' is not a path of a LUN that this node sees: 'pvemultipath candidates --all' lists them"],
     ['35000c50000000f08', "35000c50000000f08: in use outside of multipath: held by 'md7' - to add it nevertheless, use --force"],
     ['a b', "wwid: WWID has an invalid character ' ' at position 2"],
 ) {

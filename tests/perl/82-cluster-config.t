@@ -130,7 +130,7 @@ for my $observed (0, 1) {
             "$what: $shown is not changed before it is saved");
         is($reads, 2, "$what: and the wait is over then");
 
-        # nobody is saving it
+        # it is not being saved
         local *PVE::Multipath::Source::monotonic = sub() { return $reads / 5 };
         spew($file, $half);
         $source->change_config(sub($cfg) { PVE::Multipath::Config::add_wwid($cfg, '3600d') });

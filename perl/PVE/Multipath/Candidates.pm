@@ -39,7 +39,7 @@ my $CONFIG_FILE = '/etc/multipath.conf';
 my $CONFIG_DIR = '/etc/multipath/conf.d';
 my $BACKUP_DIR = '/etc/lvm/backup';
 
-# Files that are longer are nobody's configuration, nor what LVM writes of a volume group.
+# Longer files are neither a configuration nor LVM's backup of a volume group.
 my $MOST_BYTES = 4 * 1024 * 1024;
 
 # So many volume groups may have been on a node.

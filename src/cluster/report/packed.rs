@@ -241,7 +241,7 @@ impl Data {
 
 /// How many values the report of which this is the first one has.
 pub(super) fn values(first: &[u8]) -> usize {
-    // What is longer is no value, and not worth the time.
+    // A longer text cannot be a value of pmxcfs.
     let first = std::str::from_utf8(first).ok();
     let first = first.filter(|first| first.len() <= MAX_VALUE_LEN);
     let head = first.and_then(|first| read::<Head>(first).ok()?);

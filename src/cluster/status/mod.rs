@@ -32,7 +32,7 @@
 //!    online node that reports at least one map; where no node does, on every online node that
 //!    reports. Other LUNs are expected nowhere.
 //! 3. A node that is offline, or whose report is stale, gives `unknown` for the LUNs that it named.
-//! 4. An online node's state counts as it reported it, `unknown` where that is no known state.
+//! 4. An online node's state counts as it reported it, `unknown` where that is not a known state.
 //! 5. An expected node that is online and does not name the LUN is `missing`, also if it has not sent
 //!    any report; one that is offline, or whose report is stale or cannot be read, is `unknown`.
 //! 6. A node where the LUN is not expected is never `missing`, but what it reports counts.

@@ -136,7 +136,7 @@ pub fn storage_uses(
         }
     }
     for uses in found.values_mut() {
-        // a group on the LUN that is the storage's base is no second use
+        // a group on the LUN that is the storage's base is not a second use
         uses.dedup_by(|next, first| next.storage == first.storage && first.how == How::Base);
     }
     found

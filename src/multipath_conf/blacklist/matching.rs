@@ -408,7 +408,7 @@ fn longest_run(atoms: &[Atom]) -> Vec<u8> {
 }
 
 /// The parts of an expression, and whether it is anchored at its start and at its end. `None` if it
-/// has alternatives, or is no plain sequence for another reason.
+/// has alternatives, or is not a plain sequence for another reason.
 fn atoms(pattern: &[u8]) -> Option<(Vec<Atom>, bool, bool)> {
     let (start, mut rest) = match pattern.strip_prefix(b"^") {
         Some(rest) => (true, rest),

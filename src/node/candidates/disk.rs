@@ -167,7 +167,7 @@ impl<'a> Disk<'a> {
         trimmed(self.dev)
     }
 
-    /// Whether the kernel says that it cannot be reached. What it does not say is no reason to worry.
+    /// Whether the kernel says that it cannot be reached. A device without a state counts as reachable.
     pub(super) fn is_offline(&self) -> bool {
         !matches!(trimmed(self.state), b"" | b"running" | b"live" | b"created")
     }

@@ -91,9 +91,9 @@ pub enum NotFound {
         /// The WWID of the LUN that has this name on this node now.
         wwid: Option<Label>,
     },
-    /// The path of a device that is no path or map of a LUN that is seen.
+    /// The path of a device that is neither a path nor a map of a LUN that the node sees.
     #[error(
-        "'{0}' is no path of a LUN that is seen here: 'pvemultipath candidates --all' lists them"
+        "'{0}' is not a path of a LUN that this node sees: 'pvemultipath candidates --all' lists them"
     )]
     UnknownDevice(Label),
     /// The link to a partition.
@@ -467,7 +467,7 @@ mod tests {
         ] {
             assert_eq!(told(typed), format!("{wwid} Device"), "{typed}");
         }
-        let unknown = "is no path of a LUN that is seen here";
+        let unknown = "is not a path of a LUN that this node sees";
         for typed in [
             "/dev/sdz",
             "/dev/sdb1",

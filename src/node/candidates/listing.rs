@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(wwid(&listing, "sdb"), None);
         assert_eq!(wwid(&listing, "sdc"), Some(PathWwid::Contradictory));
         let Some(PathWwid::Invalid(label, why)) = wwid(&listing, "sde") else {
-            panic!("sde has a WWID that is no text");
+            panic!("sde has a WWID that is not a text");
         };
         assert_eq!(label.as_str(), "3600\u{fffd}");
         assert!(matches!(why, InvalidWwid::Character { position: 5, .. }));

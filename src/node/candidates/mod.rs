@@ -389,7 +389,7 @@ fn candidate(
     }
 }
 
-/// Why it is not offered: what it is comes before what somebody has configured.
+/// Why it is not offered: what the device is comes before what the configuration says.
 fn reason(paths: &[Path<'_, '_>], holders: BTreeSet<Holder>, size: Option<u64>) -> Option<Reason> {
     let of_kind = |kind: Kind| match kind {
         Kind::Cd => Some(Reason::Cd),

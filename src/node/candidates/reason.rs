@@ -122,7 +122,7 @@ impl fmt::Display for Reason {
 #[serde(tag = "code", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Warning {
-    /// Something is on it already, which may belong to somebody else.
+    /// Something is on it already, which may belong to another system.
     HasData,
     /// It has a map on this node, though it is not on the cluster's allow-list.
     HasMap {

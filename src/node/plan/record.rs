@@ -76,7 +76,7 @@ impl Record {
         Ok(Self { wwids: wwids? })
     }
 
-    /// The text of the record, with one entry a line; none for an empty record, which is no file.
+    /// The text of the record, with one entry a line; none for an empty record, which is not written as a file.
     pub fn to_text(&self) -> Option<String> {
         if self.wwids.is_empty() {
             return None;

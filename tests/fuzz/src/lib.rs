@@ -23,7 +23,7 @@ pub struct Target {
     pub name: &'static str,
     /// Makes it ready, or says why it cannot run on this machine.
     pub start: fn() -> Result<Run, String>,
-    /// How many inputs `random` gives it where nobody says otherwise: some seconds' worth.
+    /// How many inputs `random` gives it by default: some seconds' worth.
     pub inputs: u64,
     /// Which fixtures it begins with: a folder, and a part of the files' paths.
     seeds: &'static [(&'static str, &'static str)],

@@ -45,7 +45,7 @@ impl<const N: usize> Args<N> {
     ///
     /// `call` is what `glue.c` passed.
     unsafe fn new(call: *const Call) -> Self {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         let (perl, args, count) = unsafe { ((*call).perl, (*call).args, (*call).count) };
         // SAFETY: has no preconditions beyond a live interpreter.
         let mut svs = [unsafe { ffi::standin_undef(perl) }; N];
@@ -151,7 +151,7 @@ pub unsafe fn enter<const N: usize>(
     call: *mut Call,
     body: impl FnOnce(&Args<N>) -> Result<Returned, Failure>,
 ) {
-    // SAFETY: as the caller vouches.
+    // SAFETY: the caller guarantees it.
     let args = unsafe { Args::<N>::new(call) };
     // Nothing that the closure shares with the outside can be seen half done:
     // the arguments are only read, and what was being built is dropped.

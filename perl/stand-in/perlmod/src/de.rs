@@ -239,7 +239,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
         }
     }
 
-    /// What nobody asks for is not looked at.
+    /// Values that are not asked for are not looked at.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor.visit_unit()
     }

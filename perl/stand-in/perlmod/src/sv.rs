@@ -28,7 +28,7 @@ impl OwnedSv {
     /// `sv` is a live value of this interpreter.
     #[inline]
     pub(crate) unsafe fn share(perl: Perl, sv: *mut SV) -> Self {
-        // SAFETY: the caller vouches for `sv`; the new count is the one owned.
+        // SAFETY: the caller guarantees that `sv` is valid; the new count is the one owned.
         unsafe { Self::from_raw(perl, ffi::standin_inc(perl, sv)) }
     }
 
@@ -142,7 +142,7 @@ impl NewArray {
 
     #[inline]
     pub(crate) fn push(&mut self, item: OwnedSv) {
-        // SAFETY: the value in here is an array that nobody else has seen, and
+        // SAFETY: the value in here is an array that is not shared yet, and
         // the array takes over the count of the item.
         unsafe { ffi::standin_array_push(self.0.perl, self.0.sv, item.into_raw()) }
     }
@@ -167,7 +167,7 @@ impl NewHash {
         if key.len() > i32::MAX as usize {
             return Error::fail("hash key is too long");
         }
-        // SAFETY: the value in here is a hash that nobody else has seen, the
+        // SAFETY: the value in here is a hash that is not shared yet, the
         // length fits perl's keys, and the hash takes over the count of the
         // value.
         unsafe {

@@ -54,7 +54,7 @@ impl Value {
     /// `sv` is a live value of this thread's interpreter, and the caller gives up
     /// one count of it.
     pub unsafe fn from_raw_move(sv: *mut SV) -> Self {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         Self(unsafe { OwnedSv::from_raw(Perl::current(), sv) })
     }
 
@@ -64,7 +64,7 @@ impl Value {
     ///
     /// `sv` is a live value of this thread's interpreter.
     pub unsafe fn from_raw_ref(sv: *mut SV) -> Self {
-        // SAFETY: as the caller vouches.
+        // SAFETY: the caller guarantees it.
         Self(unsafe { OwnedSv::share(Perl::current(), sv) })
     }
 

@@ -32,7 +32,7 @@ for (
     my ($what, $value, $error) = @$_;
     is(error_of(sub { StandIn::Object::add($value, 1) }), "$error\n", $what);
 }
-like(error_of(sub { StandIn::Object::new([], 1) }), qr/./, 'a class that is no name');
+like(error_of(sub { StandIn::Object::new([], 1) }), qr/./, 'a class that is not a name');
 
 $drops = StandIn::Object::drops();
 my $same = $counter;

@@ -41,7 +41,7 @@ is(error_of(sub { StandIn::In::take_any($first) }), $refused, 'two in each other
 is(
     StandIn::In::take_struct({ name => 'a', size => 1, self => $hash, list => $array }),
     'Disk { name: "a", size: 1, wwid: None, paths: 0 }',
-    'what nobody asks for is not walked',
+    'values that are not asked for are not walked',
 );
 is(StandIn::In::take_ignored($hash), 'IgnoredAny', 'at the top, too');
 is(StandIn::Out::pass($hash), $hash, 'nor is what is passed through');
