@@ -21,7 +21,7 @@ configure(undef);
 my sub candidates() {
     my $res = run(qw(pvemultipath candidates --output-format json));
     is($res->{code}, 0, 'pvemultipath candidates') or diag($res->{err});
-    return { map { ($_->{wwid} // $_->{dev}) => $_ } JSON::PP->new()->utf8()->decode($res->{out})->{candidates}->@* };
+    return { map { ($_->{wwid} // $_->{devs}->[0] // '') => $_ } JSON::PP->new()->utf8()->decode($res->{out})->{candidates}->@* };
 }
 
 # --- LUNs that are not configured ---
@@ -38,7 +38,6 @@ my sub first_path($wwid) { '/dev/' . (paths_of($wwid))[0] }
 
 must('pvcreate', first_path($san_c));
 must('vgcreate', 'vg-old', first_path($san_c));
-must('vgchange', '-an', 'vg-old');
 must('mkfs.ext4', '-q', '-L', 'label', first_path($san_d));
 must('udevadm', 'trigger', '--settle', '--subsystem-match=block');
 my $text = run(qw(pvemultipath candidates))->{out};
