@@ -52,6 +52,9 @@ is(apply()->{code}, 0, 'all are configured');
 eventually(\&kernel_maps, { map { $_ => $_ } $san_a, $san_b, $san_c, $san_d, $san_e }, 'the kernel has their maps');
 is_deeply([grep { exists($luns->{$_}) && $luns->{$_}->{offered} } keys candidates()->%*], [], 'none is a candidate');
 
+eventually(
+    sub() { [grep { !-b "/dev/mapper/$_" } $san_a, $san_b, $san_c, $san_d, $san_e] }, [], '... and their devices are there',
+);
 must('pvcreate', "/dev/mapper/$san_a");
 must('vgcreate', 'vg-a', "/dev/mapper/$san_a");
 must('lvcreate', '--yes', '-L', '4M', '-n', 'lv-one', 'vg-a');
