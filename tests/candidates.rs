@@ -369,7 +369,7 @@ proptest! {
             rules: Rules::new(None, &[File { name: "f", text: &attributes[10] }], VERSIONS[1]),
             mountinfo: &attributes[0],
             swaps: &attributes[1],
-            volume_groups: VolumeGroups { hints: &attributes[2], backups: vec![&attributes[3]] },
+            volume_groups: VolumeGroups::new(&attributes[2], [attributes[3].as_slice()]),
         };
         let found = candidates(&inputs);
         for candidate in &found.candidates {

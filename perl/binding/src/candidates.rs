@@ -76,10 +76,7 @@ pub mod pve_rs_multipath_candidates {
                 allow_list: allow_list.unwrap_or_default(),
                 mountinfo: self.mountinfo.unwrap_or_default(),
                 swaps: self.swaps.unwrap_or_default(),
-                volume_groups: VolumeGroups {
-                    hints: self.lvm_hints.unwrap_or_default(),
-                    backups: backups.collect(),
-                },
+                volume_groups: VolumeGroups::new(self.lvm_hints.unwrap_or_default(), backups),
             }
             .read();
             Ok((candidates::candidates(&inputs), warnings))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::storages::volume_wwid;
 use crate::Wwid;
 use crate::cluster::expectations::Storage;
-use crate::node::uses::Label;
+use crate::types::label::Label;
 use crate::wire::scalar::Scalar;
 
 /// A guest with a disk that is a LUN.
@@ -29,7 +29,7 @@ pub fn guest_uses(
 ) -> BTreeMap<Wwid, BTreeSet<GuestUse>> {
     let mut found: BTreeMap<Wwid, BTreeSet<GuestUse>> = BTreeMap::new();
     for (id, properties) in guests {
-        let Some(guest) = Label::new(id.as_bytes()) else {
+        let Some(guest) = Label::name(id.as_bytes()) else {
             continue;
         };
         let volumes = properties.values().filter_map(|value| {

@@ -181,7 +181,7 @@ impl Serialize for Obstacle {
 mod tests {
     use super::*;
     use crate::NodeSet;
-    use crate::node::uses::Label;
+    use crate::types::label::Label;
 
     fn text(nodes: &[(&str, NodeState)], others: bool) -> String {
         let wwid = Wwid::new("3600a").unwrap();
@@ -194,7 +194,7 @@ mod tests {
             nodes: NodeSet::from_names(["pve1"]),
         };
         let guest = GuestUse {
-            guest: Label::new(b"100").unwrap(),
+            guest: Label::name(b"100").unwrap(),
             storage: "san".to_owned(),
         };
         let (storages, guests) = match others {

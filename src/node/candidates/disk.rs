@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::udev::Udev;
 use crate::Transport;
 use crate::multipath_conf::blacklisted::Facts;
+use crate::node::block::udev::Udev;
 use crate::types::label::Label;
 use crate::wire::byte_string::ByteString;
 
@@ -174,7 +174,7 @@ impl<'a> Disk<'a> {
 
     /// The kernel's state, if there is one.
     pub(super) fn state(&self) -> Option<Label> {
-        Label::new(trimmed(self.state))
+        Label::text(trimmed(self.state))
     }
 
     /// How the LUN is reached, if it can be told.
@@ -203,19 +203,19 @@ impl<'a> Disk<'a> {
     }
 
     pub(super) fn vendor(&self) -> Option<Label> {
-        Label::new(self.vendor?)
+        Label::text(self.vendor?)
     }
 
     pub(super) fn product(&self) -> Option<Label> {
-        Label::new(self.model?)
+        Label::text(self.model?)
     }
 
     /// The serial number. What udev calls so for a SCSI disk is its WWID.
     pub(super) fn serial(&self) -> Option<Label> {
         let udev = self.udev();
-        let of_udev = |name| Label::new(udev.property(name)?);
+        let of_udev = |name| Label::text(udev.property(name)?);
         self.serial
-            .and_then(Label::new)
+            .and_then(Label::text)
             .or_else(|| of_udev("ID_SCSI_SERIAL"))
             .or_else(|| of_udev("SCSI_IDENT_SERIAL"))
             .or_else(|| {

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::Mapped;
 use super::disk::{Disk, trimmed};
-use super::udev::Udev;
+use crate::node::block::mounts::{self, Mount};
+use crate::node::block::udev::Udev;
 use crate::types::label::Label;
 use crate::wire::byte_string::ByteString;
 
@@ -64,44 +65,27 @@ impl Mounted {
     /// Reads `/proc/self/mountinfo` and `/proc/swaps`.
     pub(super) fn new(mountinfo: &[u8], swaps: &[u8]) -> Self {
         let mut mounted = Self::default();
-        for line in mountinfo.split(|&byte| byte == b'\n') {
-            mounted.add_mount(line);
+        for mount in mounts::mounts(mountinfo).flatten() {
+            mounted.add(mount);
         }
-        for line in swaps.split(|&byte| byte == b'\n') {
-            let end = line
-                .iter()
-                .position(u8::is_ascii_whitespace)
-                .unwrap_or(line.len());
-            if let Some(path) = line.get(..end).filter(|path| path.starts_with(b"/")) {
-                mounted.swaps.insert(unescaped(path));
-            }
-        }
+        mounted.swaps = mounts::swaps(swaps).flatten().collect();
         mounted
     }
 
-    /// `36 35 98:0 / /mnt rw,noatime master:1 - ext3 /dev/sda1 rw`
-    fn add_mount(&mut self, line: &[u8]) -> Option<()> {
-        let mut fields = line.split(|&byte| byte == b' ');
-        let number = fields.nth(2)?;
-        let at = unescaped(fields.nth(1)?);
-        let at = Label::new(&at)?;
-        fields.find(|field| *field == b"-")?;
-        let (fs, source) = (fields.next()?, unescaped(fields.next()?));
-        if fs == b"zfs" {
-            let end = source
-                .iter()
-                .position(|&byte| byte == b'/')
-                .unwrap_or(source.len());
-            self.pools.extend(source.get(..end).map(<[u8]>::to_vec));
+    fn add(&mut self, mount: Mount<'_>) {
+        let Some(at) = Label::text(&mount.at) else {
+            return;
+        };
+        if mount.fs == b"zfs" {
+            let pool = mount.source.split(|&byte| byte == b'/').next();
+            self.pools.extend(pool.map(<[u8]>::to_vec));
         } else {
-            self.places
-                .entry(number.to_vec())
-                .or_insert_with(|| at.clone());
-            if source.starts_with(b"/dev/") {
-                self.places.entry(source).or_insert(at);
+            let place = self.places.entry(mount.number.to_vec());
+            place.or_insert_with(|| at.clone());
+            if mount.source.starts_with(b"/dev/") {
+                self.places.entry(mount.source).or_insert(at);
             }
         }
-        Some(())
     }
 
     fn holders(&self, name: &[u8], number: &[u8], udev: Udev<'_>) -> Vec<Holder> {
@@ -115,32 +99,15 @@ impl Mounted {
         let is_swap = self.swaps.contains(&path)
             || (!self.swaps.is_empty() && links().any(|link| self.swaps.contains(&link)));
         let mount = place.map(|at| Holder::Mount { at });
-        let pool = pool.and_then(Label::new).map(|name| Holder::Zpool { name });
+        let pool = pool
+            .and_then(Label::text)
+            .map(|name| Holder::Zpool { name });
         mount
             .into_iter()
             .chain(pool)
             .chain(is_swap.then_some(Holder::Swap))
             .collect()
     }
-}
-
-/// The kernel writes blanks, tabs, line feeds and backslashes as `\` and three octal digits.
-fn unescaped(field: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&first, tail)) = rest.split_first() {
-        let digits = tail.get(..3).filter(|digits| {
-            first == b'\\' && digits.iter().all(|digit| (b'0'..=b'7').contains(digit))
-        });
-        let value =
-            digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        bytes.push(value.unwrap_or(first));
-        rest = match value {
-            Some(_) => tail.get(3..).unwrap_or_default(),
-            None => tail,
-        };
-    }
-    bytes
 }
 
 /// What holds a disk or its partitions. Its own map does not count, nor do partitions of that.
@@ -153,10 +120,10 @@ pub(super) fn of_disk(
     let device = |holder: &ByteString<'_>| {
         let shown = match mapped.get(holder.as_str()) {
             Some(map) if map.is_multipath() => return None,
-            Some(map) => Label::new(trimmed(map.name)),
+            Some(map) => Label::text(trimmed(map.name)),
             None => None,
         };
-        let name = shown.or_else(|| Label::new(&holder.to_bytes()?))?;
+        let name = shown.or_else(|| Label::text(&holder.to_bytes()?))?;
         Some(Holder::Device { name })
     };
     let partitions = disk.partitions.iter();

@@ -171,7 +171,7 @@ pub fn meant(typed: &str, candidates: &[Candidate]) -> Result<Meant, NotFound> {
 /// the WWID that the text stands for by itself is given, and [`How::Unseen`].
 pub fn identify(typed: &str, seen: &[Seen<'_>]) -> Result<Found, NotFound> {
     let typed = typed.trim_matches(' ');
-    let label = || Label::new(typed.as_bytes()).ok_or(InvalidWwid::Empty);
+    let label = || Label::text(typed.as_bytes()).ok_or(InvalidWwid::Empty);
     if seen
         .iter()
         .any(|lun| !lun.wwid.is_empty() && lun.wwid == typed)
@@ -202,7 +202,7 @@ pub fn identify(typed: &str, seen: &[Seen<'_>]) -> Result<Found, NotFound> {
         let lun = only(label()?, seen.iter().filter(by_name))?;
         return Err(NotFound::DeviceName {
             typed: label()?,
-            wwid: lun.and_then(|wwid| Label::new(wwid.as_bytes())),
+            wwid: lun.and_then(|wwid| Label::text(wwid.as_bytes())),
         });
     }
     by_form(typed, label()?, seen)

@@ -89,7 +89,7 @@ impl Listing {
         if exit_code == 0 && text == b"ok" {
             return Ok(Self::default());
         }
-        let Some(first) = Label::new(text.split(|&byte| byte == b'\n').next().unwrap_or_default())
+        let Some(first) = Label::text(text.split(|&byte| byte == b'\n').next().unwrap_or_default())
         else {
             return Err(ListingError::NoAnswer(exit_code));
         };
@@ -146,7 +146,7 @@ fn path(line: &[u8]) -> Option<(Device, Listed)> {
     let protocol =
         Some(text(protocol)?).filter(|protocol| protocol.len() <= 32 && word(protocol))?;
     let protocol = Some(protocol).filter(|protocol| !matches!(*protocol, "" | "undef"));
-    let wwid = match (text(wwid).map(Wwid::new), Label::new(wwid)) {
+    let wwid = match (text(wwid).map(Wwid::new), Label::text(wwid)) {
         (Some(Ok(wwid)), _) => PathWwid::Known(wwid),
         (_, None) => PathWwid::Missing,
         (Some(Err(why)), Some(label)) => PathWwid::Invalid(label, why),

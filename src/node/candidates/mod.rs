@@ -11,13 +11,13 @@ pub mod identify;
 pub mod listing;
 mod reason;
 mod sources;
-mod udev;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use content::{Content, ContentCode, VolumeGroups};
+pub use crate::node::block::lvm::VolumeGroups;
+pub use content::{Content, ContentCode};
 pub use disk::{Disk, Partition};
 pub use held::Holder;
 pub use reason::{Reason, Warning};
@@ -82,7 +82,7 @@ pub struct Inputs<'a> {
     /// `/proc/swaps`.
     pub swaps: &'a [u8],
     /// What LVM has left in files.
-    pub volume_groups: VolumeGroups<'a>,
+    pub volume_groups: VolumeGroups,
 }
 
 /// A LUN, or another disk, that is not on the allow-list.
@@ -343,7 +343,7 @@ fn candidate(
     let sizes: BTreeSet<u64> = disks().filter_map(|(_, disk)| disk.size()).collect();
     let size = sizes.first().copied();
     let map = wwid.as_ref().and_then(|wwid| maps.get(wwid.as_str()));
-    let map = map.and_then(|map| Label::new(trimmed(map.name)));
+    let map = map.and_then(|map| Label::text(trimmed(map.name)));
 
     let reason = reason(paths, holders, size);
     let mut warnings = Vec::new();
@@ -372,7 +372,7 @@ fn candidate(
     let first = |of: &dyn Fn(&Disk<'_>) -> Option<Label>| disks().find_map(|(_, disk)| of(disk));
     Candidate {
         wwid,
-        udev_wwid: udev_wwid.and_then(|wwid| Label::new(wwid.as_bytes())),
+        udev_wwid: udev_wwid.and_then(|wwid| Label::text(wwid.as_bytes())),
         size,
         vendor: first(&|disk| disk.vendor()),
         product: first(&|disk| disk.product()),

@@ -33,7 +33,7 @@ pub struct Sources<'a> {
     /// `/proc/swaps`.
     pub swaps: &'a [u8],
     /// What LVM has left in files.
-    pub volume_groups: VolumeGroups<'a>,
+    pub volume_groups: VolumeGroups,
 }
 
 impl<'a> Sources<'a> {

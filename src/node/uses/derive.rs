@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::NodeUses;
 use super::facts::{self, Block, Facts, Kind};
 use super::kind::{Input, MAX_USES, MAX_VOLUMES, Use};
-use super::label::Label;
-use super::udev::Properties;
-use super::{NodeUses, lvm, mounts};
 use crate::Wwid;
+use crate::node::block::lvm::{self, VolumeGroups};
+use crate::node::block::mounts;
+use crate::node::block::udev::Udev;
+use crate::types::label::Label;
 use crate::types::reason::Device;
 
 /// How many devices may lie on one another. Real stacks have up to eight.
@@ -42,10 +44,7 @@ struct Graph<'f> {
     mounted: BTreeMap<&'f str, Mounted<'f>>,
     swapped: BTreeSet<&'f str>,
     counts: Option<BTreeMap<&'f [u8], u32>>,
-    hints: BTreeMap<lvm::Uuid, Option<Label>>,
-    /// Names of volume groups by their UUIDs, and their UUIDs by those of their physical volumes.
-    groups: BTreeMap<lvm::Uuid, Label>,
-    volumes: BTreeMap<lvm::Uuid, (Option<lvm::Uuid>, Label)>,
+    volume_groups: VolumeGroups,
     unread: BTreeMap<Input, String>,
 }
 
@@ -57,9 +56,10 @@ impl<'f> Graph<'f> {
             mounted: BTreeMap::new(),
             swapped: BTreeSet::new(),
             counts: None,
-            hints: facts.lvm_hints.map(lvm::hints).unwrap_or_default(),
-            groups: BTreeMap::new(),
-            volumes: BTreeMap::new(),
+            volume_groups: VolumeGroups::new(
+                facts.lvm_hints.unwrap_or_default(),
+                facts.lvm_backup.iter().copied(),
+            ),
             unread: facts.errors.clone(),
         };
         for (device, block) in &facts.blocks {
@@ -72,18 +72,13 @@ impl<'f> Graph<'f> {
                 }
             }
         }
-        for backup in facts.lvm_backup.iter().filter_map(|text| lvm::backup(text)) {
-            if let Some(id) = &backup.id {
-                graph.groups.insert(id.clone(), backup.vg.clone());
-            }
-            let volume = (backup.id, backup.vg);
-            graph
-                .volumes
-                .extend(backup.pvs.into_iter().map(|pv| (pv, volume.clone())));
-        }
         graph.counts = graph.read(Input::OpenCounts, facts.open_counts, facts::open_counts);
-        let mounts = graph.read(Input::Mounts, facts.mounts, mounts::mounts);
-        let swaps = graph.read(Input::Swaps, facts.swaps, mounts::swaps);
+        let mounts = graph.read(Input::Mounts, facts.mounts, |text| {
+            mounts::mounts(text).collect()
+        });
+        let swaps: Option<Vec<_>> = graph.read(Input::Swaps, facts.swaps, |text| {
+            mounts::swaps(text).collect()
+        });
         graph.place(mounts.unwrap_or_default(), &swaps.unwrap_or_default());
         graph
     }
@@ -159,8 +154,8 @@ impl<'f> Graph<'f> {
         block.map_or(Kind::Other, |(name, block)| block.kind(name))
     }
 
-    fn udev(&self, device: &str) -> Option<Properties<'f>> {
-        self.blocks.get(device)?.udev.map(Properties::parse)
+    fn udev(&self, device: &str) -> Option<Udev<'f>> {
+        self.blocks.get(device)?.udev.map(Udev::new)
     }
 
     /// Group and name of a logical volume.
@@ -172,22 +167,22 @@ impl<'f> Graph<'f> {
             .and_then(|block| lvm::split_dm_name(block.name()));
         let (vg, lv) = split.unzip();
         (
-            udev.vg.and_then(lvm::name).or(vg),
-            udev.lv.and_then(lvm::name).or(lv),
+            udev.property("DM_VG_NAME").and_then(lvm::name).or(vg),
+            udev.property("DM_LV_NAME").and_then(lvm::name).or(lv),
         )
     }
 
     /// What a device is called where it holds something: `part1`, `vg-a/lv-one`, `md7`.
     fn place_name(&self, device: &str) -> Option<Label> {
         match self.kind(device) {
-            Kind::Partition(name) => Label::new(name.as_bytes()),
+            Kind::Partition(name) => Label::name(name.as_bytes()),
             Kind::Volume { .. } => match self.volume_name(device) {
-                (Some(vg), Some(lv)) => Label::new(format!("{vg}/{lv}").as_bytes()),
-                _ => Label::new(device.as_bytes()),
+                (Some(vg), Some(lv)) => Label::name(format!("{vg}/{lv}").as_bytes()),
+                _ => Label::name(device.as_bytes()),
             },
             _ => {
                 let name = self.blocks.get(device).map(Block::name).unwrap_or_default();
-                Label::new(name).or_else(|| Label::new(device.as_bytes()))
+                Label::name(name).or_else(|| Label::name(device.as_bytes()))
             }
         }
     }
@@ -251,10 +246,10 @@ impl<'f> Walk<'f, '_> {
         if let Some(Mounted { first, others }) = self.graph.mounted.get(device) {
             explained += 1;
             // the kernel's mount points begin with a slash
-            let at = Label::new(&first.at).or_else(|| Label::new(b"?"));
+            let at = Label::name(&first.at).or_else(|| Label::name(b"?"));
             self.found.extend(at.map(|at| Use::Mount {
                 at,
-                fs: Label::new(&first.fs),
+                fs: Label::name(&first.fs),
                 others: *others,
                 on: on.cloned(),
             }));
@@ -265,7 +260,7 @@ impl<'f> Walk<'f, '_> {
         }
 
         let udev = self.graph.udev(device);
-        let fs = udev.and_then(|udev| udev.fs_type);
+        let fs = udev.and_then(|udev| udev.property("ID_FS_TYPE"));
         match udev {
             // what a guest has put on a volume is its own
             _ if is_volume => (),
@@ -284,7 +279,7 @@ impl<'f> Walk<'f, '_> {
             match count {
                 Some(count) if count > explained => self.found.push(Use::Open {
                     count: count - explained,
-                    fs: fs.and_then(Label::new),
+                    fs: fs.and_then(Label::name),
                     on: on.cloned(),
                 }),
                 Some(_) => (),
@@ -305,28 +300,26 @@ impl<'f> Walk<'f, '_> {
     }
 
     /// A physical volume of LVM, by its signature.
-    fn physical_volume(&mut self, udev: Properties<'_>, holders: &[&'f str], on: Option<&Label>) {
+    fn physical_volume(&mut self, udev: Udev<'_>, holders: &[&'f str], on: Option<&Label>) {
         let graph = self.graph;
-        let pv = udev.fs_uuid.and_then(lvm::Uuid::new);
+        let pv = udev.fs_uuid().and_then(lvm::Uuid::new);
         let active = holders.iter().find_map(|holder| match graph.kind(holder) {
             Kind::Volume { vg, .. } => Some(vg),
             _ => None,
         });
-        let hint = pv.as_ref().and_then(|pv| graph.hints.get(pv));
-        let backup = pv.as_ref().and_then(|pv| graph.volumes.get(pv));
-        let name = match (hint, backup) {
-            (Some(Some(name)), _) | (_, Some((_, name))) => Some(name.clone()),
-            _ => None,
-        };
-        let id = active.or_else(|| backup.and_then(|(id, _)| id.clone()));
-        let key = match (id, &name, pv) {
+        let known = pv.as_ref();
+        let name = known
+            .and_then(|pv| graph.volume_groups.name_of(pv))
+            .cloned();
+        let id = active.or_else(|| graph.volume_groups.id_of(known?).cloned());
+        let key = match (id, &name, known) {
             (Some(id), ..) => GroupKey::Id(id),
             (_, Some(name), _) => GroupKey::Name(name.clone()),
-            _ if hint == Some(&None) => {
+            _ if known.is_some_and(|pv| graph.volume_groups.is_free(pv)) => {
                 self.found.push(Use::PhysicalVolume { on: on.cloned() });
                 return;
             }
-            (_, _, Some(pv)) => GroupKey::Physical(pv),
+            (_, _, Some(pv)) => GroupKey::Physical(pv.clone()),
             _ => GroupKey::Unknown,
         };
         let group = self.groups.entry(key).or_default();
@@ -415,7 +408,7 @@ impl<'f> Walk<'f, '_> {
                 group.name = group
                     .name
                     .take()
-                    .or_else(|| self.graph.groups.get(id).cloned());
+                    .or_else(|| self.graph.volume_groups.name(id).cloned());
             }
             let same = |other: &&mut Group<'f>| other.name.is_some() && other.name == group.name;
             match by_name.iter_mut().find(same) {

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::kind::Input;
-use super::lvm;
 use crate::Wwid;
+use crate::node::block::lvm;
 
 /// Everything that uses are derived from. Nothing of it is read from a device that could hang.
 ///

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::label::Label;
+use crate::types::label::Label;
 use crate::types::reason::Device;
 use crate::wire::scalar::Scalar;
 
@@ -374,7 +374,7 @@ pub(super) struct WireUse<'a> {
 impl WireUse<'_> {
     /// The use. One that makes no sense is a use all the same, of which no more is known.
     pub(super) fn read(&self) -> Use {
-        let label = |scalar: &Scalar<'_>| Label::new(scalar.as_text()?.as_bytes());
+        let label = |scalar: &Scalar<'_>| Label::name(scalar.as_text()?.as_bytes());
         let number = |scalar: &Scalar<'_>| u32::try_from(scalar.as_int()?).ok();
         let device = |scalar: &Scalar<'_>| Device::new(&scalar.as_text()?);
         let on = label(&self.on);
@@ -437,7 +437,7 @@ mod tests {
     use super::*;
 
     fn label(name: &str) -> Label {
-        Label::new(name.as_bytes()).unwrap()
+        Label::name(name.as_bytes()).unwrap()
     }
 
     #[test]

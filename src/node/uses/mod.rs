@@ -11,11 +11,7 @@
 mod derive;
 mod facts;
 mod kind;
-mod label;
-mod lvm;
-mod mounts;
 mod report;
-mod udev;
 
 use std::collections::BTreeMap;
 
@@ -26,7 +22,6 @@ use crate::Wwid;
 pub use derive::node_uses;
 pub use facts::{Block, Facts};
 pub use kind::{Described, Input, MAX_USES, MAX_VOLUMES, Use};
-pub use label::{Label, MAX_LEN as MAX_LABEL_LEN};
 pub use report::{BadUses, Detail, MAX_MAPS};
 
 /// The uses of the LUNs that a node has maps of.

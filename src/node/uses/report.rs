@@ -12,9 +12,10 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use thiserror::Error;
 
+use super::NodeUses;
 use super::kind::{Input, MAX_USES, Use, WireUse};
-use super::{Label, NodeUses};
 use crate::Wwid;
+use crate::types::label::Label;
 
 /// Most maps of a report, as many as in that on their health.
 pub const MAX_MAPS: usize = 16_384;
@@ -127,7 +128,7 @@ impl NodeUses {
         let unread = value.get("unread").and_then(Value::as_object);
         let unread = unread.into_iter().flatten().map(|(input, err)| {
             let input = serde_json::from_value(input.clone().into()).unwrap_or(Input::Other);
-            let err = err.as_str().and_then(|err| Label::new(err.as_bytes()));
+            let err = err.as_str().and_then(|err| Label::name(err.as_bytes()));
             (
                 input,
                 err.map_or_else(String::new, |err| err.as_str().to_owned()),

@@ -7,28 +7,27 @@ use thiserror::Error;
 /// A line that the kernel does not write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("line {line} is not what the kernel writes")]
-pub(super) struct OddLine {
+pub(crate) struct OddLine {
     /// Its number, from 1.
     line: usize,
 }
 
 /// A mount, by the kernel's documentation of mountinfo (Documentation/filesystems/proc.rst).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mount<'a> {
+pub(crate) struct Mount<'a> {
     /// Device number, `MAJOR:MINOR`. The major number is 0 where the file system has no single device.
-    pub(super) number: &'a [u8],
+    pub(crate) number: &'a [u8],
     /// Mount point.
-    pub(super) at: Vec<u8>,
+    pub(crate) at: Vec<u8>,
     /// Type of the file system.
-    pub(super) fs: Vec<u8>,
+    pub(crate) fs: Vec<u8>,
     /// What was mounted, under the name that it had then.
-    pub(super) source: Vec<u8>,
+    pub(crate) source: Vec<u8>,
 }
 
 /// All mounts, in the order of the text.
-pub(super) fn mounts(text: &[u8]) -> Result<Vec<Mount<'_>>, OddLine> {
-    let lines = lines(text).map(|(line, text)| mount(text).ok_or(OddLine { line }));
-    lines.collect()
+pub(crate) fn mounts(text: &[u8]) -> impl Iterator<Item = Result<Mount<'_>, OddLine>> {
+    lines(text).map(|(line, text)| mount(text).ok_or(OddLine { line }))
 }
 
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`
@@ -48,22 +47,18 @@ fn mount(line: &[u8]) -> Option<Mount<'_>> {
 }
 
 /// The files and devices that are swapped to.
-pub(super) fn swaps(text: &[u8]) -> Result<Vec<Vec<u8>>, OddLine> {
+pub(crate) fn swaps(text: &[u8]) -> impl Iterator<Item = Result<Vec<u8>, OddLine>> {
     let mut lines = lines(text);
-    match lines.next() {
-        // The kernel writes the heading also where there is no swap space.
-        Some((_, heading)) if heading.starts_with(b"Filename") => (),
-        Some((line, _)) => return Err(OddLine { line }),
-        None => return Err(OddLine { line: 1 }),
-    }
+    // The kernel writes the heading also where there is no swap space.
+    let (line, heading) = lines.next().unwrap_or((1, b""));
+    let odd_heading = (!heading.starts_with(b"Filename")).then_some(Err(OddLine { line }));
     let swap = |text: &[u8]| {
         let mut fields = text.split(|byte| byte.is_ascii_whitespace());
         let file = fields.next().filter(|file| file.starts_with(b"/"))?;
         fields.next().map(|_| unescaped(file))
     };
-    lines
-        .map(|(line, text)| swap(text).ok_or(OddLine { line }))
-        .collect()
+    let swaps = lines.map(move |(line, text)| swap(text).ok_or(OddLine { line }));
+    odd_heading.into_iter().chain(swaps)
 }
 
 /// The lines with their numbers, but for the empty one at the end.
@@ -97,6 +92,14 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn mounts(text: &[u8]) -> Result<Vec<Mount<'_>>, OddLine> {
+        super::mounts(text).collect()
+    }
+
+    fn swaps(text: &[u8]) -> Result<Vec<Vec<u8>>, OddLine> {
+        super::swaps(text).collect()
+    }
 
     #[test]
     fn mountinfo() {

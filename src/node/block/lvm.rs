@@ -5,18 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use super::label::Label;
+use crate::types::label::Label;
 
 /// Longest name of a group or volume, lib/metadata/metadata-exported.h: NAME_LEN.
 const MAX_NAME_LEN: usize = 127;
 
 /// A UUID of LVM, without the hyphens: 32 characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Uuid(Box<str>);
+pub(crate) struct Uuid(Box<str>);
 
 impl Uuid {
     /// Takes it with hyphens or without.
-    pub(super) fn new(text: &[u8]) -> Option<Self> {
+    pub(crate) fn new(text: &[u8]) -> Option<Self> {
         let characters = text.iter().filter(|&&byte| byte != b'-');
         let uuid: String = characters.map(|&byte| char::from(byte)).take(33).collect();
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#".contains(&b);
@@ -25,21 +25,21 @@ impl Uuid {
 }
 
 /// A name of a volume group or a logical volume, if LVM could have given it.
-pub(super) fn name(name: &[u8]) -> Option<Label> {
+pub(crate) fn name(name: &[u8]) -> Option<Label> {
     let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"+_.-".contains(b);
     let valid = (1..=MAX_NAME_LEN).contains(&name.len())
         && name.iter().all(allowed)
         && !name.starts_with(b"-")
         && name != b"."
         && name != b"..";
-    valid.then(|| Label::new(name)).flatten()
+    valid.then(|| Label::name(name)).flatten()
 }
 
 /// Splits the name that LVM gives a logical volume in device-mapper: `vg--a-lv--one` is `lv-one` in `vg-a`.
 ///
 /// Hyphens in names are doubled, a single one separates the group, the volume and, of a part that is not
 /// seen by users, the layer.
-pub(super) fn split_dm_name(name: &[u8]) -> Option<(Label, Label)> {
+pub(crate) fn split_dm_name(name: &[u8]) -> Option<(Label, Label)> {
     let mut parts: Vec<Vec<u8>> = vec![Vec::new()];
     let mut rest = name;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -60,10 +60,62 @@ pub(super) fn split_dm_name(name: &[u8]) -> Option<(Label, Label)> {
     Some((self::name(vg)?, self::name(lv)?))
 }
 
+/// Which volume group a physical volume belongs to, by what LVM has left in files.
+#[derive(Clone, Debug, Default)]
+pub struct VolumeGroups {
+    /// By physical volume.
+    hints: BTreeMap<Uuid, Option<Label>>,
+    /// By physical volume, the UUID and the name of its group.
+    backups: BTreeMap<Uuid, (Option<Uuid>, Label)>,
+    /// By UUID.
+    names: BTreeMap<Uuid, Label>,
+}
+
+impl VolumeGroups {
+    /// Reads `/run/lvm/hints`, and the texts of the files in `/etc/lvm/backup`, of which the beginning is
+    /// enough. What is of another form is left out.
+    pub fn new<'a>(hints: &[u8], backups: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut groups = Self {
+            hints: self::hints(hints),
+            ..Self::default()
+        };
+        for backup in backups.into_iter().filter_map(backup) {
+            if let Some(id) = &backup.id {
+                groups.names.insert(id.clone(), backup.vg.clone());
+            }
+            let group = (backup.id, backup.vg);
+            let volumes = backup.pvs.into_iter().map(|pv| (pv, group.clone()));
+            groups.backups.extend(volumes);
+        }
+        groups
+    }
+
+    /// The name of a physical volume's group.
+    pub(crate) fn name_of(&self, pv: &Uuid) -> Option<&Label> {
+        let hint = self.hints.get(pv).and_then(Option::as_ref);
+        hint.or_else(|| self.backups.get(pv).map(|(_, name)| name))
+    }
+
+    /// The UUID of a physical volume's group.
+    pub(crate) fn id_of(&self, pv: &Uuid) -> Option<&Uuid> {
+        self.backups.get(pv)?.0.as_ref()
+    }
+
+    /// Whether LVM's last scan found that a physical volume belongs to no group.
+    pub(crate) fn is_free(&self, pv: &Uuid) -> bool {
+        self.hints.get(pv) == Some(&None)
+    }
+
+    /// The name of the group with this UUID.
+    pub(crate) fn name(&self, id: &Uuid) -> Option<&Label> {
+        self.names.get(id)
+    }
+}
+
 /// The volume groups of the physical volumes that the last scan found; none for one that is in no group.
 ///
 /// Lines are `scan:DEVICE pvid:UUID devn:MAJOR:MINOR vg:NAME`, in which DEVICE may be any text.
-pub(super) fn hints(text: &[u8]) -> BTreeMap<Uuid, Option<Label>> {
+fn hints(text: &[u8]) -> BTreeMap<Uuid, Option<Label>> {
     let hint = |line: &[u8]| {
         let line = line.strip_prefix(b"scan:")?;
         let mut words = line.rsplitn(4, |&byte| byte == b' ');
@@ -82,15 +134,15 @@ pub(super) fn hints(text: &[u8]) -> BTreeMap<Uuid, Option<Label>> {
 
 /// A volume group by its backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Backup {
-    pub(super) vg: Label,
-    pub(super) id: Option<Uuid>,
-    pub(super) pvs: Vec<Uuid>,
+struct Backup {
+    vg: Label,
+    id: Option<Uuid>,
+    pvs: Vec<Uuid>,
 }
 
 /// Reads the group of a backup as far as the end of its physical volumes. What comes after them is not
 /// looked at, so the beginning of a long text is enough.
-pub(super) fn backup(text: &[u8]) -> Option<Backup> {
+fn backup(text: &[u8]) -> Option<Backup> {
     let mut vg = None;
     let mut id = None;
     let mut pvs = Vec::new();
