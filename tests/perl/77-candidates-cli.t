@@ -7,7 +7,6 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use Test::More;
 
@@ -124,7 +123,12 @@ SH
     local $PVE::Multipath::Node::SYSFS = "$recorded/sys";
     local $PVE::Multipath::Node::UDEV_DATA = "$recorded/run/udev/data";
     local $PVE::Multipath::Node::DPKG_QUERY = stub('exit 1');
-    local $PVE::Multipath::Node::ROOT = $recorded;
+    local $PVE::Multipath::Node::CONFIG_FILE = "$recorded/etc/multipath.conf";
+    local $PVE::Multipath::Node::DROP_IN_DIR = "$recorded/etc/multipath/conf.d";
+    local $PVE::Multipath::Node::MOUNTS_FILE = "$recorded/proc/self/mountinfo";
+    local $PVE::Multipath::Node::SWAPS_FILE = "$recorded/proc/swaps";
+    local $PVE::Multipath::Node::LVM_HINTS_FILE = "$recorded/run/lvm/hints";
+    local $PVE::Multipath::Node::LVM_BACKUP_DIR = "$recorded/etc/lvm/backup";
     my $config = PVE::Multipath::Config->parse_config('multipath.cfg', slurp("$replay/candidates/multipath.cfg"));
     is_deeply(PVE::Multipath::Candidates::list(PVE::Multipath::Node->live(), $config), $found, 'asked live: the same');
 
@@ -147,14 +151,14 @@ SH
 
     # a pipe in place of a file must not block
     my $odd = tempdir(CLEANUP => 1);
-    make_path("$odd/etc/multipath", "$odd/proc/self");
-    system('mkfifo', "$odd/etc/multipath.conf") == 0 or die "cannot make a FIFO\n";
-    local $PVE::Multipath::Node::ROOT = $odd;
+    system('mkfifo', "$odd/multipath.conf") == 0 or die "cannot make a FIFO\n";
+    local $PVE::Multipath::Node::CONFIG_FILE = "$odd/multipath.conf";
+    local $PVE::Multipath::Node::DROP_IN_DIR = "$odd/conf.d";
     local $SIG{ALRM} = sub { die "it waits\n" };
     alarm(20);
     my $list = PVE::Multipath::Candidates::list(PVE::Multipath::Node->live(), $config);
     alarm(0);
-    is_deeply($list->{warnings}, ["'/etc/multipath.conf' is not a regular file\n"], 'a FIFO is told, not read');
+    is_deeply($list->{warnings}, ["'$odd/multipath.conf' is not a regular file\n"], 'a FIFO is told, not read');
     my ($unknown) = grep { $_->{devs}->[0] eq 'sdf' } $list->{candidates}->@*;
     is($unknown->{reason}->{code}, 'not-monitored', 'then it is not known why it is hidden');
 }

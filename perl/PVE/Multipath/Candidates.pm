@@ -35,15 +35,12 @@ use PVE::Multipath::Daemon;
 use PVE::Multipath::File;
 use PVE::RS::Multipath::Candidates;
 
+# What multipathd calls the files of its configuration.
 my $CONFIG_FILE = '/etc/multipath.conf';
 my $CONFIG_DIR = '/etc/multipath/conf.d';
-my $BACKUP_DIR = '/etc/lvm/backup';
 
-# Longer files are neither a configuration nor LVM's backup of a volume group.
-my $MOST_BYTES = 4 * 1024 * 1024;
-
-# So many volume groups may have been on a node.
-my $MOST_BACKUPS = 1000;
+# Longer files are not a configuration.
+my $MAX_CONFIG = 4 * 1024 * 1024;
 
 sub facts($node) {
     my @unread;
@@ -52,43 +49,28 @@ sub facts($node) {
         push @unread, $@ if $@;
         return $result;
     };
-    # A pipe or a device could keep the reader waiting.
-    my $file = sub($path) {
-        return $try->(sub() {
-            my $at = $node->file($path);
-            # files of /proc have no size
-            my ($mode, $size) = (stat($at))[2, 7];
-            return undef if !defined($mode) && $!{ENOENT};
-            die "'$path' is not a regular file\n" if defined($mode) && !-f _;
-            die "'$path' is too long to be looked at ($size bytes)\n" if ($size // 0) > $MOST_BYTES;
-            return PVE::Multipath::File::read($at);
-        });
-    };
-    my $files = sub($dir, $pattern) {
-        my $names = $try->(sub() { PVE::Multipath::File::names($node->file($dir)) }) // [];
-        return grep { $_ =~ $pattern } @$names;
-    };
     my $named = sub($name, $path) {
-        my $text = $file->($path);
+        my $text = $try->(sub() { PVE::Multipath::File::read_whole($path, $MAX_CONFIG) });
         return defined($text) ? { name => $name, text => $text } : ();
     };
-
-    my @configs = ($CONFIG_FILE, map { "$CONFIG_DIR/$_" } $files->($CONFIG_DIR, qr/\.conf\z/));
-    my @backups = $files->($BACKUP_DIR, qr/\A[^.]/);
-    splice(@backups, $MOST_BACKUPS) if @backups > $MOST_BACKUPS;
+    my $dir = $node->{'drop-in-dir'};
+    my $names = $try->(sub() { PVE::Multipath::File::names($dir) }) // [];
+    my @drop_ins = grep { m/\.conf\z/ } @$names;
+    my ($block_files, $errors) = $node->block_files();
+    push @unread, map { $errors->{$_} } sort keys %$errors;
 
     my $facts = {
         listing => $try->(sub() { $node->paths_listing() }),
         # a recording may be without it
         configuration => scalar(eval { $node->query(['show', 'config', 'local']) }),
-        files => [map { $named->($_, $_) } @configs],
+        files => [
+            $named->($CONFIG_FILE, $node->{'config-file'}),
+            map { $named->("$CONFIG_DIR/$_", "$dir/$_") } @drop_ins,
+        ],
         'tools-version' => $node->tools_version(),
         disks => $try->(sub() { $node->disks() }) // {},
         mapped => $try->(sub() { $node->mapped() }) // {},
-        mountinfo => $file->('/proc/self/mountinfo'),
-        swaps => $file->('/proc/swaps'),
-        'lvm-hints' => $file->('/run/lvm/hints'),
-        'lvm-backups' => [map { $named->($_, "$BACKUP_DIR/$_") } @backups],
+        %$block_files,
     };
     return ($facts, \@unread);
 }

@@ -98,6 +98,13 @@ sub read_start($path, $limit) {
     return $raw;
 }
 
+# A regular file that has to be read whole, of at most so many bytes.
+sub read_whole($path, $limit) {
+    my $text = read_start($path, $limit + 1);
+    die "'$path' has more than $limit bytes\n" if length($text // '') > $limit;
+    return $text;
+}
+
 sub names($path) {
     my $dh;
     if (!opendir($dh, $path)) {

@@ -41,10 +41,6 @@ the version of multipath-tools, undef if it is not known
 
 multipathd's reply to the question for all its paths; undef if a recording has none
 
-=item file($path)
-
-where a file of the node with this absolute path is
-
 =item unexpected($text)
 
 what to do about a file of sysfs or udev that is there and cannot be read
@@ -72,13 +68,12 @@ our $MOUNTS_FILE = '/proc/self/mountinfo';
 our $SWAPS_FILE = '/proc/swaps';
 our $LVM_HINTS_FILE = '/run/lvm/hints';
 our $LVM_BACKUP_DIR = '/etc/lvm/backup';
+our $CONFIG_FILE = '/etc/multipath.conf';
 our $WWIDS_FILE = '/etc/multipath/wwids';
 our $DROP_IN_DIR = '/etc/multipath/conf.d';
 our $RECORD_FILE = '/var/lib/pve-multipath/managed-wwids.json';
 our $PATHS_FILE = '/var/lib/pve-multipath/paths.json';
 our $RUN_DIR = '/run/pve-multipath';
-# What stands before the paths of all other files.
-our $ROOT = '';
 
 # pveproxy waits 5 seconds for pvedaemon, in which a whole request has to be done.
 our $QUERY_TIMEOUT = 3.5;
@@ -169,6 +164,14 @@ sub mapped($self) {
     return $mapped;
 }
 
+# What udev knows of the device with these numbers (content of 'dev').
+my sub udev_data($self, $number) {
+    return undef if ($number // '') !~ m/\A(\d+:\d+)\n?\z/;
+    my $udev = eval { PVE::Multipath::File::read("$self->{'udev-data'}/b$1") };
+    $self->unexpected($@) if $@;
+    return $udev;
+}
+
 # All block devices, { mapped, disks }: those of device-mapper with their 'slaves', the others as {
 # size, dev, udev }. 'dev' and 'udev' are only read for a disk that is in no map.
 sub devices($self) {
@@ -182,10 +185,8 @@ sub devices($self) {
         my $size = attribute($self, "$base/$dev/size") // next;
         $disks->{$dev} = { size => $size };
         next if $in_map{$dev};
-        my $number = attribute($self, "$base/$dev/dev") // next;
-        next if $number !~ m/\A(\d+:\d+)\n?\z/;
-        my $udev = eval { PVE::Multipath::File::read("$self->{'udev-data'}/b$1") };
-        $self->unexpected($@) if $@;
+        my $number = attribute($self, "$base/$dev/dev");
+        my $udev = udev_data($self, $number);
         $disks->{$dev}->@{qw(dev udev)} = ($number, $udev) if defined($udev);
     }
     return { mapped => $mapped, disks => $disks };
@@ -210,14 +211,6 @@ sub stacked($self) {
         $stacked->{$dev}->{$_} = $values{$_} for grep { defined($values{$_}) } keys %values;
     }
     return $stacked;
-}
-
-# What udev knows of the device with these numbers (content of 'dev').
-my sub udev_data($self, $number) {
-    return undef if ($number // '') !~ m/\A(\d+:\d+)\n?\z/;
-    my $udev = eval { PVE::Multipath::File::read("$self->{'udev-data'}/b$1") };
-    $self->unexpected($@) if $@;
-    return $udev;
 }
 
 my sub partition($self, $dir) {
@@ -248,6 +241,38 @@ sub disks($self) {
         $disks->{$dev} = $disk;
     }
     return $disks;
+}
+
+# Most bytes of each file: mountinfo may have a line for each of many containers, and of a backup only its
+# beginning matters. A volume group has one backup.
+my $MAX_MOUNTS = 8 * 1024 * 1024;
+my $MAX_HINTS = 4 * 1024 * 1024;
+my $MAX_BACKUP = 64 * 1024;
+my $MAX_BACKUPS = 4096;
+
+my sub backups($dir) {
+    # LVM's own leave no hidden ones, except while they write
+    my @names = grep { !m/\A\./ } (PVE::Multipath::File::names($dir) // [])->@*;
+    die "'$dir' has more than $MAX_BACKUPS files\n" if @names > $MAX_BACKUPS;
+    return [grep { defined } map { PVE::Multipath::File::read_start("$dir/$_", $MAX_BACKUP) } @names];
+}
+
+# What the kernel and LVM have written down about the use of block devices, { mounts, swaps, 'lvm-hints',
+# 'lvm-backup' }: texts, undef for a file that does not exist, and a list of texts. Also returns why some of
+# that cannot be read, by the same names.
+sub block_files($self) {
+    my %read = (
+        (map { $_ => sub($path) { PVE::Multipath::File::read_whole($path, $MAX_MOUNTS) } } qw(mounts swaps)),
+        'lvm-hints' => sub($path) { PVE::Multipath::File::read_whole($path, $MAX_HINTS) },
+        'lvm-backup' => \&backups,
+    );
+    my ($files, $errors) = ({}, {});
+    for my $input (sort keys %read) {
+        $files->{$input} = eval { $read{$input}->($self->{$input}) };
+        $errors->{$input} = $@ if $@;
+    }
+    $files->{'lvm-backup'} //= [];
+    return ($files, $errors);
 }
 
 # The text of the node's WWIDs file, undef if there is none.

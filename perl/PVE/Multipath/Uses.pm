@@ -31,15 +31,8 @@ use PVE::RS::Multipath::Uses;
 # Seconds for dmsetup, which answers at once: it asks the kernel, not the devices.
 our $DMSETUP_TIMEOUT = 2;
 
-# Most bytes of each kind of file. udev's are small, mountinfo may have a line for each of many containers, and
-# of a backup only its beginning matters.
-my $MAX_MOUNTS = 8 * 1024 * 1024;
-my $MAX_HINTS = 4 * 1024 * 1024;
+# Most bytes of what udev knows of a device.
 my $MAX_UDEV = 64 * 1024;
-my $MAX_BACKUP = 64 * 1024;
-
-# Most files of LVM's backups: a volume group has one.
-my $MAX_BACKUPS = 4096;
 
 # Keeps why something cannot be read, once for each input.
 my sub attempt($errors, $input, $code) {
@@ -50,47 +43,21 @@ my sub attempt($errors, $input, $code) {
     return $res;
 }
 
-# A file that has to be read whole.
-my sub whole($path, $limit) {
-    my $text = PVE::Multipath::File::read_start($path, $limit + 1);
-    die "'$path' has more than $limit bytes\n" if length($text // '') > $limit;
-    return $text;
-}
-
 my sub blocks($node, $errors) {
     my $devices = attempt($errors, 'sysfs', sub() { $node->stacked() }) // {};
     for my $device (values %$devices) {
         next if ($device->{dev} // '') !~ m/\A(\d+:\d+)\n?\z/;
         my $path = "$node->{'udev-data'}/b$1";
-        $device->{udev} = attempt($errors, 'udev', sub() { whole($path, $MAX_UDEV) });
+        $device->{udev} = attempt($errors, 'udev', sub() { PVE::Multipath::File::read_whole($path, $MAX_UDEV) });
     }
     return $devices;
 }
 
-my sub backups($node) {
-    my $dir = $node->{'lvm-backup'};
-    my @names = (PVE::Multipath::File::names($dir) // [])->@*;
-    die "'$dir' has more than $MAX_BACKUPS files\n" if @names > $MAX_BACKUPS;
-    return [
-        grep { defined }
-        map { PVE::Multipath::File::read_start("$dir/$_", $MAX_BACKUP) }
-        # LVM's own leave no hidden ones, except while they write
-        grep { !m/\A\./ } @names
-    ];
-}
-
 # What the core derives the uses from, of a PVE::Multipath::Node.
 sub facts($node) {
-    my $errors = {};
-    my $facts = {
-        blocks => blocks($node, $errors),
-        mounts => attempt($errors, 'mounts', sub() { whole($node->{mounts}, $MAX_MOUNTS) }),
-        swaps => attempt($errors, 'swaps', sub() { whole($node->{swaps}, $MAX_MOUNTS) }),
-        'lvm-hints' =>
-            attempt($errors, 'lvm-hints', sub() { whole($node->{'lvm-hints'}, $MAX_HINTS) }),
-        'lvm-backup' => attempt($errors, 'lvm-backup', sub() { backups($node) }) // [],
-        errors => $errors,
-    };
+    my ($files, $unread) = $node->block_files();
+    my $errors = { map { $_ => joined_lines($unread->{$_}) } keys %$unread };
+    my $facts = { %$files, blocks => blocks($node, $errors), errors => $errors };
     my $counts = attempt($errors, 'open-counts', sub() {
         my $reply = $node->open_counts($DMSETUP_TIMEOUT);
         die "'dmsetup info' did not answer in time\n" if $reply->{'timed-out'};

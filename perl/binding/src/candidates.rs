@@ -43,13 +43,13 @@ pub mod pve_rs_multipath_candidates {
         #[serde(borrow)]
         mapped: BTreeMap<ByteString<'a>, Mapped<'a>>,
         #[serde(borrow, default)]
-        mountinfo: Option<&'a [u8]>,
+        mounts: Option<&'a [u8]>,
         #[serde(borrow, default)]
         swaps: Option<&'a [u8]>,
         #[serde(borrow, default)]
         lvm_hints: Option<&'a [u8]>,
         #[serde(borrow, default)]
-        lvm_backups: Vec<File<'a>>,
+        lvm_backup: Vec<&'a [u8]>,
     }
 
     impl NodeArgs<'_> {
@@ -63,8 +63,6 @@ pub mod pve_rs_multipath_candidates {
                 name: file.name.as_str(),
                 text: file.text,
             });
-            let backups = self.lvm_backups.iter();
-            let backups = backups.map(|file| file.text);
             let allow_list = config.map(|config| config::luns(config).into_keys().collect());
             let (inputs, warnings) = Sources {
                 listing: self.listing.map(Into::into),
@@ -74,9 +72,12 @@ pub mod pve_rs_multipath_candidates {
                 disks: self.disks,
                 mapped: self.mapped,
                 allow_list: allow_list.unwrap_or_default(),
-                mountinfo: self.mountinfo.unwrap_or_default(),
+                mountinfo: self.mounts.unwrap_or_default(),
                 swaps: self.swaps.unwrap_or_default(),
-                volume_groups: VolumeGroups::new(self.lvm_hints.unwrap_or_default(), backups),
+                volume_groups: VolumeGroups::new(
+                    self.lvm_hints.unwrap_or_default(),
+                    self.lvm_backup,
+                ),
             }
             .read();
             Ok((candidates::candidates(&inputs), warnings))

@@ -32,6 +32,7 @@ sub new($class) {
         swaps => $PVE::Multipath::Node::SWAPS_FILE,
         'lvm-hints' => $PVE::Multipath::Node::LVM_HINTS_FILE,
         'lvm-backup' => $PVE::Multipath::Node::LVM_BACKUP_DIR,
+        'config-file' => $PVE::Multipath::Node::CONFIG_FILE,
         'wwids-file' => $PVE::Multipath::Node::WWIDS_FILE,
         'drop-in-dir' => $PVE::Multipath::Node::DROP_IN_DIR,
         'record-file' => $PVE::Multipath::Node::RECORD_FILE,
@@ -65,10 +66,6 @@ sub query($self, $command) {
 
 sub paths_listing($self) {
     return $self->query(PVE::RS::Multipath::Candidates::command());
-}
-
-sub file($self, $path) {
-    return "$PVE::Multipath::Node::ROOT$path";
 }
 
 sub open_counts($self, $timeout = 10) {

@@ -20,6 +20,7 @@ my %layout = (
     swaps => 'proc/swaps',
     'lvm-hints' => 'run/lvm/hints',
     'lvm-backup' => 'etc/lvm/backup',
+    'config-file' => 'etc/multipath.conf',
     'wwids-file' => 'etc/multipath/wwids',
     'drop-in-dir' => 'etc/multipath/conf.d',
     'record-file' => 'var/lib/pve-multipath/managed-wwids.json',
@@ -78,10 +79,6 @@ sub query($self, $command) {
 sub paths_listing($self) {
     return undef if !-e "$self->{base}/multipathd/show-paths-raw.rc";
     return recorded($self, 'multipathd', 'show-paths-raw');
-}
-
-sub file($self, $path) {
-    return "$self->{base}$path";
 }
 
 # The same question would get the same answer.
