@@ -5,10 +5,9 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
-
 use super::maps::Path;
 use crate::Transport;
+use crate::types::words::checked_text;
 
 /// Longest name of a port in bytes: an IQN has at most 223 (RFC 3720, 3.2.6.1), a portal at most 47 more.
 pub const MAX_PORT_NAME_LEN: usize = 272;
@@ -27,24 +26,9 @@ impl PortName {
             && name.trim() == name;
         valid.then(|| Self(name.into()))
     }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl Serialize for PortName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl fmt::Display for PortName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+checked_text!(PortName);
 
 /// A port of the node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,8 +1,6 @@
 //! Texts that devices, file systems and administrators have chosen, made safe to show.
 
-use std::fmt;
-
-use serde::{Serialize, Serializer};
+use super::words::checked_text;
 
 /// Longest label of a name in characters. LVM's names have at most 127, a mount point may have 4,096.
 pub const MAX_NAME_CHARS: usize = 128;
@@ -77,12 +75,9 @@ impl Label {
         let text: String = text.chars().take(MAX_TEXT_CHARS).map(shown).collect();
         Some(Self(text.into()))
     }
-
-    /// The label as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
+
+checked_text!(Label);
 
 /// Control characters, and those that reorder text or cannot be seen.
 fn is_hidden(c: char) -> bool {
@@ -91,18 +86,6 @@ fn is_hidden(c: char) -> bool {
             '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-impl fmt::Display for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for Label {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
 }
 
 #[cfg(test)]

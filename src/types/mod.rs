@@ -1,6 +1,6 @@
 //! Small types that cannot hold an invalid value, and the words that results use.
 
-mod words;
+pub(crate) mod words;
 
 pub mod alias;
 pub mod health;
