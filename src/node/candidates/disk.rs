@@ -7,11 +7,9 @@ use serde::Deserialize;
 use crate::Transport;
 use crate::multipath_conf::blacklisted::Facts;
 use crate::node::block::udev::Udev;
+use crate::node::maps::SECTOR_BYTES;
 use crate::types::label::Label;
 use crate::wire::byte_string::ByteString;
-
-/// Size in bytes of the sectors that sysfs counts in.
-const SECTOR_BYTES: u64 = 512;
 
 /// udev properties that multipathd takes WWIDs from: of SCSI disks, NVMe and DASD.
 const WWID_PROPERTIES: [(&str, &str); 3] =
