@@ -6,6 +6,11 @@
 //! ([`cluster::report`]), derives which node should carry which LUN ([`cluster::expectations`]) and combines all
 //! of it into one matrix of health, LUN by node, with the reasons ([`cluster::status`]).
 //!
+//! Each of the main jobs has an example where it is documented: parse maps ([`node::maps::parse`]), roll up
+//! reports ([`cluster::status`]), check a text for multipathd ([`multipath_conf::check`]), plan what applying
+//! would change ([`node::plan::plan`]), change the configuration ([`config::Change`]). A daemon's pass is
+//! [`pass::Reporter`].
+//!
 //! There is no I/O, no clock and no environment in here: the time, the cluster's members and the
 //! contents of files come in as data, and what was decided goes out as data. So each decision is
 //! tested on recorded inputs, and a caller can show what would happen before it happens.

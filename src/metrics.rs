@@ -310,7 +310,7 @@ mod tests {
         let maps = crate::node::maps::parse(reply)
             .map(|parsed| parsed.maps)
             .unwrap_or_default();
-        let node = NodeName::new("pve1").unwrap_or_else(|err| unreachable!("{err}"));
+        let node = NodeName::new("pve1").unwrap();
         let text = openmetrics(&status(&args), Some((&node, Some(&maps))));
         for line in [
             "# TYPE pve_multipath_lun_info gauge",

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     fn expectations(storages: &str) -> String {
-        let storages = serde_json::from_str(storages).unwrap_or_else(|err| unreachable!("{err}"));
+        let storages = serde_json::from_str(storages).unwrap();
         let nodes = NodeSet::from_names(["a", "b", "c"]);
         serde_json::to_string(&storage_expectations(&storages, &nodes)).unwrap_or_default()
     }
@@ -207,7 +207,7 @@ mod tests {
     fn a_node_that_should_carry_a_lun() {
         let storages = r#"{"m": {"type": "multipath", "nodes": "a,b"},
                            "vg": {"type": "lvm", "base": "m:3600", "nodes": "b"}}"#;
-        let storages = serde_json::from_str(storages).unwrap_or_else(|err| unreachable!("{err}"));
+        let storages = serde_json::from_str(storages).unwrap();
         let nodes = NodeSet::from_names(["a", "b", "c"]);
         let expectations = storage_expectations(&storages, &nodes);
         let expected = |node: &str, wwids: &[&str]| {
@@ -220,7 +220,7 @@ mod tests {
         assert!(!expected("a", &[]));
         // Without storages, nothing is expected on a node without SAN.
         let nowhere = Expectations::default();
-        let all = [Wwid::new("3600").unwrap_or_else(|err| unreachable!("{err}"))];
+        let all = [Wwid::new("3600").unwrap()];
         assert!(NodeName::new("c").is_ok_and(|node| !nowhere.expect_any(&node, &all)));
     }
 

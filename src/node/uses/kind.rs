@@ -604,7 +604,7 @@ mod tests {
             on,
         } = read(&long)
         else {
-            unreachable!("it is a group")
+            panic!("it is a group")
         };
         assert_eq!(vg, Some(label("a\\x{1b}[2J")));
         assert_eq!((active, volumes.len()), (0, 3));
