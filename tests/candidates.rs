@@ -152,7 +152,7 @@ fn all_told(candidates: &Candidates) -> Vec<String> {
 #[test]
 fn luns_of_a_node() {
     let found = candidates(&Node::new("pve1").inputs());
-    let in_use = "in use outside of multipath: held by";
+    let in_use = "in use outside multipath: held by";
     let by = "blacklisted by /etc/multipath.conf";
     assert_eq!(
         all_told(&found),
@@ -198,8 +198,8 @@ fn luns_of_a_node() {
 #[test]
 fn paths_without_a_wwid() {
     let found = candidates(&Node::new("pve2").inputs());
-    let no_wwid = "multipathd knows no WWID of it: the path is offline; once it is back, 'multipathd \
-        reconfigure' reads the WWID; 1 path is offline";
+    let no_wwid = "multipathd has no WWID for it: the path is offline; once it is back, run \
+        'multipathd reconfigure'; 1 path is offline";
     assert_eq!(
         all_told(&found),
         [
@@ -229,9 +229,12 @@ fn multipathd_does_not_answer() {
             .iter()
             .all(|candidate| !candidate.is_offered())
     );
-    assert!(all_told(&found).contains(
-        &"- (35000c50000000b01) 2 multipathd does not answer, which knows its WWID".to_owned()
-    ));
+    assert!(
+        all_told(&found).contains(
+            &"- (35000c50000000b01) 2 its WWID is not known, since multipathd does not answer"
+                .to_owned()
+        )
+    );
 }
 
 #[test]

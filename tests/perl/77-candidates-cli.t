@@ -50,18 +50,18 @@ is_deeply(
 );
 
 is(cli(['candidates', @folder], COLUMNS => 100)->{out}, <<'TEXT', 'a line for each');
-WWID               SIZE    PATHS  OVER  DISK                WHAT TO KNOW
-35000c50000000b01  64 MiB  2      -     LAB VIRTUAL-b SERb
-35000c50000000c02  64 MiB  2      -     LAB VIRTUAL-c SERc  not empty: LVM physical volume
-35000c50000000d03  64 MiB  2      -     LAB VIRTUAL-d SERd  not empty: file system ext4 'lunlabel'
-35000c50000000f09  64 MiB  2      -     LAB VIRTUAL-j SERj  1 path is offline
-35000c50000000f0a  64 MiB  2      -     LAB VIRTUAL-k SERk  2 paths are offline
-35000c50000000f0c  64 MiB  2      -     LAB VIRTUAL-m SERm
-35000c50000000f0d  64 MiB  2      -     LAB VIRTUAL-n SERn
+WWID               SIZE    PATHS  VIA  DISK                NOTES
+35000c50000000b01  64 MiB  2      -    LAB VIRTUAL-b SERb
+35000c50000000c02  64 MiB  2      -    LAB VIRTUAL-c SERc  not empty: LVM physical volume
+35000c50000000d03  64 MiB  2      -    LAB VIRTUAL-d SERd  not empty: file system ext4 'lunlabel'
+35000c50000000f09  64 MiB  2      -    LAB VIRTUAL-j SERj  1 path is offline
+35000c50000000f0a  64 MiB  2      -    LAB VIRTUAL-k SERk  2 paths are offline
+35000c50000000f0c  64 MiB  2      -    LAB VIRTUAL-m SERm
+35000c50000000f0d  64 MiB  2      -    LAB VIRTUAL-n SERn
 
-Not offered: 4 blacklisted, 2 in use, 1 CD or DVD drive, 1 local disk. --all tells why.
+Not offered: 4 blacklisted, 2 in use, 1 CD or DVD drive, 1 local disk. Use --all to see why.
 
-'pvemultipath wwid add WWID' puts one on the cluster's allow-list.
+Use 'pvemultipath wwid add WWID' to add one to the cluster's allow-list.
 TEXT
 
 my $all = cli(['candidates', @folder, '--all'], COLUMNS => 200)->{out};
@@ -74,13 +74,13 @@ for my $width (40, 60, 80) {
     like("@lines", qr/not empty: LVM/, 'with what to know') if $width < 80;
 }
 
-like(cli(['candidates', @folder, '--node', 'pve2', '--all'])->{out}, qr/^\(35000c50000000f0a\) .*\(sdk\): multipathd knows no\s+WWID/m,
+like(cli(['candidates', @folder, '--node', 'pve2', '--all'])->{out}, qr/^\(35000c50000000f0a\) .*\(sdk\): multipathd has no\s+WWID for it/m,
     'a path that was offline is listed by its device');
 
 # nothing was recorded of it
 my $res = cli(['candidates', '--replay', "$replay/three-nodes"]);
 is_deeply(
-    [$res->@{qw(code err)}], [0, "warning: it is not known which paths multipathd has\n"], 'a recording without it',
+    [$res->@{qw(code err)}], [0, "warning: multipathd's list of paths is not available\n"], 'a recording without it',
 );
 
 # --- what others write to it ---
@@ -104,7 +104,7 @@ like($res->{err}, qr/^warning: lines in multipathd's list of paths that cannot b
 spew($listing, "timeout\n");
 $res = cli(['candidates', '--replay', $dir]);
 is($res->{err}, "warning: multipathd answered 'timeout' when asked for its paths\n", 'no list');
-like($res->{out}, qr/\ANo LUN that could be put on the allow-list\.\n/, 'so nothing is offered');
+like($res->{out}, qr/\ANo LUNs to add to the allow-list\.\n/, 'so nothing is offered');
 
 # --- a live node, and its recording ---
 

@@ -32,10 +32,10 @@ for my $case (
 }
 
 for my $case (
-    ['sdb', "wwid: 'sdb' is the name of a device, not a WWID; here and now it is a path of '35000c50000000b01'"],
+    ['sdb', "wwid: 'sdb' is the name of a device, not a WWID; on this node it is currently a path of '35000c50000000b01'"],
     ['8:0', "wwid: '8:0' is the name of a device, not a WWID"],
     ['/dev/nothing', "wwid: '/dev/nothing' is not a path of a LUN that this node sees: 'pvemultipath candidates --all' lists them"],
-    ['35000c50000000f08', "35000c50000000f08: in use outside of multipath: held by 'md7' - to add it nevertheless, use --force"],
+    ['35000c50000000f08', "35000c50000000f08: in use outside multipath: held by 'md7' - use --force to add it anyway"],
     ['a b', "wwid: WWID has an invalid character ' ' at position 2"],
 ) {
     my ($typed, $error) = @$case;
@@ -48,7 +48,7 @@ my $res = add('0x5000c500000000ff');
 is_deeply(
     [$res->@{qw(code out err)}],
     [0, "35000c500000000ff: added ('0x5000c500000000ff' is taken for it)\n",
-        "warning: 35000c500000000ff: this node sees no such LUN - is it what the array calls it?\n"],
+        "warning: 35000c500000000ff: this node does not see this LUN - check the WWID\n"],
     'one that is not seen',
 );
 spew($file, $before);
@@ -56,7 +56,7 @@ spew($file, $before);
 $res = add('35000c50000000f08', '/dev/sdl', '--force');
 is($res->{code}, 0, 'forced');
 is_deeply([sort split(/\n/, $res->{err})], [
-    "warning: 35000c50000000f08: in use outside of multipath: held by 'md7'",
+    "warning: 35000c50000000f08: in use outside multipath: held by 'md7'",
     'warning: 35000c50000000f0b: blacklisted by /etc/multipath.conf:6 (devnode "^(sdl|sdy)$")',
 ], 'and told nevertheless');
 spew($file, $before);

@@ -114,7 +114,7 @@ pub enum NotFound {
 
 fn hint(wwid: Option<&Label>) -> String {
     match wwid {
-        Some(wwid) => format!("; here and now it is a path of '{wwid}'"),
+        Some(wwid) => format!("; on this node it is currently a path of '{wwid}'"),
         None => String::new(),
     }
 }
@@ -487,7 +487,7 @@ mod tests {
     #[test]
     fn names_that_change_are_no_wwid() {
         let sdb = format!(
-            "'sdb' is the name of a device, not a WWID; here and now it is a path of '{SHORT}'"
+            "'sdb' is the name of a device, not a WWID; on this node it is currently a path of '{SHORT}'"
         );
         assert_eq!(told("sdb"), sdb);
         assert!(told("mpatha").ends_with(&format!("a path of '{SHORT}'")));

@@ -78,9 +78,11 @@ impl fmt::Display for Reason {
         match self {
             Self::Cd => f.write_str("CD or DVD drive"),
             Self::LocalDisk { what } => write!(f, "local disk ({what})"),
-            Self::NativeNvme => f.write_str("NVMe: the kernel joins its paths, without multipathd"),
+            Self::NativeNvme => {
+                f.write_str("native NVMe multipath: the kernel manages its paths, not multipathd")
+            }
             Self::InUse { by } => {
-                f.write_str("in use outside of multipath: ")?;
+                f.write_str("in use outside multipath: ")?;
                 for (number, holder) in by.iter().enumerate() {
                     let comma = if number > 0 { ", " } else { "" };
                     write!(f, "{comma}{holder}")?;
@@ -89,29 +91,39 @@ impl fmt::Display for Reason {
             }
             Self::Blacklisted { hit } => match &hit.place {
                 Some(place) => write!(f, "blacklisted by {place} ({})", hit.rule),
-                None => write!(f, "blacklisted by a rule of multipathd itself ({})", hit.rule),
+                None => write!(
+                    f,
+                    "blacklisted by a built-in rule of multipathd ({})",
+                    hit.rule
+                ),
             },
             Self::MissingProperty => f.write_str(
                 "blacklisted: it has none of the udev properties that multipathd asks for \
                  (blacklist_exceptions, property)",
             ),
-            Self::NoWwid { state: Some(state) } if !matches!(state.as_str(), "running" | "live") => {
+            Self::NoWwid { state: Some(state) }
+                if !matches!(state.as_str(), "running" | "live") =>
+            {
                 write!(
                     f,
-                    "multipathd knows no WWID of it: the path is {state}; once it is back, \
-                     'multipathd reconfigure' reads the WWID"
+                    "multipathd has no WWID for it: the path is {state}; once it is back, run \
+                     'multipathd reconfigure'"
                 )
             }
             Self::NoWwid { .. } => f.write_str(
-                "multipathd knows no WWID of it: the path was offline when multipathd found it, or \
-                 udev has none; 'multipathd reconfigure' reads it again",
+                "multipathd has no WWID for it: the path was offline when multipathd found it, or \
+                 udev has none; run 'multipathd reconfigure'",
             ),
             Self::InvalidWwid { wwid } => write!(f, "its WWID '{wwid}' cannot be allow-listed"),
-            Self::Contradictory => f.write_str("multipathd says two things about it"),
+            Self::Contradictory => {
+                f.write_str("multipathd's list of paths contradicts itself about it")
+            }
             Self::NotMonitored => f.write_str(
-                "multipathd does not look at it, and no rule of its blacklist was found that says so",
+                "multipathd does not monitor it, and none of its blacklist rules explains why",
             ),
-            Self::NoAnswer => f.write_str("multipathd does not answer, which knows its WWID"),
+            Self::NoAnswer => {
+                f.write_str("its WWID is not known, since multipathd does not answer")
+            }
             Self::Empty => f.write_str("it has no capacity"),
         }
     }
@@ -144,7 +156,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HasData => f.write_str("not empty"),
-            Self::HasMap { map } => write!(f, "has the map '{map}' on this node already"),
+            Self::HasMap { map } => write!(f, "already has the map '{map}' on this node"),
             Self::SinglePath => f.write_str("only one path: perhaps a local disk"),
             Self::SizesDiffer => f.write_str("its paths have different sizes"),
             Self::PathsOffline { count: 1 } => f.write_str("1 path is offline"),

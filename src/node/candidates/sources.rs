@@ -47,7 +47,7 @@ impl<'a> Sources<'a> {
                 None
             }
             None => {
-                warnings.push("it is not known which paths multipathd has".to_owned());
+                warnings.push("multipathd's list of paths is not available".to_owned());
                 None
             }
         };

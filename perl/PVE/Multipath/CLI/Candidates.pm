@@ -53,7 +53,7 @@ my sub cells($candidate) {
 
 my sub offer_lines($candidates, $width) {
     my @rows = map { [cells($_)] } @$candidates;
-    my @titles = ('WWID', 'SIZE', 'PATHS', 'OVER', 'DISK', 'WHAT TO KNOW');
+    my @titles = ('WWID', 'SIZE', 'PATHS', 'VIA', 'DISK', 'NOTES');
     my $columns = [
         map {
             my $i = $_;
@@ -92,7 +92,7 @@ my sub lines($found, $all) {
     my @offered = grep { $_->{offered} } $found->{candidates}->@*;
     my @others = grep { !$_->{offered} } $found->{candidates}->@*;
 
-    my @lines = @offered ? offer_lines(\@offered, $width) : 'No LUN that could be put on the allow-list.';
+    my @lines = @offered ? offer_lines(\@offered, $width) : 'No LUNs to add to the allow-list.';
     if (@others && $all) {
         push @lines, '', 'Not offered:', '';
         for my $candidate (@others) {
@@ -101,11 +101,11 @@ my sub lines($found, $all) {
             push @lines, wrap("$name  $size  $device ($devs): $told", $width, '    ');
         }
     } elsif (@others) {
-        push @lines, '', $wrap->('Not offered: ' . summary(\@others) . '. --all tells why.');
+        push @lines, '', $wrap->('Not offered: ' . summary(\@others) . '. Use --all to see why.');
     }
     push @lines, '', $wrap->(plural($found->{omitted}, 'more device') . ' left out: there are too many.')
         if $found->{omitted};
-    push @lines, '', $wrap->("'pvemultipath wwid add WWID' puts one on the cluster's allow-list.")
+    push @lines, '', $wrap->("Use 'pvemultipath wwid add WWID' to add one to the cluster's allow-list.")
         if @offered;
     return @lines;
 }

@@ -85,11 +85,11 @@ my sub meant($source, $opts, $typed) {
 # Tells what speaks against putting these on the allow-list, and dies of what must not be there.
 my sub assert_wanted($opts, $luns, $checked) {
     my @refused = grep { defined($_->{refusal}) } @$luns;
-    die join('', map { safe($_->{wwid}) . ": $_->{refusal} - to add it nevertheless, use --force\n" } @refused)
+    die join('', map { safe($_->{wwid}) . ": $_->{refusal} - use --force to add it anyway\n" } @refused)
         if @refused && !$opts->{force};
     for my $lun (@$luns) {
         my $wwid = $lun->{wwid};
-        warn "$wwid: this node sees no such LUN - is it what the array calls it?\n"
+        warn "$wwid: this node does not see this LUN - check the WWID\n"
             if $checked && $lun->{how} eq 'unseen';
         my $why = $lun->{refusal} // $lun->{caution};
         warn "$wwid: $why\n" if defined($why);
