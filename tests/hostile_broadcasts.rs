@@ -16,7 +16,7 @@ use std::sync::{LazyLock, Mutex};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use pve_multipath::cluster::report::{Broadcast, MAX_MAPS, Reader, continuation_keys};
+use pve_multipath::cluster::report::{Broadcast, KEY, MAX_MAPS, Reader, continuation_keys};
 use pve_multipath::cluster::status::{
     ByName, KnownExpectations, Presence, RawText, Status, StatusArgs, status,
 };
@@ -64,7 +64,7 @@ fn status_with(text: &[u8], continued: &[u8], cluster: Cluster) -> Status {
         .map(|(node, text)| (node.to_owned(), Some(RawText(Cow::Owned(text)))))
         .collect();
     kv.insert(HOSTILE.into(), Some(RawText(Cow::Borrowed(text))));
-    let keys = continuation_keys(kv.values().flatten().map(|text| text.0.as_ref()));
+    let keys = continuation_keys(KEY, kv.values().flatten().map(|text| text.0.as_ref()));
     assert!(keys.len() < 16, "{keys:?}");
     let of_hostile =
         || BTreeMap::from([(HOSTILE.to_owned(), Some(RawText(Cow::Borrowed(continued))))]);

@@ -72,7 +72,7 @@ my sub keep(@values) {
 
 my sub status($n) {
     my $kv = { pve1 => $store->{multipath} };
-    my $keys = PVE::RS::Multipath::Broadcast::continuation_keys($kv);
+    my $keys = PVE::RS::Multipath::Broadcast::continuation_keys('multipath', $kv);
     return PVE::Multipath::cluster_status({
         kv => $kv,
         'kv-continued' => { map { $_ => { pve1 => $store->{$_} } } @$keys },

@@ -26,6 +26,10 @@ makes the following calls see the present state of the cluster
 
 the texts that the nodes have broadcast, C<< { node => bytes } >>
 
+=item reports($key)
+
+the same and, by key and node, the further values of reports that are too long for one
+
 =item members()
 
 C<< { node => { online, ip, id } } >>, undef on a node without a cluster
@@ -92,7 +96,9 @@ use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Config;
 use PVE::Multipath::File;
 use PVE::Multipath::State;
+use PVE::Multipath::Text qw(bytes);
 
+use PVE::RS::Multipath::Broadcast;
 use PVE::RS::Multipath::Plan;
 
 our $PMXCFS = '/etc/pve';
@@ -131,6 +137,13 @@ sub certainty($file, $text) {
     my $read = PVE::RS::Multipath::Plan::reading($text, $readings->{$file}, monotonic());
     ($readings->{$file}, my $certainty) = $read->@{qw(reading certainty)};
     return $certainty;
+}
+
+sub reports($self, $key) {
+    my $kv = $self->kv($key);
+    my %texts = map { $_ => bytes($kv->{$_}) } keys %$kv;
+    my $keys = PVE::RS::Multipath::Broadcast::continuation_keys($key, \%texts);
+    return ($kv, { map { $_ => $self->kv($_) } @$keys });
 }
 
 sub config_text($self) {

@@ -21,7 +21,6 @@ use PVE::Multipath::Source;
 use PVE::Multipath::State;
 use PVE::Multipath::Text qw(bytes);
 
-use PVE::RS::Multipath::Broadcast;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Events;
 use PVE::RS::Multipath::Metrics;
@@ -97,11 +96,10 @@ my sub status_args($args) {
 # The arguments of cluster_status, from the live cluster or from another PVE::Multipath::Source,
 # whose configuration is only read if it is not passed in.
 sub cluster_status_args($source = PVE::Multipath::Source->live(), $config = $source->config()) {
-    my $kv = $source->kv($PVE::Multipath::Publish::KV_KEY);
-    my $keys = PVE::RS::Multipath::Broadcast::continuation_keys(bytes_of_values($kv));
+    my ($kv, $continued) = $source->reports($PVE::Multipath::Publish::KV_KEY);
     return {
         kv => $kv,
-        'kv-continued' => { map { $_ => $source->kv($_) } @$keys },
+        'kv-continued' => $continued,
         'apply-kv' => $source->kv($PVE::Multipath::Publish::KV_APPLY_KEY),
         members => $source->members(),
         now => $source->now(),

@@ -67,10 +67,10 @@ pub mod pve_rs_multipath_broadcast {
         Ok(writes(report::health(&entries, known.now(), known.last())?))
     }
 
-    /// The keys that have to be read beside the first one, of which these are the values by node.
+    /// The keys that have to be read beside this one, of which these are the values by node.
     #[export]
-    pub fn continuation_keys(kv: BTreeMap<String, Option<&[u8]>>) -> Vec<String> {
-        report::continuation_keys(kv.into_values().flatten())
+    pub fn continuation_keys(key: &str, kv: BTreeMap<String, Option<&[u8]>>) -> Vec<String> {
+        report::continuation_keys(key, kv.into_values().flatten())
     }
 
     /// What to write to tell how applying the configuration went; nothing if the peers know.

@@ -1,8 +1,8 @@
 //! The packed form, for a report that is too long for one value of the key-value store.
 //!
 //! The plain form's text, compressed (zlib, RFC 1950) and written in base64, is cut into as many
-//! values as it takes. The first one, under the key `multipath`, is a JSON object that says how many
-//! there are; the others have nothing but the rest of the base64 text:
+//! values as it takes. The first one, under the report's key, is a JSON object that says how many
+//! there are; the others, under `KEY-1` and so on, have nothing but the rest of the base64 text:
 //!
 //! ```json
 //! { "format": 2, "time": 1795252500, "values": 2, "sha1": "...", "data": "eJz..." }
@@ -137,10 +137,11 @@ impl Head {
         Ok(())
     }
 
-    /// What the values of the report hold. `continuation` gives the value under a
+    /// What the values of the report under this key hold. `continuation` gives the value under a
     /// [`continuation_key`].
     pub(super) fn data<'c>(
         self,
+        key: &'static str,
         continuation: impl Fn(&str) -> Option<&'c [u8]>,
     ) -> Result<Data, BadBroadcast> {
         let no_values = BadBroadcast::Packed("no number of values");
@@ -151,7 +152,8 @@ impl Head {
         };
         let first = data.len();
         for number in 1..of {
-            let value = continuation(&continuation_key(number)).filter(|value| !value.is_empty());
+            let value =
+                continuation(&continuation_key(key, number)).filter(|value| !value.is_empty());
             let value = value.ok_or(BadBroadcast::Incomplete { number, of })?;
             if value.len() > MAX_VALUE_LEN {
                 return Err(BadBroadcast::Packed("a value is too long"));
@@ -159,6 +161,7 @@ impl Head {
             data.extend_from_slice(value);
         }
         Ok(Data {
+            key,
             sha1: self.sha1.ok_or(BadBroadcast::Torn)?,
             data,
             first,
@@ -187,6 +190,7 @@ pub(super) fn seconds(time: Scalar<'_>) -> Option<i64> {
 /// The text of a packed report's values, and what its digest should be.
 #[derive(Debug, PartialEq)]
 pub(super) struct Data {
+    key: &'static str,
     sha1: String,
     data: Vec<u8>,
     /// Length of the first value's part in bytes.
@@ -200,7 +204,7 @@ impl Data {
     pub(super) fn is_continued<'c>(&self, value: impl Fn(&str) -> Option<&'c [u8]>) -> bool {
         let (_, mut rest) = self.data.split_at_checked(self.first).unwrap_or_default();
         for number in 1..self.values {
-            let value = value(&continuation_key(number)).unwrap_or_default();
+            let value = value(&continuation_key(self.key, number)).unwrap_or_default();
             match rest.strip_prefix(value).filter(|_| !value.is_empty()) {
                 Some(more) => rest = more,
                 None => return false,
@@ -249,15 +253,20 @@ pub(super) fn values(first: &[u8]) -> usize {
     packed.and_then(|head| head.values).unwrap_or(1)
 }
 
-/// The key of a packed report's value, by its number: 0 is the first.
-pub(super) fn continuation_key(number: usize) -> String {
-    format!("{KEY}-{number}")
+/// The key of a packed report's value, by its number from 1.
+pub(super) fn continuation_key(key: &str, number: usize) -> String {
+    format!("{key}-{number}")
 }
 
-/// The keys that have to be read beside `multipath`, in their order, if these are the values there.
-pub fn continuation_keys<'a>(first_values: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
+/// The keys that have to be read beside this one, in their order, if these are the values there.
+pub fn continuation_keys<'a>(
+    key: &str,
+    first_values: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<String> {
     let values = first_values.into_iter().map(values).max();
-    (1..values.unwrap_or(1)).map(continuation_key).collect()
+    (1..values.unwrap_or(1))
+        .map(|number| continuation_key(key, number))
+        .collect()
 }
 
 fn digest(data: impl AsRef<[u8]>) -> String {
@@ -277,14 +286,14 @@ mod tests {
         let head = read::<Head>(head).ok().flatten().unwrap_or_default();
         let time = head.time;
         let mut buffer = Vec::new();
-        let len = head.data(continuation)?.unpack(&mut buffer)?;
+        let len = head.data(KEY, continuation)?.unpack(&mut buffer)?;
         buffer.truncate(len);
         Ok((String::from_utf8(buffer).unwrap(), time))
     }
 
     fn unpack_values(values: &Values) -> Result<(String, Option<i64>), BadBroadcast> {
         let continuation = |key: &str| {
-            let number = (1..MAX_VALUES).find(|number| continuation_key(*number) == key)?;
+            let number = (1..MAX_VALUES).find(|number| continuation_key(KEY, *number) == key)?;
             values.get(number).map(String::as_bytes)
         };
         let head = values.first().map(String::as_str).unwrap_or_default();

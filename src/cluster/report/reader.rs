@@ -159,7 +159,7 @@ impl Round<'_> {
 
         let Document { head, .. } = document;
         let time = head.time;
-        let data = head.data(&continuation)?;
+        let data = head.data(packed::KEY, &continuation)?;
         let first = text.as_bytes().into();
         // The same once more: only the time is another.
         if let Some(before) = before.filter(|before| before.data.as_ref() == Some(&data)) {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::broadcast::{MAX_MAPS, REFRESH_SECONDS};
 use super::entry::Entry;
-use super::packed::{self, MAX_VALUE_LEN, MAX_VALUES};
+use super::packed::{self, KEY, MAX_VALUE_LEN, MAX_VALUES};
 use crate::Wwid;
 
 /// What was sent last under the key.
@@ -53,20 +53,14 @@ fn encode(maps: &BTreeMap<Wwid, Entry>, time: Option<i64>) -> String {
     serde_json::to_string(&Plain { maps, time }).unwrap_or_default()
 }
 
-/// The values of a report, in the plain form if it fits.
-fn values(maps: &BTreeMap<Wwid, Entry>, time: i64) -> Result<Vec<String>, TooLarge> {
-    let plain = encode(maps, Some(time));
-    if plain.len() <= MAX_VALUE_LEN && maps.len() <= MAX_MAPS {
-        return Ok(vec![plain]);
+/// The values of a report, in the plain form if it fits. `text` makes its JSON, with a time or without. None
+/// if it is too long for any form.
+pub(super) fn values(text: impl Fn(Option<i64>) -> String, time: i64) -> Option<Vec<String>> {
+    let plain = text(Some(time));
+    if plain.len() <= MAX_VALUE_LEN {
+        return Some(vec![plain]);
     }
-    let too_large = TooLarge {
-        maps: maps.len(),
-        len: plain.len(),
-    };
-    if maps.len() > MAX_MAPS {
-        return Err(too_large);
-    }
-    packed::pack(&encode(maps, None), time).ok_or(too_large)
+    packed::pack(&text(None), time)
 }
 
 /// What has to be written at `now`, in seconds since the epoch, to publish a node's health; nothing if
@@ -82,40 +76,66 @@ pub fn health(
     now: i64,
     last: Option<LastSent<'_>>,
 ) -> Result<Vec<KvWrite>, TooLarge> {
+    writes(KEY, REFRESH_SECONDS, now, last, |time| {
+        let values = values(|time| encode(maps, time), time);
+        let too_large = || TooLarge {
+            maps: maps.len(),
+            len: encode(maps, Some(time)).len(),
+        };
+        values
+            .filter(|_| maps.len() <= MAX_MAPS)
+            .ok_or_else(too_large)
+    })
+}
+
+/// What has to be written at `now` so that the peers have a report under its key; nothing if they have it,
+/// and since less than `refresh` seconds. `values` makes the values of the report that is sent at a time.
+pub(super) fn writes<E>(
+    key: &str,
+    refresh: i64,
+    now: i64,
+    last: Option<LastSent<'_>>,
+    values: impl Fn(i64) -> Result<Vec<String>, E>,
+) -> Result<Vec<KvWrite>, E> {
     if let Some(LastSent {
         text: Some(text),
         time,
-    }) = last
+    }) = last.filter(|last| is_within(refresh, last.time, now))
     {
-        let first_value = |values: Vec<String>| values.into_iter().next().unwrap_or_default();
-        if is_recent(time, now) && values(maps, time).map(first_value)?.as_bytes() == text {
+        let first = |values: Vec<String>| values.into_iter().next().unwrap_or_default();
+        if values(time).map(first)?.as_bytes() == text {
             return Ok(Vec::new());
         }
     }
     let last_text = last.and_then(|last| last.text);
-    Ok(changes(values(maps, now)?, last_text))
+    Ok(changes(key, values(now)?, last_text))
 }
 
-/// Whether what was sent at `time` need not be sent again at `now`. A clock that was set back must
-/// not silence the node until it has caught up.
+/// Whether what was sent at `time` need not be sent again at `now`.
 pub(crate) fn is_recent(time: i64, now: i64) -> bool {
-    (0..REFRESH_SECONDS).contains(&now.saturating_sub(time))
+    is_within(REFRESH_SECONDS, time, now)
+}
+
+/// Whether less than these seconds have passed at `now` since `time`. A clock that was set back must not
+/// silence the node until it has caught up.
+pub(super) fn is_within(seconds: i64, time: i64, now: i64) -> bool {
+    (0..seconds).contains(&now.saturating_sub(time))
 }
 
 /// What has to be written so that the node's values are these.
 ///
 /// The first value comes after those that it needs, and before those that the last report, of which
 /// `last` was the first value, needed and this one does not.
-fn changes(values: Vec<String>, last: Option<&[u8]>) -> Vec<KvWrite> {
+fn changes(key: &str, values: Vec<String>, last: Option<&[u8]>) -> Vec<KvWrite> {
     let count = values.len();
     let before = last.map_or(1, packed::values);
     let mut numbered = values.into_iter();
     let first = KvWrite {
-        key: packed::KEY.to_owned(),
+        key: key.to_owned(),
         text: numbered.next(),
     };
     let continued = |(number, text)| KvWrite {
-        key: packed::continuation_key(number),
+        key: packed::continuation_key(key, number),
         text,
     };
     let needed = (1..).zip(numbered.map(Some)).map(continued);
