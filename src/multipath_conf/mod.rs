@@ -24,7 +24,7 @@
 //! - `keywords`
 //! - `complaint`: what the parser complains about; `events`
 //! - `built_in`, `devices`: the entries of `devices`, multipathd's own and those of a text
-//! - `check`, `conf_values`, `drift`, `render`
+//! - `check`, `conf_values`, `drift`, `render`, `import`
 
 mod blacklist;
 mod built_in;
@@ -38,6 +38,7 @@ mod expressions;
 mod features;
 mod finding;
 mod hazards;
+mod import;
 mod keywords;
 mod lexer;
 mod polling;
@@ -51,6 +52,7 @@ pub use check::{MAX_LEN, check};
 pub use conf_values::{ConfValues, Filter, InvalidDump, effective};
 pub use drift::{Drift, drift};
 pub use finding::{Finding, FindingCode, Position};
+pub use import::{Import, LeftOut, Why, import};
 pub use lexer::MAX_LINE;
 pub use text::{digest, trimmed};
 pub use values::Attributes;

@@ -10,6 +10,7 @@
 )]
 
 mod complaints;
+mod imports;
 mod oracle;
 mod overrides;
 
