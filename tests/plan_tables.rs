@@ -284,7 +284,8 @@ fn plan_by_sizes(inputs: &str) -> Plan {
         };
         (format!("dm-{number}"), mapped)
     });
-    let usage = match open {
+    let (first, second) = open.split_once('>').unwrap_or((open, open));
+    let usage = |counts: &str| match counts {
         "-" => Usage::NotAsked,
         "?" => Usage::Unknown("no answer".to_owned()),
         counts => {
@@ -296,6 +297,7 @@ fn plan_by_sizes(inputs: &str) -> Plan {
             Usage::Known(maps::in_use(format!("0:mpath-3600old\n{lines}").as_bytes()).unwrap())
         }
     };
+    let (usage, usage_again) = (usage(first), usage(second));
     let config = match on_node {
         "dropped" | "foreign" => "wwid: 3600x\n",
         _ => "wwid: 3600w\n\nwwid: 3600x\n",
@@ -318,6 +320,7 @@ fn plan_by_sizes(inputs: &str) -> Plan {
             disks: Some(disks),
         },
         usage,
+        usage_again,
         reconfigure_due: true,
         ..with(&files)
     };
@@ -326,7 +329,7 @@ fn plan_by_sizes(inputs: &str) -> Plan {
 
 #[test]
 fn paths_of_different_sizes() {
-    rows("sizes.txt", 26, |columns| {
+    rows("sizes.txt", 30, |columns| {
         let [inputs, expected] = *columns else {
             panic!("{columns:?}")
         };
@@ -353,6 +356,10 @@ fn paths_of_different_sizes() {
 
         let open = inputs.split_whitespace().nth(3).unwrap();
         assert_eq!(plan.questions.contains(&Question::Usage), open == "-");
+        assert_eq!(
+            plan.questions.contains(&Question::UsageAgain),
+            open == "1>-"
+        );
         let unknown = |err: &String| err.contains("it is unknown which maps are in use: no answer");
         assert_eq!(plan.errors.iter().any(unknown), open == "?");
     });

@@ -105,7 +105,7 @@ for my $kind (qw(Live Recorded)) {
         tools_version node node_to_plan
     ));
     can_ok("PVE::Multipath::Node::$kind", qw(
-        query time_left open_counts tools_version unexpected
+        query time_left open_counts let_pass tools_version unexpected
     ));
 }
 

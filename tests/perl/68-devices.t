@@ -121,6 +121,15 @@ my $held = "multipathd is not told to read its configuration for now: it would r
     like($err, qr/^\Q$held\E$/m, 'and taken for not in use');
 }
 
+# --- one that udev or LVM has open for a moment ---
+{
+    my $node = node(4096, 2048);
+    $node->set('counts-once', "1:mpath-3600w\n");
+    local $PVE::Multipath::Generator::OPEN_SECONDS = 0;
+    is_deeply(regenerate($two), [undef, "$held\n"], 'open at the first look only: the map would not stay');
+    ok(!grep({ m/reconfigure/ } $node->calls()->@*), 'multipathd is not told to read its configuration');
+}
+
 # --- paths that get another size at the last moment ---
 {
     my $node = node(2048, 2048);

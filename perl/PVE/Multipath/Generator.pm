@@ -86,6 +86,9 @@ our $TIME_LIMIT = 5;
 # administrator adds by hand for one of these is taken for ours, so the number is small.
 our $RECORD_AT_ONCE = 50;
 
+# What has a device open for longer is not udev or LVM, which only look at it.
+our $OPEN_SECONDS = 2;
+
 # How long apply() waits for files that keep changing, in seconds.
 our $SETTLE_TIMEOUT = 30;
 
@@ -138,16 +141,22 @@ my sub assert_success($command, $reply) {
     die "'$command' failed: " . (length($why) ? $why : 'no answer') . "\n";
 }
 
-# Inputs that the library only asks for if the plan depends on them. The last one needs a process.
+my sub open_counts($node) {
+    my $text = eval {
+        my $reply = $node->open_counts();
+        assert_success('dmsetup info', $reply);
+        $reply->{stdout};
+    };
+    return $@ ? { error => $@ =~ s/\n\z//r } : { text => $text };
+}
+
+# Inputs that the library only asks for if the plan depends on them. The last two need a process.
 my $answers = {
     disks => sub($node, $present) { $present->{devices} = $node->devices() },
-    usage => sub($node, $present) {
-        my $text = eval {
-            my $reply = $node->open_counts();
-            assert_success('dmsetup info', $reply);
-            $reply->{stdout};
-        };
-        $present->{'open-counts'} = $@ ? { error => $@ =~ s/\n\z//r } : { text => $text };
+    usage => sub($node, $present) { $present->{'open-counts'} = open_counts($node) },
+    'usage-again' => sub($node, $present) {
+        $node->let_pass($OPEN_SECONDS);
+        $present->{'open-counts-again'} = open_counts($node);
     },
 };
 

@@ -29,6 +29,10 @@ the seconds that are left for further questions to multipathd
 dmsetup's reply: for each device, how often it is open, and its UUID. It may take so many seconds, 10
 by default.
 
+=item let_pass($seconds)
+
+waits until the next question may have another answer
+
 =item has_uses()
 
 whether it is known who uses the maps: recordings of older versions have nothing of it

@@ -32,6 +32,8 @@ pub mod pve_rs_multipath_plan {
         #[serde(borrow, default)]
         open_counts: Option<File<'a>>,
         #[serde(borrow, default)]
+        open_counts_again: Option<File<'a>>,
+        #[serde(borrow, default)]
         tools_version: Value<'a>,
         #[serde(borrow, default)]
         reconfigure_due: Scalar<'a>,
@@ -71,6 +73,7 @@ pub mod pve_rs_multipath_plan {
             record: content(args.record),
             devices: args.devices,
             usage: usage(content(args.open_counts)),
+            usage_again: usage(content(args.open_counts_again)),
             // one that is not understood is not known
             version: types::tools_version(&args.tools_version).unwrap_or_default(),
             reconfigure_due: args.reconfigure_due.is_true(),

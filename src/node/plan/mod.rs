@@ -95,6 +95,8 @@ pub struct Node<'a> {
     pub devices: Devices,
     /// Which of its maps are in use.
     pub usage: Usage,
+    /// The same at least two seconds later. udev and LVM open new and changed devices for a moment.
+    pub usage_again: Usage,
     /// The version of multipath-tools, if known.
     pub version: Option<ToolsVersion>,
     /// Whether something has changed since multipathd read its configuration.
@@ -104,6 +106,19 @@ pub struct Node<'a> {
 impl<'a> Node<'a> {
     fn drop_in(&self, file: DropIn) -> &Content<'a> {
         self.drop_ins.get(&file).unwrap_or(&Content::Absent)
+    }
+
+    /// Whether the LUN's map is in use by something that lasts; none if that is unknown.
+    fn is_held(&self, wwid: &Wwid) -> Option<bool> {
+        let Usage::Known(used) = &self.usage else {
+            return None;
+        };
+        let is_held = used.held.contains(wwid);
+        match &self.usage_again {
+            Usage::Known(again) => Some(is_held && again.held.contains(wwid)),
+            Usage::Unknown(_) if is_held => None,
+            Usage::NotAsked | Usage::Unknown(_) => Some(is_held),
+        }
     }
 }
 
@@ -115,6 +130,8 @@ pub enum Question {
     Disks,
     /// [`Node::usage`].
     Usage,
+    /// [`Node::usage_again`].
+    UsageAgain,
 }
 
 /// The steps.
@@ -269,9 +286,7 @@ impl Plan {
         }
         self.uneven = node.devices.uneven();
         for map in &mut self.uneven {
-            if let Usage::Known(used) = &node.usage {
-                map.used = Some(used.held.contains(&map.wwid));
-            }
+            map.used = node.is_held(&map.wwid);
         }
 
         // Maps of LUNs that are not in the WWIDs file are removed in any case.
@@ -320,6 +335,10 @@ impl Plan {
 
     /// Asks for the usage of maps if a step depends on it.
     fn look_at_usage(&mut self, node: &Node<'_>) {
+        let is_used = |map: &Uneven| map.used == Some(true);
+        if node.usage_again == Usage::NotAsked && self.uneven.iter().any(is_used) {
+            self.questions.insert(Question::UsageAgain);
+        }
         let is_unknown = |step: &WwidStep| step.reason == WwidReason::UseUnknown;
         if !self.wwids.iter().any(is_unknown) && self.held_back.is_none() {
             return;

@@ -57,6 +57,7 @@ echo dmsetup >>$dir/calls
 [ -e $dir/no-dm ] && { printf 'no device-mapper\nin the kernel\n' >&2; exit 1; }
 [ -e $dir/open ] && sed 's/.*/1:mpath-&/' $dir/open
 [ -e $dir/counts ] && cat $dir/counts
+[ -e $dir/counts-once ] && cat $dir/counts-once && rm $dir/counts-once
 echo 0:mpath-3600unused
 SH
 

@@ -74,6 +74,11 @@ sub open_counts($self, $timeout = 10) {
     return PVE::Multipath::Command::run($command, timeout => $timeout);
 }
 
+sub let_pass($self, $seconds) {
+    sleep($seconds);
+    return;
+}
+
 sub has_uses($self) {
     return 1;
 }

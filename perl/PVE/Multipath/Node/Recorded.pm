@@ -90,6 +90,10 @@ sub open_counts($self, $timeout = undef) {
     return recorded($self, 'dmsetup', 'info');
 }
 
+sub let_pass($self, $seconds) {
+    return;
+}
+
 sub has_uses($self) {
     return -e $self->{mounts} ? 1 : 0;
 }
