@@ -7,7 +7,7 @@
     clippy::indexing_slicing
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -55,26 +55,34 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a Wwid>) -> String {
     names.join(", ")
 }
 
-fn of_node(cause: &Cause) -> String {
+/// A node's causes, each with its LUNs.
+type NodeCauses = Vec<(Cause, BTreeSet<Wwid>)>;
+
+fn of_node((cause, luns): &(Cause, BTreeSet<Wwid>)) -> String {
     let port = match &cause.port {
         LostPort::Initiator(port) => format!("initiator {port}"),
         LostPort::Target(port) => format!("target {port}"),
         LostPort::Either(initiator, target) => format!("initiator {initiator} or target {target}"),
     };
-    format!("{port}: {} paths of {}", cause.paths, listed(&cause.luns))
+    format!("{port}: {} paths of {}", cause.paths, listed(luns))
 }
 
-fn of_cluster(cause: &ClusterCause) -> String {
+fn of_cluster(cause: &ClusterCause, nodes: &BTreeMap<NodeName, NodeCauses>) -> String {
     let port = match &cause.port {
         BrokenPort::Initiator(_, port) => format!("initiator {port}"),
         BrokenPort::Target(port) => format!("target {port}"),
     };
-    let nodes: Vec<&str> = cause.nodes.keys().map(NodeName::as_str).collect();
-    let luns = listed(cause.luns());
+    let luns = cause.nodes.iter().flat_map(|(node, lost)| {
+        let causes = lost.causes.iter().map(|position| &nodes[node][*position]);
+        causes.flat_map(|(_, luns)| luns)
+    });
+    let luns: BTreeSet<&Wwid> = luns.collect();
+    let names: Vec<&str> = cause.nodes.keys().map(NodeName::as_str).collect();
     format!(
-        "{port}: {} paths of {luns} on {}",
+        "{port}: {} paths of {} on {}",
         cause.paths(),
-        nodes.join(", ")
+        listed(luns),
+        names.join(", ")
     )
 }
 
@@ -92,7 +100,7 @@ fn causes_worked_out_by_hand() {
         let name = file.file_name().unwrap().to_str().unwrap();
         let case: Case = serde_json::from_str(&fs::read_to_string(&file).unwrap())
             .unwrap_or_else(|err| panic!("{name}: {err}"));
-        let nodes: BTreeMap<NodeName, Vec<Cause>> = case
+        let nodes: BTreeMap<NodeName, NodeCauses> = case
             .nodes
             .iter()
             .map(|(node, luns)| {
@@ -107,7 +115,10 @@ fn causes_worked_out_by_hand() {
                     .iter()
                     .map(|(wwid, paths)| (wwid, paths.as_slice()))
                     .collect();
-                (NodeName::new(node).unwrap(), causes(luns))
+                let causes = causes(luns).into_iter();
+                let causes =
+                    causes.map(|(cause, luns)| (cause, luns.into_iter().cloned().collect()));
+                (NodeName::new(node).unwrap(), causes.collect())
             })
             .collect();
         for (node, causes) in &nodes {
@@ -119,11 +130,22 @@ fn causes_worked_out_by_hand() {
                 node.as_str()
             );
         }
-        let nodes: Vec<_> = nodes
+        let reported: BTreeMap<&NodeName, Vec<Cause>> = nodes
             .iter()
-            .map(|(node, causes)| (node, causes.as_slice()))
+            .map(|(node, causes)| {
+                (
+                    node,
+                    causes.iter().map(|(cause, _)| cause.clone()).collect(),
+                )
+            })
             .collect();
-        let found: Vec<_> = cluster::causes(nodes).iter().map(of_cluster).collect();
+        let reported = reported
+            .iter()
+            .map(|(node, causes)| (*node, causes.as_slice()));
+        let found: Vec<_> = cluster::causes(reported)
+            .iter()
+            .map(|cause| of_cluster(cause, &nodes))
+            .collect();
         assert_eq!(found, case.causes, "{name}");
     }
 }

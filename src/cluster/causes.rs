@@ -6,9 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::node::causes::{Cause, LostPort};
+use crate::NodeName;
+use crate::node::causes::{Array, Cause, LostPort};
 use crate::node::ports::{Initiator, PortName};
-use crate::{NodeName, Wwid};
 
 /// A port that broke.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,8 @@ pub enum BrokenPort {
 pub struct ClusterCause {
     /// The port.
     pub port: BrokenPort,
+    /// The array that the first node with something to say of it names.
+    pub array: Option<Array>,
     /// By node, what it lost.
     pub nodes: BTreeMap<NodeName, Lost>,
 }
@@ -33,19 +35,14 @@ pub struct ClusterCause {
 pub struct Lost {
     /// Number of paths.
     pub paths: u32,
-    /// The LUNs that had these paths.
-    pub luns: BTreeSet<Wwid>,
+    /// Which of the node's causes these are, by position.
+    pub causes: Vec<usize>,
 }
 
 impl ClusterCause {
     /// Number of paths that all nodes lost.
     pub fn paths(&self) -> u64 {
         self.nodes.values().map(|lost| u64::from(lost.paths)).sum()
-    }
-
-    /// The LUNs that any node lost paths of.
-    pub fn luns(&self) -> BTreeSet<&Wwid> {
-        self.nodes.values().flat_map(|lost| &lost.luns).collect()
     }
 }
 
@@ -54,15 +51,15 @@ pub fn causes<'a>(
     nodes: impl IntoIterator<Item = (&'a NodeName, &'a [Cause])> + Clone,
 ) -> Vec<ClusterCause> {
     let mut losers: BTreeMap<&PortName, BTreeSet<&NodeName>> = BTreeMap::new();
-    for (node, cause) in all(nodes.clone()) {
+    for (node, _, cause) in all(nodes.clone()) {
         if let LostPort::Target(target) | LostPort::Either(_, target) = &cause.port {
             losers.entry(target).or_default().insert(node);
         }
     }
     let is_lost_by_several = |target| losers.get(target).is_some_and(|nodes| nodes.len() > 1);
 
-    let mut found: BTreeMap<BrokenPort, BTreeMap<NodeName, Lost>> = BTreeMap::new();
-    for (node, cause) in all(nodes) {
+    let mut found: BTreeMap<BrokenPort, ClusterCause> = BTreeMap::new();
+    for (node, position, cause) in all(nodes) {
         let port = match &cause.port {
             LostPort::Either(_, target) if is_lost_by_several(target) => {
                 BrokenPort::Target(target.clone())
@@ -72,25 +69,27 @@ pub fn causes<'a>(
                 BrokenPort::Initiator(node.clone(), port.clone())
             }
         };
-        let lost = found
-            .entry(port)
-            .or_default()
-            .entry(node.clone())
-            .or_default();
+        let found = found.entry(port.clone()).or_insert_with(|| ClusterCause {
+            port,
+            array: None,
+            nodes: BTreeMap::new(),
+        });
+        found.array = found.array.take().or_else(|| cause.array.clone());
+        let lost = found.nodes.entry(node.clone()).or_default();
         lost.paths = lost.paths.saturating_add(cause.paths);
-        lost.luns.extend(cause.luns.iter().cloned());
+        lost.causes.push(position);
     }
-    let causes = found.into_iter();
-    let mut causes: Vec<_> = causes
-        .map(|(port, nodes)| ClusterCause { port, nodes })
-        .collect();
+    let mut causes: Vec<_> = found.into_values().collect();
     causes.sort_by_key(|cause| Reverse(cause.paths()));
     causes
 }
 
 fn all<'a>(
     nodes: impl IntoIterator<Item = (&'a NodeName, &'a [Cause])>,
-) -> impl Iterator<Item = (&'a NodeName, &'a Cause)> {
+) -> impl Iterator<Item = (&'a NodeName, usize, &'a Cause)> {
     let nodes = nodes.into_iter();
-    nodes.flat_map(|(node, causes)| causes.iter().map(move |cause| (node, cause)))
+    nodes.flat_map(|(node, causes)| {
+        let causes = causes.iter().enumerate();
+        causes.map(move |(position, cause)| (node, position, cause))
+    })
 }
