@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use pve_multipath::Health;
-use pve_multipath::cluster::report::{ApplyStatus, Broadcast};
+use pve_multipath::cluster::report::{ApplyStatus, Broadcast, NamedEntry};
 use pve_multipath::cluster::status::{AggregateArgs, StatusArgs, aggregate, status};
 use pve_multipath::config::sections;
 use pve_multipath::node::maps::{self, Reply, SysfsFacts};
@@ -109,7 +109,7 @@ proptest! {
     #[test]
     fn broadcasts(text in texts(), now in any::<i64>()) {
         if let Ok(broadcast) = Broadcast::decode(&text) {
-            for (wwid, _) in broadcast.entries.iter() {
+            for NamedEntry { wwid, .. } in broadcast.entries.iter() {
                 prop_assert!(pve_multipath::types::wwid::check(wwid.as_str()).is_ok());
             }
             broadcast.freshness(now);

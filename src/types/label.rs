@@ -1,6 +1,7 @@
 //! Texts that devices, file systems and administrators have chosen, made safe to show.
 
 use super::words::checked_text;
+use crate::wire::lenient::Parts;
 
 /// Longest label of a name in characters. LVM's names have at most 127, a mount point may have 4,096.
 pub const MAX_NAME_CHARS: usize = 128;
@@ -78,6 +79,12 @@ impl Label {
 }
 
 checked_text!(Label);
+
+impl Parts<'_> for Label {
+    fn from_text(text: &str) -> Option<Self> {
+        Self::name(text.as_bytes())
+    }
+}
 
 /// Control characters, and those that reorder text or cannot be seen.
 fn is_hidden(c: char) -> bool {

@@ -67,6 +67,4 @@ macro_rules! checked_text {
     };
 }
 
-pub(super) use words;
-
-pub(crate) use checked_text;
+pub(crate) use {checked_text, words};

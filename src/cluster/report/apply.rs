@@ -86,7 +86,7 @@ impl<'de> Parts<'de> for ApplyStatus {
                     let error = from.next_value::<Scalar<'_>>()?.into_text();
                     status.error = error.unwrap_or_default().into_owned();
                 }
-                "time" => status.time = seconds(from.next_value()?),
+                "time" => status.time = seconds(&from.next_value()?),
                 _ => skip(from)?,
             }
             Ok(())

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::entry::Entry;
-use crate::{Reason, Wwid};
+use super::parts::{NamedEntry, NodeInfo};
+use crate::Reason;
+use crate::node::causes::Cause;
 
 /// Seconds after which an unchanged report is sent again.
 pub const REFRESH_SECONDS: i64 = 60;
@@ -16,16 +17,19 @@ pub const STALE_SECONDS: i64 = 3 * REFRESH_SECONDS;
 /// Most maps that one report may have. A flood of names would cost every reader time and memory.
 pub const MAX_MAPS: usize = 16_384;
 
-/// A map of a report: its WWID and what the node says of it. Nodes that send the same text share one.
-pub type NamedEntry = (Arc<Wwid>, Arc<Entry>);
-
-/// A peer's report, cleaned: only WWIDs, states and numbers that can be such are left.
+/// What a node reports. Of one that was received, only WWIDs, states, names and numbers that can be such are
+/// left.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Broadcast {
-    /// When it was sent, in seconds since the epoch.
+    /// The time of the maps, in seconds since the epoch.
     pub time: Option<i64>,
     /// The maps in the order of the text.
     pub entries: Arc<[NamedEntry]>,
+    /// What the node says of itself; versions before 0.2 do not.
+    pub node: Option<Arc<NodeInfo>>,
+    /// The ports that explain lost paths, see [`Context::causes`](super::Context::causes). At most
+    /// [`MAX_CAUSES`](crate::node::causes::MAX_CAUSES).
+    pub causes: Arc<[Cause]>,
 }
 
 impl Broadcast {
@@ -108,8 +112,11 @@ mod tests {
     #[test]
     fn freshness_of_a_report() {
         let at = |time| {
-            let entries = Arc::default();
-            Broadcast { time, entries }.freshness(1_000)
+            let report = Broadcast {
+                time,
+                ..Broadcast::default()
+            };
+            report.freshness(1_000)
         };
         for time in [820, 1_000, 1_060] {
             assert_eq!(at(Some(time)), Freshness::Fresh, "{time}");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::MapAccess;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::parts::Context;
 use crate::node::maps::Map;
 use crate::node::paths::MAX_PATHS;
 use crate::types::reason::{Device, MAX_DEVICES};
@@ -157,11 +158,28 @@ impl Entry {
     }
 }
 
-impl<'de> Parts<'de> for Entry {
-    /// A peer's entry. Optimal ones have no reasons, all others have at least one.
+/// A peer's entry with its context.
+pub(super) struct ReadEntry {
+    pub(super) entry: Entry,
+    pub(super) context: Context,
+    /// The number of fields that the context has; none if another one comes after any of them.
+    pub(super) fields_at_end: Option<usize>,
+}
+
+impl<'de> Parts<'de> for ReadEntry {
+    /// Optimal entries have no reasons, all others have at least one.
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
-        let mut entry = Self::bare(CellState::Unknown, Vec::new());
-        fields(object, |name, value| entry.read(name, value))?;
+        let mut entry = Entry::bare(CellState::Unknown, Vec::new());
+        let mut context = Context::default();
+        let mut fields_at_end = Some(0);
+        fields(object, |name, from| {
+            if context.read(name, from)? {
+                fields_at_end = fields_at_end.map(|count| count + 1);
+                return Ok(());
+            }
+            fields_at_end = fields_at_end.filter(|count| *count == 0);
+            entry.read(name, from)
+        })?;
         // More active paths than paths: neither number can be believed.
         if entry.paths_total.is_some() && entry.paths_active > entry.paths_total {
             (entry.paths_active, entry.paths_total) = (None, None);
@@ -171,7 +189,11 @@ impl<'de> Parts<'de> for Entry {
         } else if entry.reasons.is_empty() {
             entry.reasons.push(entry.derived_reason());
         }
-        Ok(Some(entry))
+        Ok(Some(Self {
+            entry,
+            context,
+            fields_at_end,
+        }))
     }
 }
 
@@ -365,7 +387,7 @@ mod tests {
             notes: vec![NoteCode::SingleHba],
         };
         let text = serde_json::to_string(&entry).unwrap();
-        let Lenient(read) = serde_json::from_str(&text).unwrap();
-        assert_eq!(read, Some(entry));
+        let Lenient(read) = serde_json::from_str::<Lenient<ReadEntry>>(&text).unwrap();
+        assert_eq!(read.map(|read| read.entry), Some(entry));
     }
 }

@@ -6,22 +6,23 @@
 //! never trusted. A report that is too long for one value has more of them, under
 //! [`continuation_keys`].
 //!
-//! [`Entry`] is what a report says of one map, for senders and receivers alike.
+//! [`Broadcast`] is a report, and [`Entry`] what it says of one map, for senders and receivers alike. A field
+//! that a version does not know is ignored, one that it does not send is none.
 
 mod apply;
 mod broadcast;
 mod entry;
 mod packed;
+mod parts;
 mod reader;
 mod scan;
 mod send;
 
 pub use apply::{ApplyStatus, apply_status};
-pub use broadcast::{
-    BadBroadcast, Broadcast, Freshness, MAX_MAPS, NamedEntry, REFRESH_SECONDS, STALE_SECONDS,
-};
+pub use broadcast::{BadBroadcast, Broadcast, Freshness, MAX_MAPS, REFRESH_SECONDS, STALE_SECONDS};
 pub use entry::{Entry, MapData, entries};
 pub use packed::{KEY, MAX_UNPACKED_LEN, MAX_VALUE_LEN, MAX_VALUES, continuation_keys};
+pub use parts::{Applied, CauseSet, Context, MAX_DRIFTS, NamedEntry, NodeInfo};
 pub use reader::Reader;
 pub(crate) use send::is_recent;
 pub use send::{KvWrite, LastSent, TooLarge, health};

@@ -125,7 +125,7 @@ impl Head {
                     format => format.as_int().unwrap_or(-1),
                 }
             }
-            "time" => self.time = seconds(scalar()?),
+            "time" => self.time = seconds(&scalar()?),
             "values" => {
                 let values = scalar()?.as_int().and_then(|n| usize::try_from(n).ok());
                 self.values = values.filter(|values| (1..=MAX_VALUES).contains(values));
@@ -179,12 +179,12 @@ impl<'de> Parts<'de> for Head {
 }
 
 /// A time in whole seconds; senders may have sent fractions.
-pub(super) fn seconds(time: Scalar<'_>) -> Option<i64> {
+pub(super) fn seconds(time: &Scalar<'_>) -> Option<i64> {
     let whole = match time {
-        Scalar::Float(seconds) => Scalar::Float(seconds.floor()),
-        other => other,
+        Scalar::Float(seconds) => Scalar::Float(seconds.floor()).as_int(),
+        other => other.as_int(),
     };
-    whole.as_int().filter(|seconds| *seconds >= 0)
+    whole.filter(|seconds| *seconds >= 0)
 }
 
 /// The text of a packed report's values, and what its digest should be.

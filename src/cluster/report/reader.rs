@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use serde::de::MapAccess;
 
-use super::broadcast::{BadBroadcast, Broadcast, MAX_MAPS, NamedEntry};
-use super::entry::Entry;
+use super::broadcast::{BadBroadcast, Broadcast, MAX_MAPS};
+use super::entry::{Entry, ReadEntry};
 use super::packed::{self, Data, Head};
+use super::parts::{Context, NamedEntry, NodeInfo};
 use super::scan::{Sample, scan};
-use crate::wire::lenient::{Lenient, Parts, fields, read, skip};
+use crate::node::causes::{Cause, MAX_CAUSES};
+use crate::wire::lenient::{Lenient, Parts, fields, list, read, skip};
 use crate::wire::scalar::Scalar;
 use crate::{CellState, NodeName, Reason, Wwid};
 
@@ -49,7 +51,11 @@ impl Broadcast {
                 let text = utf8(text)?;
                 let is_summary = parse::<Summary>(text)?.is_some();
                 let maps = parse::<Maps>(text)?.filter(|_| is_summary);
-                maps.ok_or(BadBroadcast::NoMaps)?.into_broadcast(None)
+                let entries = maps.ok_or(BadBroadcast::NoMaps)?.into_entries()?;
+                Ok(Self {
+                    entries,
+                    ..Self::default()
+                })
             }
             decoded => decoded,
         }
@@ -163,8 +169,10 @@ impl Round<'_> {
         let first = text.as_bytes().into();
         // The same once more: only the time is another.
         if let Some(before) = before.filter(|before| before.data.as_ref() == Some(&data)) {
-            let entries = before.broadcast.entries;
-            let broadcast = Broadcast { time, entries };
+            let broadcast = Broadcast {
+                time,
+                ..before.broadcast
+            };
             return Ok(Decoded {
                 first,
                 broadcast,
@@ -203,13 +211,16 @@ fn parse<T: for<'de> Parts<'de>>(text: &str) -> Result<Option<T>, BadBroadcast> 
 
 /// A report of any form, or the first value of a packed one.
 #[derive(Default)]
-struct Document {
-    head: Head,
-    maps: Option<Maps>,
+pub(super) struct Document {
+    pub(super) head: Head,
+    /// What is there as `maps`, if anything.
+    maps: Option<Option<Maps>>,
+    node: Option<NodeInfo>,
+    causes: Vec<Cause>,
 }
 
 impl Document {
-    fn parse(text: &str) -> Result<Self, BadBroadcast> {
+    pub(super) fn parse(text: &str) -> Result<Self, BadBroadcast> {
         // What is in a list does not matter.
         if text
             .trim_start_matches([' ', '\t', '\n', '\r'])
@@ -220,13 +231,28 @@ impl Document {
         parse(text)?.ok_or(BadBroadcast::NoObject)
     }
 
-    fn into_broadcast(self) -> Result<Broadcast, BadBroadcast> {
+    fn into_broadcast(mut self) -> Result<Broadcast, BadBroadcast> {
         match self.head.format {
             packed::PLAIN => {
-                let maps = self.maps.ok_or(BadBroadcast::NoMaps)?;
-                maps.into_broadcast(self.head.time)
+                let maps = self.maps.take().flatten();
+                let entries = maps.ok_or(BadBroadcast::NoMaps)?.into_entries()?;
+                Ok(self.with(entries))
             }
             other => Err(BadBroadcast::Newer(other)),
+        }
+    }
+
+    /// Whether these are the parts of a report in the plain form beside its maps.
+    pub(super) fn is_remainder(&self) -> bool {
+        self.head.format == packed::PLAIN && self.maps.is_none()
+    }
+
+    pub(super) fn with(self, entries: Arc<[NamedEntry]>) -> Broadcast {
+        Broadcast {
+            time: self.head.time,
+            entries,
+            node: self.node.map(Arc::new),
+            causes: self.causes.into(),
         }
     }
 }
@@ -235,7 +261,11 @@ impl<'de> Parts<'de> for Document {
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
         let mut document = Self::default();
         fields(object, |name, from| match name {
-            "maps" => from.next_value().map(|Lenient(maps)| document.maps = maps),
+            "maps" => from
+                .next_value()
+                .map(|Lenient(maps)| document.maps = Some(maps)),
+            "node" => from.next_value().map(|Lenient(node)| document.node = node),
+            "causes" => list::<_, MAX_CAUSES, _>(from).map(|causes| document.causes = causes),
             _ => document.head.read(name, from),
         })?;
         Ok(Some(document))
@@ -250,12 +280,11 @@ struct Maps {
 }
 
 impl Maps {
-    fn into_broadcast(self, time: Option<i64>) -> Result<Broadcast, BadBroadcast> {
-        if self.names > MAX_MAPS {
-            return Err(BadBroadcast::TooManyMaps);
+    fn into_entries(self) -> Result<Arc<[NamedEntry]>, BadBroadcast> {
+        match self.names > MAX_MAPS {
+            true => Err(BadBroadcast::TooManyMaps),
+            false => Ok(self.entries.into()),
         }
-        let entries = self.entries.into();
-        Ok(Broadcast { time, entries })
     }
 }
 
@@ -263,13 +292,22 @@ impl<'de> Parts<'de> for Maps {
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
         let mut maps = Self::default();
         fields(object, |name, from| {
-            let Lenient(entry) = from.next_value()?;
+            let Lenient(read) = from.next_value::<Lenient<ReadEntry>>()?;
             maps.names += 1;
             let wwid = Wwid::new(name).ok().filter(|_| maps.names <= MAX_MAPS);
             if let Some(wwid) = wwid {
-                let unknown = || Entry::bare(CellState::Unknown, vec![Reason::UnknownState]);
-                let entry = Arc::new(entry.unwrap_or_else(unknown));
-                maps.entries.push((Arc::new(wwid), entry));
+                let (entry, context) = match read {
+                    Some(ReadEntry { entry, context, .. }) => (entry, context),
+                    None => (
+                        Entry::bare(CellState::Unknown, vec![Reason::UnknownState]),
+                        Context::default(),
+                    ),
+                };
+                maps.entries.push(NamedEntry {
+                    wwid: Arc::new(wwid),
+                    entry: Arc::new(entry),
+                    context,
+                });
             }
             Ok(())
         })?;
@@ -316,18 +354,18 @@ mod tests {
         let broadcast = Broadcast::decode(text.as_bytes())?;
         let entries = broadcast.entries.iter();
         Ok(entries
-            .map(|(wwid, entry)| (wwid.to_string(), entry.state))
+            .map(|map| (map.wwid.to_string(), map.entry.state))
             .collect())
     }
 
     /// The map of a report that has one.
     fn only_entry(text: &str) -> (Option<i64>, Entry) {
         let broadcast = Broadcast::decode(text.as_bytes()).unwrap();
-        let [(wwid, entry)] = &*broadcast.entries else {
+        let [map] = &*broadcast.entries else {
             panic!("{text}");
         };
-        assert_eq!(wwid.as_str(), "a", "{text}");
-        (broadcast.time, entry.as_ref().clone())
+        assert_eq!(map.wwid.as_str(), "a", "{text}");
+        (broadcast.time, map.entry.as_ref().clone())
     }
 
     /// One of two paths or more failed, as an old version tells it.
@@ -501,7 +539,7 @@ mod tests {
         let numbers = broadcast
             .entries
             .iter()
-            .map(|(_, e)| (e.paths_active, e.paths_total));
+            .map(|map| (map.entry.paths_active, map.entry.paths_total));
         assert_eq!(numbers.collect::<Vec<_>>(), [(None, None)]);
     }
 

@@ -1,15 +1,17 @@
 //! The fast way through a report of the form that this software sends.
 //!
-//! Of most LUNs, the nodes say the same in the same bytes. [`scan`] therefore compares each entry with
-//! that of the last report, and decodes only those that differ. It gives up on a report of any other
+//! Of most LUNs, the nodes say the same in the same bytes, but for what comes last. [`scan`] therefore compares
+//! each entry with that of the last report, and decodes only those that differ. It gives up on a report of any other
 //! form, which is left to the thorough way. Both give the same result where this one gives any, which
 //! a test checks.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::broadcast::{Broadcast, MAX_MAPS, NamedEntry};
-use super::entry::Entry;
+use super::broadcast::{Broadcast, MAX_MAPS};
+use super::entry::ReadEntry;
+use super::parts::{Context, NamedEntry};
+use super::reader::Document;
 use crate::Wwid;
 use crate::wire::lenient::Lenient;
 
@@ -17,7 +19,7 @@ use crate::wire::lenient::Lenient;
 #[derive(Default)]
 pub(super) struct Sample {
     text: Vec<u8>,
-    /// Where in the text each entry is, with its WWID.
+    /// Where in the text each entry is, from its WWID up to its context.
     places: Vec<Range<usize>>,
     entries: Arc<[NamedEntry]>,
 }
@@ -47,7 +49,7 @@ impl Sample {
         while self
             .entries
             .get(number)
-            .is_some_and(|(name, _)| **name < *wwid)
+            .is_some_and(|map| *map.wwid < *wwid)
         {
             number += 1;
         }
@@ -55,37 +57,46 @@ impl Sample {
     }
 }
 
-/// Reads a report in the usual form, `{"maps":{WWID:{...},...},"time":N}` without blanks between, and
-/// gives the places of its entries; none if there is anything unusual about it.
+/// Reads a report in the usual form, `{"maps":{WWID:{...},...},...}` without blanks between, and gives the
+/// places of its entries; none if there is anything unusual about it.
 pub(super) fn scan(text: &str, last: &Sample) -> Option<(Broadcast, Vec<Range<usize>>)> {
     let mut rest = text.strip_prefix("{\"maps\":{")?;
     let mut entries = Vec::with_capacity(last.entries.len());
     let mut places = Vec::with_capacity(last.entries.len());
     let mut number = 0;
     while !rest.starts_with('}') {
-        let (len, entry) = match last.get(number) {
-            Some((same, entry)) if rest.as_bytes().starts_with(same) => {
+        let same = last.get(number).and_then(|(same, map)| {
+            let is_same = rest.as_bytes().starts_with(same);
+            let (len, context) = end_of_entry(rest.get(same.len()..).filter(|_| is_same)?)?;
+            Some((
+                same.len(),
+                len,
+                NamedEntry {
+                    context,
+                    ..map.clone()
+                },
+            ))
+        });
+        let (len, end, entry) = match same {
+            Some(same) => {
                 number += 1;
-                (same.len(), entry.clone())
+                same
             }
-            _ => {
-                let (len, wwid, entry) = named_entry(rest)?;
-                number = last.find(number, &wwid);
-                let known = last.entries.get(number).map(|(known, _)| known);
-                let wwid = match known.filter(|known| ***known == wwid) {
-                    Some(known) => {
-                        number += 1;
-                        Arc::clone(known)
-                    }
-                    None => Arc::new(wwid),
-                };
-                (len, (wwid, Arc::new(entry)))
+            None => {
+                let (len, end, mut map) = named_entry(rest)?;
+                number = last.find(number, &map.wwid);
+                let known = last.entries.get(number);
+                if let Some(known) = known.filter(|known| known.wwid == map.wwid) {
+                    number += 1;
+                    map.wwid = Arc::clone(&known.wwid);
+                }
+                (len, end, map)
             }
         };
         let start = text.len() - rest.len();
         places.push(start..start + len);
         entries.push(entry);
-        rest = rest.get(len..)?;
+        rest = rest.get(len + end..)?;
         match rest.strip_prefix(',') {
             Some(more) if more.starts_with('"') => rest = more,
             None if rest.starts_with('}') => {}
@@ -95,23 +106,76 @@ pub(super) fn scan(text: &str, last: &Sample) -> Option<(Broadcast, Vec<Range<us
             return None;
         }
     }
-    let time = match rest.strip_prefix('}')?.strip_suffix('}')? {
-        "" => None,
-        time => Some(integer(time.strip_prefix(",\"time\":")?)?),
-    };
     let entries = entries.into();
-    Some((Broadcast { time, entries }, places))
+    let rest = rest.strip_prefix('}')?;
+    let parts = rest
+        .strip_prefix(',')
+        .filter(|parts| parts.starts_with('"'));
+    let broadcast = match (rest, parts) {
+        ("}", _) => Broadcast {
+            entries,
+            ..Broadcast::default()
+        },
+        (_, parts) => {
+            let remainder = Document::parse(&format!("{{{}", parts?)).ok()?;
+            remainder.is_remainder().then(|| remainder.with(entries))?
+        }
+    };
+    Some((broadcast, places))
 }
 
-/// The WWID and the entry at the beginning of the text, and their length.
-fn named_entry(text: &str) -> Option<(usize, Wwid, Entry)> {
+/// The map at the beginning of the text, its length up to its context, and the length of the rest.
+fn named_entry(text: &str) -> Option<(usize, usize, NamedEntry)> {
     let (name, rest) = text.strip_prefix('"')?.split_once('"')?;
     let wwid = Wwid::new(name).ok()?;
     let rest = rest.strip_prefix(':')?;
     let mut values = serde_json::Deserializer::from_str(rest).into_iter();
-    let Lenient(entry) = values.next()?.ok()?;
+    let Lenient(read) = values.next()?.ok()?;
+    let ReadEntry {
+        entry,
+        context,
+        fields_at_end,
+    } = read?;
     let len = text.len() - rest.len() + values.byte_offset();
-    Some((len, wwid, entry?))
+    let text = text.get(..len)?;
+    let fields_at_end = fields_at_end?;
+    // The context is where what looks like it says the same, in as many fields.
+    let start = match fields_at_end {
+        0 => len.checked_sub(1),
+        _ => [",\"since\":", ",\"causes\":"].iter().find_map(|field| {
+            let start = text.rfind(field)?;
+            let found = end_of_entry(text.get(start..)?)?;
+            let fields =
+                usize::from(context.since.is_some()) + usize::from(!context.causes.is_empty());
+            (found == (len - start, context) && fields == fields_at_end).then_some(start)
+        }),
+    };
+    let map = NamedEntry {
+        wwid: Arc::new(wwid),
+        entry: Arc::new(entry),
+        context,
+    };
+    start.map(|start| (start, len - start, map))
+}
+
+/// The context of a map, `,"since":N,"causes":[N,...]}`, where each field may be absent, and its length.
+fn end_of_entry(text: &str) -> Option<(usize, Context)> {
+    let mut context = Context::default();
+    let mut rest = text;
+    if let Some(since) = rest.strip_prefix(",\"since\":") {
+        let number;
+        (number, rest) = since.split_at(since.find([',', '}'])?);
+        context.since = Some(integer(number)?);
+    }
+    if let Some(causes) = rest.strip_prefix(",\"causes\":[") {
+        let (positions, after) = causes.split_once(']')?;
+        for position in positions.split(',') {
+            context.causes.insert(integer(position)?.try_into().ok()?);
+        }
+        rest = after;
+    }
+    let rest = rest.strip_prefix('}')?;
+    Some((text.len() - rest.len(), context))
 }
 
 /// A number without sign, fraction and exponent, of at most 18 digits.
@@ -131,8 +195,9 @@ mod tests {
 
     const USUAL: &str = "{\"maps\":{\"3600a\":{\"state\":\"degraded\",\"paths-active\":1,\
         \"paths-total\":2,\"transport\":\"fc\",\"size\":1099511627776,\"reasons\":\
-        [{\"code\":\"path-failed\",\"count\":1,\"devs\":[\"sdb\"]}]},\"3600b\":{},\"3600d\":\
-        {\"state\":\"optimal\"}},\"time\":1000}";
+        [{\"code\":\"path-failed\",\"count\":1,\"devs\":[\"sdb\"]}],\"since\":900,\"causes\":[0,63]},\
+        \"3600b\":{},\"3600d\":{\"state\":\"optimal\",\"since\":0}},\"node\":{\"version\":\"0.2\"},\
+        \"causes\":[{\"host\":1,\"paths\":2}],\"time\":1000}";
 
     /// The report by the thorough way: it is not of the form that is scanned, and means the same.
     fn thoroughly(text: &str) -> Result<Broadcast, BadBroadcast> {
@@ -162,16 +227,38 @@ mod tests {
         let last = sample(USUAL);
         let (broadcast, _) = scan(&other, &last).unwrap();
         let shared = |number: usize| {
-            let ((wwid, entry), (last_wwid, last_entry)) = (
+            let (map, last) = (
                 broadcast.entries.get(number).unwrap(),
                 last.entries.get(number).unwrap(),
             );
-            (Arc::ptr_eq(wwid, last_wwid), Arc::ptr_eq(entry, last_entry))
+            (
+                Arc::ptr_eq(&map.wwid, &last.wwid),
+                Arc::ptr_eq(&map.entry, &last.entry),
+            )
         };
         assert_eq!(
             [shared(0), shared(1), shared(2)],
             [(true, false), (false, false), (true, true)]
         );
+    }
+
+    /// The time at which a state began, and the causes, differ from node to node.
+    #[test]
+    fn entries_are_shared_whatever_their_context() {
+        let other = USUAL
+            .replace("900", "17")
+            .replace("[0,63]", "[2]")
+            .replace(",\"since\":0", "");
+        let last = sample(USUAL);
+        let (broadcast, _) = scan(&other, &last).unwrap();
+        let contexts = broadcast.entries.iter().zip(last.entries.iter());
+        let contexts = contexts.map(|(map, last)| {
+            assert!(Arc::ptr_eq(&map.entry, &last.entry));
+            let causes: Vec<usize> = map.context.causes.iter().collect();
+            (map.context.since, causes)
+        });
+        let wanted = [(Some(17), vec![2]), (None, Vec::new()), (None, Vec::new())];
+        assert_eq!(contexts.collect::<Vec<_>>(), wanted);
     }
 
     /// Tokens in an order that is often JSON, with all that could be read differently.
@@ -194,6 +281,12 @@ mod tests {
             "{}",
             "[{\"code\":\"no-paths\"}]",
             "[\"single-hba\"]",
+            "[0]",
+            "[2,64]",
+            "[{\"host\":1,\"paths\":2}]",
+            "{\"since\":1}",
+            "[{\"a\":1,\"since\":1}]",
+            "\",\\\"since\\\":1\"",
             "\"a\nb\"",
             "",
         ]);
@@ -208,6 +301,11 @@ mod tests {
             "name",
             "write-protected",
             "paths-expected",
+            "since",
+            "since",
+            "\\u0073ince",
+            "causes",
+            "causes",
             "other",
         ]);
         let fields = vec((key, value.clone()), 0..5);
@@ -227,11 +325,18 @@ mod tests {
                 .collect();
             format!("{{{}}}", maps.join(","))
         });
-        let time = value.prop_map(|time| format!(",\"time\":{time}"));
+        let part = prop::sample::select(vec![
+            "time", "time", "node", "causes", "format", "maps", "data", "other",
+        ]);
+        let parts = vec((part, value), 0..3);
+        let parts = parts.prop_map(|parts| {
+            let parts = parts
+                .iter()
+                .map(|(part, value)| format!(",\"{part}\":{value}"));
+            parts.collect::<String>()
+        });
         let end = prop::sample::select(vec!["}", "}", "}", "}\n", "} x", ",}", "", "}}"]);
-        (maps, prop::option::of(time), end).prop_map(|(maps, time, end)| {
-            format!("{{\"maps\":{maps}{}{end}", time.unwrap_or_default())
-        })
+        (maps, parts, end).prop_map(|(maps, parts, end)| format!("{{\"maps\":{maps}{parts}{end}"))
     }
 
     fn spoilt() -> impl Strategy<Value = String> {

@@ -1,14 +1,17 @@
 //! What to send, and when.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::broadcast::{MAX_MAPS, REFRESH_SECONDS};
+use super::broadcast::{Broadcast, MAX_MAPS, REFRESH_SECONDS};
 use super::entry::Entry;
 use super::packed::{self, KEY, MAX_VALUE_LEN, MAX_VALUES};
+use super::parts::{Context, NamedEntry, NodeInfo};
 use crate::Wwid;
+use crate::node::causes::Cause;
 
 /// What was sent last under the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +44,81 @@ pub struct TooLarge {
     pub len: usize,
 }
 
-#[derive(Serialize)]
-struct Plain<'a> {
-    maps: &'a BTreeMap<Wwid, Entry>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<i64>,
-}
+impl Broadcast {
+    /// A report of these maps and nothing else.
+    pub fn of_maps(maps: &BTreeMap<Wwid, Entry>) -> Self {
+        let entries = maps.iter().map(|(wwid, entry)| NamedEntry {
+            wwid: Arc::new(wwid.clone()),
+            entry: Arc::new(entry.clone()),
+            context: Context::default(),
+        });
+        Self {
+            entries: entries.collect(),
+            ..Self::default()
+        }
+    }
 
-fn encode(maps: &BTreeMap<Wwid, Entry>, time: Option<i64>) -> String {
-    // Neither keys nor values can fail to serialize: all are texts, numbers and lists of these.
-    serde_json::to_string(&Plain { maps, time }).unwrap_or_default()
+    /// The text in the plain form, with this time.
+    fn to_json(&self, time: Option<i64>) -> String {
+        #[derive(Serialize)]
+        struct Map<'a> {
+            #[serde(flatten)]
+            entry: &'a Entry,
+            #[serde(flatten)]
+            context: Context,
+        }
+        struct Maps<'a>(&'a [NamedEntry]);
+        impl Serialize for Maps<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(self.0.iter().map(|map| {
+                    let (entry, context) = (map.entry.as_ref(), map.context);
+                    (&*map.wwid, Map { entry, context })
+                }))
+            }
+        }
+        #[derive(Serialize)]
+        struct Plain<'a> {
+            maps: Maps<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            node: Option<&'a NodeInfo>,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            causes: &'a [Cause],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            time: Option<i64>,
+        }
+        let plain = Plain {
+            maps: Maps(&self.entries),
+            node: self.node.as_deref(),
+            causes: &self.causes,
+            time,
+        };
+        // Neither keys nor values can fail to serialize: all are texts, numbers and lists of these.
+        serde_json::to_string(&plain).unwrap_or_default()
+    }
+
+    /// The values that publish this report. One of maps that were never known has no time, and is short.
+    fn values(&self, time: Option<i64>) -> Result<Vec<String>, TooLarge> {
+        let (maps, text) = (self.entries.len(), |time| self.to_json(time));
+        let values = match time {
+            Some(time) => values(text, time).filter(|_| maps <= MAX_MAPS),
+            None => Some(vec![text(None)]),
+        };
+        values.ok_or_else(|| TooLarge {
+            maps,
+            len: text(time).len(),
+        })
+    }
+
+    /// What has to be written to publish this report, whatever the peers have, of which `last` is what is known.
+    /// The values are written in this order, and the one under [`KEY`] is the next [`LastSent::text`].
+    ///
+    /// # Errors
+    ///
+    /// The report is too long for the key-value store.
+    pub fn writes(&self, last: Option<LastSent<'_>>) -> Result<Vec<KvWrite>, TooLarge> {
+        let values = self.values(self.time)?;
+        Ok(changes(KEY, values, last.and_then(|last| last.text)))
+    }
 }
 
 /// The values of a report, in the plain form if it fits. `text` makes its JSON, with a time or without. None
@@ -76,15 +144,9 @@ pub fn health(
     now: i64,
     last: Option<LastSent<'_>>,
 ) -> Result<Vec<KvWrite>, TooLarge> {
+    let report = Broadcast::of_maps(maps);
     writes(KEY, REFRESH_SECONDS, now, last, |time| {
-        let values = values(|time| encode(maps, time), time);
-        let too_large = || TooLarge {
-            maps: maps.len(),
-            len: encode(maps, Some(time)).len(),
-        };
-        values
-            .filter(|_| maps.len() <= MAX_MAPS)
-            .ok_or_else(too_large)
+        report.values(Some(time))
     })
 }
 
@@ -145,8 +207,12 @@ fn changes(key: &str, values: Vec<String>, last: Option<&[u8]>) -> Vec<KvWrite> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::parts::{Applied, CauseSet};
     use super::*;
+    use crate::node::maps::DaemonState;
+    use crate::types::label::Label;
     use crate::types::reason::Device;
+    use crate::wire::lenient::Lenient;
     use crate::{CellState, NoteCode, Reason, Transport};
 
     fn maps(count: usize) -> BTreeMap<Wwid, Entry> {
@@ -167,6 +233,10 @@ mod tests {
         let wwids = (1..).map(|n| format!("36001405{:025x}", noise(n)));
         let wwids = wwids.take(count).filter_map(|wwid| Wwid::new(&wwid).ok());
         wwids.map(|wwid| (wwid, summary.clone())).collect()
+    }
+
+    fn encode(maps: &BTreeMap<Wwid, Entry>, time: i64) -> String {
+        Broadcast::of_maps(maps).to_json(Some(time))
     }
 
     fn sent(text: &str, time: i64) -> Option<LastSent<'_>> {
@@ -191,7 +261,7 @@ mod tests {
     #[test]
     fn a_change_at_once_and_a_refresh_each_minute() {
         let (one, two) = (maps(1), maps(2));
-        let text = |maps: &_, time| encode(maps, Some(time));
+        let text = encode;
         let first = text(&one, 1000);
         assert_eq!(health(&one, 1000, None), plain(first.clone()));
         assert_eq!(health(&one, 1059, sent(&first, 1000)), Ok(Vec::new()));
@@ -219,9 +289,9 @@ mod tests {
         assert_eq!(health(&none, 1059, last), Ok(Vec::new()));
         assert_eq!(health(&none, 1060, last), plain(empty(1060)));
         // Maps that go, and that come.
-        let one = encode(&maps(1), Some(1000));
+        let one = encode(&maps(1), 1000);
         assert_eq!(health(&none, 1001, sent(&one, 1000)), plain(empty(1001)));
-        let one = encode(&maps(1), Some(1001));
+        let one = encode(&maps(1), 1001);
         assert_eq!(health(&maps(1), 1001, last), plain(one));
         // An older version cleared the key.
         let cleared = Some(LastSent {
@@ -249,7 +319,7 @@ mod tests {
                     .collect(),
             }];
         }
-        let text = encode(&hundred, Some(1_800_000_000));
+        let text = encode(&hundred, 1_800_000_000);
         assert_eq!(health(&hundred, 1_800_000_000, None), plain(text));
     }
 
@@ -264,6 +334,71 @@ mod tests {
             .iter()
             .map(|value| (value.key.as_str(), key(value)))
             .collect()
+    }
+
+    /// A report with all parts.
+    fn whole(count: usize) -> Broadcast {
+        let mut report = Broadcast::of_maps(&maps(count));
+        let entries = report.entries.iter().zip(0..);
+        let entries = entries.map(|(map, number)| {
+            let mut causes = CauseSet::default();
+            if number % 2 == 0 {
+                causes.insert(number % 4);
+            }
+            let since = Some(1_795_000_000 + i64::try_from(number % 50).unwrap() * 10_007);
+            let context = Context { since, causes };
+            NamedEntry {
+                context,
+                ..map.clone()
+            }
+        });
+        report.entries = entries.collect();
+        report.node = Some(Arc::new(NodeInfo {
+            version: Label::name(b"0.2.0"),
+            multipath_tools: Label::name(b"0.11.1-2"),
+            multipathd: Some(DaemonState::Running),
+            time: None,
+            applied: Some(Applied {
+                time: Some(1_795_000_000),
+                digest: Label::name(b"da39a3ee5e6b4b0d3255bfef95601890afd80709"),
+            }),
+            drift: Label::name(b"defaults: no-path-retry is 5, not 12")
+                .into_iter()
+                .collect(),
+            remembers: Some(2_000),
+        }));
+        let cause = |text: &str| {
+            let Lenient(cause) = serde_json::from_str(text).unwrap();
+            cause.unwrap()
+        };
+        report.causes = [
+            cause(r#"{"initiator":"0x21000024ff000001","host":1,"paths":1000}"#),
+            cause(r#"{"target":"0x5000097300000001","paths":500}"#),
+            cause(r#"{"initiator":"0x21000024ff000002","target":"0x5000097300000002","paths":7}"#),
+        ]
+        .into();
+        report.time = Some(1_795_252_500);
+        report
+    }
+
+    #[test]
+    fn what_is_sent_is_read() {
+        for count in [0, 1, 5, 2_000] {
+            let report = whole(count);
+            let writes = report.writes(None).unwrap();
+            let value = |key: &str| {
+                let write = writes.iter().find(|write| write.key == key)?;
+                write.text.as_deref().map(str::as_bytes)
+            };
+            let read = Broadcast::decode_values(value(KEY).unwrap(), value);
+            assert_eq!(read.as_ref(), Ok(&report), "{count}");
+        }
+    }
+
+    #[test]
+    fn two_thousand_maps_take_two_values() {
+        let writes = whole(2_000).writes(None).unwrap();
+        assert_eq!(keys(&writes), [("multipath-1", true), ("multipath", true)]);
     }
 
     #[test]

@@ -204,7 +204,7 @@ fn roll_up(
             continue;
         };
         let excluded = report.excluded.as_ref().and_then(|_| absent.get(node));
-        for (wwid, entry) in maps.iter() {
+        for NamedEntry { wwid, entry, .. } in maps.iter() {
             // Rules 3 and 4. No room in advance: what else a peer names may be anything, and a lot of it.
             let position = rows.position(wwid, 0);
             if let Some(row) = rows.list.get_mut(position) {

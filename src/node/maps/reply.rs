@@ -1,11 +1,11 @@
 //! The outcome of a `multipathd show ...` command: its text, or one of the daemon's error replies.
 
-use serde::Serialize;
 use thiserror::Error;
 
 use super::parse::plain_reply;
 use super::sysfs::{SysfsFacts, WantedDevices};
 use super::{MapList, ParseError, parse};
+use crate::types::words::words;
 
 /// Outcome of a run of `multipathd`.
 ///
@@ -159,16 +159,18 @@ pub fn wanted_devices(reply: &Reply<'_>) -> Result<WantedDevices, ReplyError> {
     Ok(WantedDevices::of(&parse_reply(reply, None)?.maps))
 }
 
-/// State of the daemon, from `multipathd show daemon`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DaemonState {
-    /// It answered: `pid 1189 idle`.
-    Running,
-    /// The client could not connect to it.
-    Stopped,
-    /// It did not answer in time, or answered something else. It may hang, or be busy.
-    NoAnswer,
+words! {
+    /// State of the daemon, from `multipathd show daemon`.
+    DaemonState {
+        /// It answered: `pid 1189 idle`.
+        Running = "running",
+        /// The client could not connect to it.
+        Stopped = "stopped",
+        /// It did not answer in time, or answered something else. It may hang, or be busy.
+        NoAnswer = "no-answer",
+        /// There is no multipathd.
+        NotInstalled = "not-installed",
+    }
 }
 
 /// Reads the outcome of `multipathd show daemon`.

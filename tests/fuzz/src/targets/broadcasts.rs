@@ -38,9 +38,9 @@ fn run(input: &[u8]) -> bool {
         let lenient = Broadcast::decode_lenient(text);
         if let Ok(broadcast) = &decoded {
             decoded_once = true;
-            for (wwid, _) in broadcast.entries.iter() {
-                let checked = pve_multipath::types::wwid::check(wwid.as_str());
-                assert!(checked.is_ok(), "{wwid:?}");
+            for map in broadcast.entries.iter() {
+                let checked = pve_multipath::types::wwid::check(map.wwid.as_str());
+                assert!(checked.is_ok(), "{:?}", map.wwid);
             }
             assert_eq!(lenient.as_ref(), Ok(broadcast));
             broadcast.freshness(NOW);
