@@ -13,6 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use pve_multipath::cluster::report::{LastSent, NoReport, Texts, USES_KEY, UsesReporter};
 use pve_multipath::node::uses::{Block, Detail, Facts, Input, NodeUses, Usage, Use, node_uses};
 use pve_multipath::wire::byte_string::ByteString;
 
@@ -225,7 +226,7 @@ fn what_cannot_be_read_is_not_unused() {
     let wanted = Usage::NotKnown(Input::Sysfs, Some("Permission denied"));
     assert_eq!(uses.of(free), wanted);
     assert_eq!(
-        NodeUses::from_json(uses.to_json(Detail::Full).as_bytes())
+        NodeUses::from_json(uses.to_json(Detail::Full, None).as_bytes())
             .unwrap()
             .of(free),
         wanted
@@ -458,7 +459,7 @@ fn devices_in_a_circle_or_a_tower() {
 #[test]
 fn a_report_comes_back() {
     let uses = node_uses(&Recorded::new("consumers").facts());
-    let text = uses.to_json(Detail::Full);
+    let text = uses.to_json(Detail::Full, None);
     assert_eq!(
         text.split(r#","35000c50000000c02""#).next().unwrap(),
         r#"{"maps":{"35000c50000000a00":[{"code":"volume-group","vg":"vg-a","active":2,"volumes":["lv-one","vm-100-disk-0"]}],"35000c50000000b01":[{"code":"volume-group","vg":"vg-b","active":0}]"#
@@ -468,13 +469,16 @@ fn a_report_comes_back() {
         .insert("35000c50000000f09".parse().unwrap(), vec![]);
     assert_eq!(read, uses);
 
-    let read = NodeUses::from_json(uses.to_json(Detail::WithoutVolumes).as_bytes()).unwrap();
+    let read = NodeUses::from_json(uses.to_json(Detail::WithoutVolumes, None).as_bytes()).unwrap();
     assert_eq!(
         phrases(&read)[0],
         "a00: LVM volume group vg-a with 2 active logical volumes"
     );
-    let read = NodeUses::from_json(uses.to_json(Detail::Counts).as_bytes()).unwrap();
-    assert_eq!(phrases(&read)[0], "a00: 1 more use");
+    let read = NodeUses::from_json(uses.to_json(Detail::Counts, None).as_bytes()).unwrap();
+    assert_eq!(
+        phrases(&read)[0],
+        "a00: 1 use, left out of the node's report, which would be too long"
+    );
     assert_eq!(read.maps.len(), 9);
 }
 
@@ -538,24 +542,179 @@ fn many_uses() -> NodeUses {
     NodeUses::from_json(format!(r#"{{"maps":{{{}}}}}"#, maps.join(",")).as_bytes()).unwrap()
 }
 
-/// How many values of the key-value store a text takes, compressed as long reports are.
-fn values(text: &str) -> usize {
-    let packed = miniz_oxide::deflate::compress_to_vec_zlib(text.as_bytes(), 6);
-    let base64 = packed.len().div_ceil(3) * 4;
-    (base64 + 160).div_ceil(32_767)
+/// The values that a node with these uses writes first.
+fn written(uses: NodeUses) -> Vec<(String, String)> {
+    let values = UsesReporter::default().report(uses, 1000, None).unwrap();
+    let values = values
+        .into_iter()
+        .map(|value| (value.key, value.text.unwrap()));
+    values.collect()
+}
+
+/// What peers read 5 seconds later.
+fn received(values: &[(String, String)]) -> Result<NodeUses, NoReport> {
+    let mut texts = Texts::default();
+    for (key, text) in values {
+        let by_node = match key == USES_KEY {
+            true => &mut texts.kv,
+            false => texts.continued.entry(key.clone()).or_default(),
+        };
+        by_node.insert("pve1".to_owned(), Some(text.as_bytes()));
+    }
+    texts.uses("pve1", 1005)
 }
 
 #[test]
 fn two_thousand_maps_take_two_values() {
     let uses = many_uses();
     assert_eq!(uses.maps.len(), 2_000);
-    for (detail, most) in [
-        (Detail::Full, 2),
-        (Detail::WithoutVolumes, 1),
-        (Detail::Counts, 1),
+    let values = written(uses.clone());
+    let keys: Vec<&str> = values.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["multipath-uses-1", "multipath-uses"]);
+    assert!(values.iter().all(|(_, text)| text.len() <= 32_767));
+    assert_eq!(received(&values), Ok(uses));
+}
+
+#[test]
+fn less_is_told_where_a_report_would_be_too_long() {
+    let mut uses = many_uses();
+    let (first, _) = uses.maps.first_key_value().unwrap();
+    let first = first.clone();
+    // Names that do not compress.
+    let long = |uses: &mut NodeUses, names: usize| {
+        for (number, list) in uses.maps.values_mut().enumerate() {
+            let name = |n: usize| {
+                let n = (number * 7 + n + 1) as u128;
+                let noise = n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+                format!(r#""{:032x}""#, noise ^ (noise >> 37))
+            };
+            let names: Vec<String> = (0..names).map(name).collect();
+            let vg = names.get(1).map_or("null", String::as_str);
+            *list = NodeUses::from_json(
+                format!(
+                    r#"{{"maps":{{"a":[{{"code":"volume-group","vg":{vg},"active":3,"volumes":[{}]}}]}}}}"#,
+                    names.join(",")
+                )
+                .as_bytes(),
+            )
+            .unwrap()
+            .maps
+            .remove("a")
+            .unwrap();
+        }
+    };
+    long(&mut uses, 1);
+    let read = received(&written(uses.clone())).unwrap();
+    let none = "LVM volume group whose name is not known with 3 active logical volumes";
+    assert_eq!(read.maps[&first][0].to_string(), none);
+    assert_eq!(read.maps.len(), 2_000);
+
+    long(&mut uses, 3);
+    let read = received(&written(uses)).unwrap();
+    assert_eq!(read.maps[&first], [Use::Counted { count: 1 }]);
+    assert_eq!(read.maps.len(), 2_000);
+}
+
+#[test]
+fn a_report_is_sent_when_it_changes_once_a_minute_and_again() {
+    let uses = |list: &str| {
+        NodeUses::from_json(format!(r#"{{"maps":{{"3600a":[{list}]}}}}"#).as_bytes()).unwrap()
+    };
+    let group = r#"{"code":"volume-group","vg":"a","active":0}"#;
+    let open = r#"{"code":"open","count":1}"#;
+    let both = format!("{group},{open}");
+    let text = |list: &str, time: i64| format!(r#"{{"maps":{{"3600a":[{list}]}},"time":{time}}}"#);
+    let mut reporter = UsesReporter::default();
+    let mut last: Option<(String, i64)> = None;
+    let mut pass = |list: &str, now: i64| {
+        let known = last.as_ref().map(|(text, time)| LastSent {
+            text: Some(text.as_bytes()),
+            time: *time,
+        });
+        let mut writes = reporter.report(uses(list), now, known).unwrap();
+        let sent = writes.pop().map(|write| write.text.unwrap());
+        if let Some(text) = &sent {
+            last = Some((text.clone(), now));
+        }
+        sent
+    };
+    assert_eq!(pass(&both, 1000), Some(text(&both, 1000)));
+    assert_eq!(pass(&both, 1060), None);
+    assert_eq!(pass(group, 1120), Some(text(group, 1120)));
+    // A change within a minute waits, and what is open for one look is not told.
+    let swap = r#"{"code":"swap"}"#;
+    assert_eq!(pass(swap, 1150), None);
+    assert_eq!(pass(swap, 1180), Some(text(swap, 1180)));
+    assert_eq!(pass(&format!("{swap},{open}"), 1240), None);
+    assert_eq!(pass(swap, 1300), None);
+    assert_eq!(pass(&format!("{swap},{open}"), 1360), None);
+    let again = format!(r#"{swap},{{"code":"open","count":2}}"#);
+    assert_eq!(pass(&again, 1420), Some(text(&again, 1420)));
+    // Nothing has changed for five minutes.
+    assert_eq!(pass(&again, 1719), None);
+    assert_eq!(pass(&again, 1720), Some(text(&again, 1720)));
+}
+
+#[test]
+fn what_peers_have_sent_is_never_empty_for_being_unreadable() {
+    let values = written(many_uses());
+    let [(_, second), (_, first)] = values.as_slice() else {
+        panic!("they are two");
+    };
+    fn value(text: Option<&str>) -> BTreeMap<String, Option<&[u8]>> {
+        BTreeMap::from([("pve1".to_owned(), text.map(str::as_bytes))])
+    }
+    let read = |first: Option<&str>, second: Option<&str>, now: i64| {
+        let continued = BTreeMap::from([("multipath-uses-1".to_owned(), value(second))]);
+        let texts = Texts {
+            kv: value(first),
+            continued,
+        };
+        texts.uses("pve1", now).map_err(|error| error.to_string())
+    };
+    let (first, second) = (Some(first.as_str()), Some(second.as_str()));
+    assert_eq!(read(first, second, 1900).unwrap().maps.len(), 2_000);
+    let none = Some(r#"{"maps":{},"time":1000}"#);
+    assert_eq!(read(none, None, 1000), Ok(NodeUses::default()));
+    let stale = |age| format!("its report is out of date: it is {age} seconds old");
+    let unreadable = |why: &str| format!("its report cannot be read: {why}");
+    for (first, second, now, error) in [
+        (first, second, 1901, stale(901)),
+        (none, None, 939, stale(-61)),
+        (
+            Some(r#"{"maps":{}}"#),
+            None,
+            1000,
+            "its report is out of date".to_owned(),
+        ),
+        (first, None, 1000, unreadable("part 2 of 2 is missing")),
+        (
+            first,
+            Some("eJw="),
+            1000,
+            unreadable("its parts do not belong together"),
+        ),
+        (
+            Some(r#"{"format":3,"time":1000}"#),
+            None,
+            1000,
+            unreadable("made by a newer version (format 3)"),
+        ),
+        (Some("[]"), None, 1000, unreadable("not a JSON object")),
+        (
+            Some(r#"{"time":1000}"#),
+            None,
+            1000,
+            unreadable("the uses are not in the form of a report: no object 'maps'"),
+        ),
+        (
+            None,
+            second,
+            1000,
+            "it has sent no such report: pve-multipath is older there, or not installed".to_owned(),
+        ),
     ] {
-        let values = values(&uses.to_json(detail));
-        assert!(values <= most, "{detail:?}: {values}");
+        assert_eq!(read(first, second, now), Err(error));
     }
 }
 
@@ -588,7 +747,7 @@ proptest! {
                 prop_assert!(!shown.chars().any(char::is_control), "{wwid}: {shown:?}");
             }
         }
-        let text = uses.to_json(Detail::Full);
+        let text = uses.to_json(Detail::Full, None);
         let mut read = NodeUses::from_json(text.as_bytes()).unwrap();
         for wwid in uses.maps.keys() {
             read.maps.entry(wwid.clone()).or_default();
@@ -598,7 +757,7 @@ proptest! {
 
     #[test]
     fn no_report_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60), at in any::<prop::sample::Index>()) {
-        let mut text = node_uses(&Recorded::new("consumers").facts()).to_json(Detail::Full).into_bytes();
+        let mut text = node_uses(&Recorded::new("consumers").facts()).to_json(Detail::Full, None).into_bytes();
         let at = at.index(text.len());
         text.splice(at..at, ByteString::from_bytes(&bytes).to_bytes().unwrap().into_owned());
         if let Ok(uses) = NodeUses::from_json(&text) {

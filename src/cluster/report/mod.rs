@@ -8,21 +8,28 @@
 //!
 //! [`Broadcast`] is a report, and [`Entry`] what it says of one map, for senders and receivers alike. A field
 //! that a version does not know is ignored, one that it does not send is none.
+//!
+//! Under `multipath-uses` and `multipath-candidates`, a node tells what uses its LUNs and which it sees beside
+//! the allow-list ([`UsesReporter`], [`Texts`]). Older versions send neither.
 
 mod apply;
 mod broadcast;
 mod entry;
 mod packed;
 mod parts;
+mod peers;
 mod reader;
 mod scan;
 mod send;
+mod uses;
 
 pub use apply::{ApplyStatus, apply_status};
 pub use broadcast::{BadBroadcast, Broadcast, Freshness, MAX_MAPS, REFRESH_SECONDS, STALE_SECONDS};
 pub use entry::{Entry, MapData, entries};
 pub use packed::{KEY, MAX_UNPACKED_LEN, MAX_VALUE_LEN, MAX_VALUES, continuation_keys};
 pub use parts::{Applied, CauseSet, Context, MAX_DRIFTS, NamedEntry, NodeInfo};
+pub use peers::{Members, NoReport, Presence, SLOW_REFRESH_SECONDS, SLOW_STALE_SECONDS, Texts};
 pub use reader::Reader;
 pub(crate) use send::is_recent;
 pub use send::{KvWrite, LastSent, TooLarge, health};
+pub use uses::{USES_KEY, UsesReporter};

@@ -11,6 +11,9 @@
 //! The values change one after the other, so a reader may find old ones beside new ones. `sha1`, of
 //! the whole base64 text, tells that.
 
+use std::borrow::Cow;
+use std::str::Utf8Error;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec_zlib;
@@ -240,6 +243,30 @@ impl Data {
         Err(BadBroadcast::Packed(
             "it cannot be decompressed, or is too long",
         ))
+    }
+}
+
+/// The JSON of a report under this key, in whatever form, and when it was sent.
+pub(super) fn text<'t, 'c>(
+    key: &'static str,
+    first: &'t [u8],
+    continuation: impl Fn(&str) -> Option<&'c [u8]>,
+) -> Result<(Cow<'t, str>, Option<i64>), BadBroadcast> {
+    let utf8 = |error: Utf8Error| BadBroadcast::Utf8(error.valid_up_to());
+    let first = std::str::from_utf8(first).map_err(utf8)?;
+    let head: Option<Head> = read(first).map_err(|error| BadBroadcast::Json(error.to_string()))?;
+    let head = head.ok_or(BadBroadcast::NoObject)?;
+    let time = head.time;
+    match head.format {
+        PLAIN => Ok((first.into(), time)),
+        FORMAT => {
+            let mut buffer = Vec::new();
+            let len = head.data(key, continuation)?.unpack(&mut buffer)?;
+            buffer.truncate(len);
+            let text = String::from_utf8(buffer).map_err(|error| utf8(error.utf8_error()))?;
+            Ok((text.into(), time))
+        }
+        other => Err(BadBroadcast::Newer(other)),
     }
 }
 

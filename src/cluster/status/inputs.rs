@@ -7,6 +7,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+use crate::cluster::report::Members;
+pub use crate::cluster::report::Presence;
 use crate::config::{self, Config};
 use crate::types::node_name::NodeNames;
 use crate::wire::byte_string::ByteString;
@@ -29,7 +31,7 @@ pub struct StatusArgs<'a> {
     pub apply_kv: Option<KvTexts<'a>>,
     /// The cluster's members. None or empty on a standalone node, whose reporters all count as
     /// online.
-    pub members: Option<BTreeMap<String, Presence>>,
+    pub members: Members,
     /// The time, in seconds since the epoch.
     #[serde(borrow)]
     pub now: Scalar<'a>,
@@ -47,38 +49,11 @@ pub type ByName<'a, T> = HashMap<ByteString<'a>, T>;
 /// Raw texts of one key of the key-value store, by node name.
 pub type KvTexts<'a> = BTreeMap<String, Option<RawText<'a>>>;
 
-/// Whether a node is online: a truth value, or a member as pmxcfs describes it, `{ online, ... }`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Presence(pub bool);
-
 impl StatusArgs<'_> {
     /// The text that a node has under a key of a continued report.
     pub(super) fn continued(&self, key: &str, node: &str) -> Option<&[u8]> {
         let text = self.kv_continued.as_ref()?.get(key)?.get(node)?;
         text.as_ref().map(|text| text.0.as_ref())
-    }
-}
-
-impl<'de> Deserialize<'de> for Presence {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Member<'a> {
-            #[serde(borrow, default)]
-            online: Scalar<'a>,
-        }
-
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form<'a> {
-            #[serde(borrow)]
-            Member(Member<'a>),
-            Flag(Scalar<'a>),
-        }
-
-        Ok(Self(match Form::deserialize(deserializer)? {
-            Form::Member(member) => member.online.is_true(),
-            Form::Flag(flag) => flag.is_true() && flag != Scalar::Nested,
-        }))
     }
 }
 

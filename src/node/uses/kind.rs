@@ -115,6 +115,11 @@ pub enum Use {
         /// How many.
         count: u32,
     },
+    /// So many uses, none of which is told: the node's report would be too long.
+    Counted {
+        /// How many.
+        count: u32,
+    },
     /// No use is known, and whether there is one could not be found out.
     NotKnown {
         /// What could not be read.
@@ -180,6 +185,7 @@ impl Use {
             Self::Path { dev, .. } => format!("path {}", dev.as_str()),
             Self::Other => "other".to_owned(),
             Self::More { count } => format!("{count} more"),
+            Self::Counted { count } => format!("{count} uses"),
             Self::NotKnown { .. } => "not known".to_owned(),
         }
     }
@@ -198,7 +204,8 @@ impl Use {
             Self::Partition { .. } => 8,
             Self::Other => 9,
             Self::More { .. } => 10,
-            Self::NotKnown { .. } => 11,
+            Self::Counted { .. } => 11,
+            Self::NotKnown { .. } => 12,
         }
     }
 }
@@ -317,6 +324,13 @@ impl fmt::Display for Use {
             Self::Other => write!(f, "a use that only a newer version knows"),
             Self::More { count: 1 } => write!(f, "1 more use"),
             Self::More { count } => write!(f, "{count} more uses"),
+            Self::Counted { count } => {
+                let plural = if *count == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "{count} use{plural}, left out of the node's report, which would be too long"
+                )
+            }
             Self::NotKnown { input } => {
                 write!(f, "not known: {} could not be read", input.describe())
             }
@@ -417,6 +431,9 @@ impl WireUse<'_> {
                 by: label(&self.by),
             }),
             "more" => Some(Use::More {
+                count: number(&self.count).unwrap_or(1),
+            }),
+            "counted" => Some(Use::Counted {
                 count: number(&self.count).unwrap_or(1),
             }),
             "not-known" => {
@@ -562,6 +579,12 @@ mod tests {
                 r#"{"code":"more","count":3}"#,
                 "3 more uses",
                 "3 more",
+            ),
+            (
+                Use::Counted { count: 3 },
+                r#"{"code":"counted","count":3}"#,
+                "3 uses, left out of the node's report, which would be too long",
+                "3 uses",
             ),
             (
                 Use::NotKnown { input: Input::Udev },

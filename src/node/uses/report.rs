@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! { "maps": { "3600...": [{ "code": "volume-group", "vg": "vg-a", "active": 2, "volumes": ["lv"] }] },
-//!   "unread": { "swaps": "..." } }
+//!   "unread": { "swaps": "..." }, "time": 1795252500 }
 //! ```
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub enum Detail {
     Full,
     /// All but the names of logical volumes.
     WithoutVolumes,
-    /// The numbers of uses only, each as a [`Use::More`].
+    /// The numbers of uses only, each as a [`Use::Counted`].
     Counts,
 }
 
@@ -63,11 +63,11 @@ impl Detail {
                 let (known, unknown): (Vec<_>, Vec<_>) =
                     uses.iter().partition(|used| used.is_known());
                 let count = known.iter().map(|used| match used {
-                    Use::More { count } => *count,
+                    Use::More { count } | Use::Counted { count } => *count,
                     _ => 1,
                 });
                 let count = count.fold(0, u32::saturating_add);
-                let counted = (count > 0).then_some(Use::More { count });
+                let counted = (count > 0).then_some(Use::Counted { count });
                 counted
                     .into_iter()
                     .chain(unknown.into_iter().cloned())
@@ -78,9 +78,29 @@ impl Detail {
 }
 
 impl NodeUses {
+    /// These uses without those that a device is merely open and that the look before did not have.
+    pub fn lasting(&self, before: Option<&Self>) -> Self {
+        let Some(before) = before else {
+            return self.clone();
+        };
+        let mut lasting = self.clone();
+        for (wwid, uses) in &mut lasting.maps {
+            let before = before.maps.get(wwid).map(Vec::as_slice).unwrap_or_default();
+            let place = |used: &Use| match used {
+                Use::Open { on, .. } => Some(on.clone()),
+                _ => None,
+            };
+            uses.retain(|used| {
+                let mut places = before.iter().filter_map(place);
+                place(used).is_none_or(|open| places.any(|before| before == open))
+            });
+        }
+        lasting
+    }
+
     /// The text that tells peers. LUNs without uses are left out: that they are there is in the report on
-    /// their health.
-    pub fn to_json(&self, detail: Detail) -> String {
+    /// their health. A report that is packed has its time elsewhere.
+    pub fn to_json(&self, detail: Detail, time: Option<i64>) -> String {
         struct Maps<'u>(&'u BTreeMap<Wwid, Vec<Use>>, Detail);
 
         impl Serialize for Maps<'_> {
@@ -95,12 +115,15 @@ impl NodeUses {
             maps: Maps<'u>,
             #[serde(skip_serializing_if = "BTreeMap::is_empty")]
             unread: &'u BTreeMap<Input, String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            time: Option<i64>,
         }
 
         // Neither keys nor values can fail to serialize: all are texts, numbers and lists of these.
         serde_json::to_string(&Report {
             maps: Maps(&self.maps, detail),
             unread: &self.unread,
+            time,
         })
         .unwrap_or_default()
     }
