@@ -1,11 +1,13 @@
-//! The state of the cluster and of a node as OpenMetrics text, for Prometheus and others.
+//! The state of the cluster and of a node as text for Prometheus and others.
 //!
 //! Names follow Prometheus's conventions. States are numbers by [`severity`], so that an alert compares
-//! with zero. The format is OpenMetrics 1.0, which ends with `# EOF`. Names of LUNs and maps are gauges
-//! of value 1: the type `info` does not exist in Prometheus's older text format, which the textfile
-//! collector of the node exporter reads.
+//! with zero. Names of LUNs and maps are gauges of value 1, since the type `info` does not exist in
+//! Prometheus's own format. The series of a node and those of the cluster have no name in common, so they
+//! may be in two files for one collector.
 
 use std::fmt::{Display, Write};
+
+use serde::Deserialize;
 
 use crate::cluster::report::Entry;
 use crate::cluster::status::{Lun, Status};
@@ -13,6 +15,17 @@ use crate::node::maps::Map;
 use crate::{CellState, NodeName};
 
 const STATES: &str = "-1 unknown, 0 optimal, 1 degraded, 2 missing, 3 failed";
+
+/// A text format. No text with counters is valid in both: OpenMetrics names a counter's family without the
+/// suffix `_total` of its samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Version 0.0.4 of Prometheus's format, which the textfile collector of the node exporter reads.
+    Prometheus,
+    /// OpenMetrics 1.0, which ends with `# EOF`.
+    OpenMetrics,
+}
 
 /// The state as a number: -1 `unknown`, 0 `optimal`, 1 `degraded`, 2 `missing`, 3 `failed`.
 pub fn severity(state: CellState) -> i8 {
@@ -25,66 +38,95 @@ pub fn severity(state: CellState) -> i8 {
     }
 }
 
-/// The series of the cluster's status and, if `node` is given, those of the node: its maps, or none if its
-/// multipathd did not answer.
-pub fn openmetrics(status: &Status, node: Option<(&NodeName, Option<&[Map]>)>) -> String {
-    let mut text = Text(String::new());
+/// The series of the cluster's status.
+pub fn of_cluster(status: &Status, format: Format) -> String {
+    let mut text = Text::new(format);
     text.cluster(status);
-    if let Some((node, maps)) = node {
-        text.family(
-            "multipathd_up",
-            "gauge",
-            "",
-            "Whether the node's multipathd answers with maps.",
-        );
-        let up = u8::from(maps.is_some());
-        text.sample("multipathd_up", &[("node", node.as_str())], up);
-        text.maps(node, maps.unwrap_or_default());
-    }
-    text.0.push_str("# EOF\n");
-    text.0
+    text.end()
+}
+
+/// The series of a node: its maps, or none if its multipathd did not answer.
+pub fn of_node(node: &NodeName, maps: Option<&[Map]>, format: Format) -> String {
+    let mut text = Text::new(format);
+    let help = "Whether the node's multipathd answers with maps.";
+    text.gauge("multipathd_up", "", help);
+    let up = u8::from(maps.is_some());
+    text.sample("multipathd_up", &[("node", node.as_str())], up);
+    text.maps(node, maps.unwrap_or_default());
+    text.end()
 }
 
 /// Prefix of all names.
 const PREFIX: &str = "pve_multipath_";
 
-struct Text(String);
+struct Text {
+    format: Format,
+    text: String,
+}
 
 impl Text {
+    fn new(format: Format) -> Text {
+        let text = String::new();
+        Text { format, text }
+    }
+
+    fn end(mut self) -> String {
+        if self.format == Format::OpenMetrics {
+            self.text.push_str("# EOF\n");
+        }
+        self.text
+    }
+
     /// The metadata of a family, which comes before its samples. `unit` is the suffix of its name, empty for
     /// a number without a unit.
     fn family(&mut self, name: &str, kind: &str, unit: &str, help: &str) {
         // Writing to a String cannot fail.
-        let _ = writeln!(self.0, "# TYPE {PREFIX}{name} {kind}");
-        if !unit.is_empty() {
-            let _ = writeln!(self.0, "# UNIT {PREFIX}{name} {unit}");
+        let _ = writeln!(self.text, "# HELP {PREFIX}{name} {help}");
+        let _ = writeln!(self.text, "# TYPE {PREFIX}{name} {kind}");
+        if self.format == Format::OpenMetrics && !unit.is_empty() {
+            let _ = writeln!(self.text, "# UNIT {PREFIX}{name} {unit}");
         }
-        let _ = writeln!(self.0, "# HELP {PREFIX}{name} {help}");
+    }
+
+    fn gauge(&mut self, name: &str, unit: &str, help: &str) {
+        self.family(name, "gauge", unit, help);
+    }
+
+    /// The name of the family's samples is returned.
+    fn counter(&mut self, name: &str, unit: &str, help: &str) -> String {
+        let samples = format!("{name}_total");
+        let family = match self.format {
+            Format::Prometheus => &samples,
+            Format::OpenMetrics => name,
+        };
+        self.family(family, "counter", unit, help);
+        samples
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        let _ = write!(self.0, "{PREFIX}{name}");
+        let text = &mut self.text;
+        let _ = write!(text, "{PREFIX}{name}");
         for (position, (label, value)) in labels.iter().enumerate() {
-            self.0.push(if position == 0 { '{' } else { ',' });
-            let _ = write!(self.0, "{label}=\"");
+            text.push(if position == 0 { '{' } else { ',' });
+            let _ = write!(text, "{label}=\"");
             for c in value.chars() {
                 match c {
-                    '\\' => self.0.push_str("\\\\"),
-                    '"' => self.0.push_str("\\\""),
-                    '\n' => self.0.push_str("\\n"),
-                    c => self.0.push(c),
+                    '\\' => text.push_str("\\\\"),
+                    '"' => text.push_str("\\\""),
+                    '\n' => text.push_str("\\n"),
+                    c => text.push(c),
                 }
             }
-            self.0.push('"');
+            text.push('"');
         }
         if !labels.is_empty() {
-            self.0.push('}');
+            text.push('}');
         }
-        let _ = writeln!(self.0, " {value}");
+        let _ = writeln!(text, " {value}");
     }
 
     fn cluster(&mut self, status: &Status) {
-        self.family("lun_info", "gauge", "", "Names of a LUN.");
+        self.gauge("lun_info", "", "Names of a LUN.");
         for lun in status.luns.luns() {
             let alias = lun.alias.map(|alias| ("alias", alias.as_str()));
             let storage = lun.used_by.map(|storage| ("storage", storage));
@@ -130,7 +172,7 @@ impl Text {
 
         let name = "node_apply_failure_timestamp_seconds";
         let help = "When a node could not apply the configuration; absent where it could.";
-        self.family(name, "gauge", "seconds", help);
+        self.gauge(name, "seconds", help);
         for (node, errors) in &status.nodes {
             if let Some(error) = &errors.apply {
                 let time = error.apply_time.unwrap_or(0);
@@ -139,7 +181,7 @@ impl Text {
         }
         let name = "node_report_unreadable";
         let help = "Whether the report of a node cannot be read; absent where it can.";
-        self.family(name, "gauge", "", help);
+        self.gauge(name, "", help);
         for (node, errors) in &status.nodes {
             if errors.report_error.is_some() {
                 self.sample(name, &[("node", node.as_str())], 1);
@@ -156,7 +198,7 @@ impl Text {
         help: &str,
         value: impl Fn(&Lun<'_>) -> Option<V>,
     ) {
-        self.family(name, "gauge", unit, help);
+        self.gauge(name, unit, help);
         for lun in status.luns.luns() {
             if let Some(value) = value(&lun) {
                 self.sample(name, &[("wwid", lun.wwid.as_str())], value);
@@ -172,7 +214,7 @@ impl Text {
         help: &str,
         value: impl Fn(&Entry) -> Option<V>,
     ) {
-        self.family(name, "gauge", "", help);
+        self.gauge(name, "", help);
         for lun in status.luns.luns() {
             for (node, cell) in lun.nodes.iter() {
                 if let Some(value) = value(cell) {
@@ -185,12 +227,8 @@ impl Text {
 
     fn maps(&mut self, node: &NodeName, maps: &[Map]) {
         let node = node.as_str();
-        self.family(
-            "map_info",
-            "gauge",
-            "",
-            "Names of a map of this node, and of the array behind it.",
-        );
+        let help = "Names of a map of this node, and of the array behind it.";
+        self.gauge("map_info", "", help);
         for map in maps {
             let mut labels = vec![
                 ("node", node),
@@ -257,24 +295,24 @@ impl Text {
                 &|map| number(map.queue_timeouts),
             ),
         ];
-        // The samples of a counter have a suffix that the name of its family lacks.
-        for (kind, suffix, families) in [
-            ("gauge", "", &gauges[..]),
-            ("counter", "_total", &counters[..]),
-        ] {
-            for (name, unit, help, value) in families {
-                self.family(name, kind, unit, help);
-                let name = format!("{name}{suffix}");
-                for map in maps {
-                    if let Some(value) = value(map) {
-                        let labels = [("node", node), ("wwid", map.wwid.as_str())];
-                        self.sample(&name, &labels, value);
-                    }
+        let samples = |text: &mut Text, name: &str, value: Value<'_>| {
+            for map in maps {
+                if let Some(value) = value(map) {
+                    let labels = [("node", node), ("wwid", map.wwid.as_str())];
+                    text.sample(name, &labels, value);
                 }
             }
+        };
+        for (name, unit, help, value) in gauges {
+            self.gauge(name, unit, help);
+            samples(self, name, value);
+        }
+        for (name, unit, help, value) in counters {
+            let name = self.counter(name, unit, help);
+            samples(self, &name, value);
         }
         let help = "Whether device-mapper uses a path.";
-        self.family("path_active", "gauge", "", help);
+        self.gauge("path_active", "", help);
         for map in maps {
             for path in map.paths() {
                 let wwid = map.wwid.as_str();
@@ -295,7 +333,7 @@ mod tests {
     use crate::cluster::status::{StatusArgs, status};
 
     #[test]
-    fn the_text_is_valid_openmetrics() {
+    fn both_formats_have_the_same_samples() {
         let args = r#"{
             "now": 1000, "config": {"ids": {"3600a": {"type": "wwid", "alias": "san-a"}}},
             "kv": {"pve1": "{\"maps\":{\"3600a\":{\"state\":\"degraded\",\"paths-active\":1,\"paths-total\":2,\"size\":1024}},\"time\":1000}",
@@ -311,7 +349,20 @@ mod tests {
             .map(|parsed| parsed.maps)
             .unwrap_or_default();
         let node = NodeName::new("pve1").unwrap();
-        let text = openmetrics(&status(&args), Some((&node, Some(&maps))));
+        let text = |format| {
+            let cluster = of_cluster(&status(&args), format);
+            let cluster = cluster.trim_end_matches("# EOF\n").to_owned();
+            cluster + &of_node(&node, Some(&maps), format)
+        };
+        let (old, text) = (text(Format::Prometheus), text(Format::OpenMetrics));
+        let samples = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(samples(&old), samples(&text));
+        assert!(old.contains("# TYPE pve_multipath_map_path_faults_total counter\n"));
+        assert!(!old.contains("# UNIT") && !old.contains("# EOF"), "{old}");
+
         for line in [
             "# TYPE pve_multipath_lun_info gauge",
             r#"pve_multipath_lun_info{wwid="3600a",alias="san-a"} 1"#,
@@ -339,7 +390,7 @@ mod tests {
         let of_pve1 = r#"unreadable{node="pve1"}"#;
         assert!(!text.contains(of_pve2) && !text.contains(of_pve1), "{text}");
 
-        let silent = openmetrics(&status(&args), Some((&node, None)));
+        let silent = of_node(&node, None, Format::Prometheus);
         assert!(silent.contains("pve_multipath_multipathd_up{node=\"pve1\"} 0\n"));
         assert!(!silent.contains("map_info{"));
     }

@@ -79,7 +79,8 @@ my $names = {
     )],
     Status => [qw(
         storage_expectations cluster_storage_expectations aggregate_cluster_status
-        cluster_status_args cluster_status cluster_status_json health_events openmetrics
+        cluster_status_args cluster_status cluster_status_json health_events cluster_metrics
+        node_metrics
     )],
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Other views of the cluster's status: the explanation of a LUN, notes and unreadable reports, the live
-# table that only rewrites changed lines, and metrics.
+# Other views of the cluster's status: the explanation of a LUN, notes and unreadable reports, and
+# the live table that only rewrites changed lines.
 
 use v5.36;
 
@@ -162,7 +162,7 @@ for (
     like($res->{out}, qr/^No LUN is allow-listed.*^pve2: \Q$why\E$/ms, 'with the line');
     is(cli(['status', '--replay', $dir, '--output-format', $_])->{code}, 1, "also as $_")
         for qw(json json-pretty yaml);
-    my $metrics = cli(['metrics', '--replay', $dir])->{out};
+    my $metrics = cli(['metrics', '--cluster', '--replay', $dir])->{out};
     like($metrics, qr/^pve_multipath_node_report_unreadable\{node="pve2"\} 1$/m, 'in metrics');
 }
 $dir = with_reports([], pve2 => 'garbage', pve1 => 'garbage');
@@ -187,7 +187,6 @@ for (
     [['status', '--watch=-1'], qr/--watch needs at least 1 second/],
     [['status', '--watch', '--explain', 'san-a'], qr/--watch cannot be combined/],
     [['status', '--watch', '--output-format', 'json'], qr/--watch cannot be combined/],
-    [['metrics', '--output-format', 'json'], qr/the output is OpenMetrics text/],
 ) {
     my ($args, $message) = @$_;
     $res = cli([@$args, '--replay', "$replay/three-nodes"]);
@@ -275,69 +274,5 @@ END
         'with the screen of the shell in between',
     );
 }
-
-# --- metrics ---
-
-$res = cli(['metrics', '--replay', "$replay/three-nodes"]);
-is_deeply([$res->@{qw(code err)}], [0, ''], 'metrics');
-
-# Each family once, its metadata first, each sample below its own, as OpenMetrics has it.
-my (%type, $family, %samples);
-my @lines = split(/\n/, $res->{out}, -1);
-is_deeply([@lines[-2, -1]], ['# EOF', ''], 'end with # EOF');
-for my $line (@lines[0 .. $#lines - 2]) {
-    if ($line =~ m/^# TYPE (\S+) (gauge|counter)$/) {
-        fail("family $1 twice") if $type{$1};
-        ($family, $type{$1}) = ($1, $2);
-    } elsif ($line =~ m/^# (UNIT|HELP) (\S+) (\S.*)$/) {
-        fail("$line: below $family") if $2 ne $family;
-        fail("$line: no unit of this name") if $1 eq 'UNIT' && $family !~ m/_\Q$3\E$/;
-    } elsif ($line =~ m/^([a-z_]+)(\{(?:[a-z_]+="(?:[^"\\]|\\[\\n"])*",?)+\}) (-?[0-9]+)$/) {
-        my $suffix = { gauge => '', counter => '_total' }->{ $type{$family} };
-        fail("$line: below $family") if $1 ne "$family$suffix";
-        fail("$line: twice") if defined($samples{"$1$2"});
-        $samples{"$1$2"} = $3;
-    } else {
-        fail("line '$line'");
-    }
-}
-# the same LUNs as above
-my $lun = 'wwid="35000c50000000b01"';
-my $wanted = {
-    "lun_state{$lun}" => 1,
-    "lun_size_bytes{$lun}" => 96 * 2**20,
-    "node_lun_state{node=\"pve1\",$lun}" => 0,
-    "node_lun_state{node=\"pve2\",$lun}" => 1,
-    "node_lun_state{node=\"pve3\",$lun}" => -1,
-    "node_lun_paths{node=\"pve2\",$lun}" => 4,
-    "node_lun_paths_active{node=\"pve2\",$lun}" => 1,
-    'multipathd_up{node="pve1"}' => 1,
-    "map_paths_active{node=\"pve1\",$lun}" => 4,
-    "path_active{node=\"pve1\",$lun,device=\"sdb\"}" => 1,
-};
-is($samples{"pve_multipath_$_"}, $wanted->{$_}, $_) for sort keys %$wanted;
-
-my $all = $res->{out};
-my $without_node = copy_tree('three-nodes');
-rename("$without_node/nodes/pve1", "$without_node/pve1") or die "no nodes/pve1\n";
-$res = cli(['metrics', '--replay', $without_node]);
-is($res->{code}, 0, 'a recording without the node');
-like(
-    $res->{err},
-    qr!\Awarning: the series of this node itself are left out: there is no recording of node 'pve1' in [^\n]+\n\z!,
-    'with an error message',
-);
-is(
-    $res->{out}, $all =~ s/^# TYPE pve_multipath_multipathd_up .*(?=^# EOF$)//smr,
-    'has the series of the cluster, and none of the node',
-);
-
-$dir = copy_tree('three-nodes');
-spew("$dir/nodes/pve1/multipathd/show-maps-json.out", "timeout\n");
-spew("$dir/nodes/pve1/multipathd/show-maps-json.rc", "1\n");
-$res = cli(['metrics', '--replay', $dir]);
-is($res->{code}, 0, 'a daemon that does not answer');
-like($res->{out}, qr/^pve_multipath_multipathd_up\{node="pve1"\} 0$/m, 'is told as such');
-like($res->{out}, qr/^pve_multipath_lun_state\{wwid="35000c50000000b01"\} 1$/m, 'beside the rest');
 
 done_testing();

@@ -54,7 +54,9 @@ is_completed(['-'], [qw(--help --version)], 'options without a command');
 
 # of one command: what its page names, and no others
 my @common = qw(--help --version --replay --output-format);
-is_completed(['metrics', '-'], \@common, 'no options of its own');
+is_completed(['metrics', '-'], [@common, qw(--cluster --format --output)], 'metrics');
+is_completed(['config', '-'], [@common, '--wwid'], 'config');
+is_completed(['metrics', '--format', 'o'], ['openmetrics'], 'a format');
 is_completed(['status', '-'], [@common, qw(--watch --explain)], 'status');
 is_completed(['plan', '--'], [@common, '--node'], 'plan');
 is_completed(['wwid', 'remove', 'x', '-'], [@common, qw(--digest --force)], 'wwid remove');

@@ -41,7 +41,11 @@ my $commands = {
         input => 'cluster',
         options => sub() { ('watch:i', 'explain=s') },
     },
-    metrics => { code => \&PVE::Multipath::CLI::Metrics::run, input => 'cluster' },
+    metrics => {
+        code => \&PVE::Multipath::CLI::Metrics::run,
+        input => 'cluster',
+        options => sub() { ('cluster', 'format=s', 'output=s') },
+    },
     maps => {
         code => \&PVE::Multipath::CLI::Maps::run,
         input => 'node',

@@ -7,7 +7,7 @@ PVE::Multipath::Status - the state of the LUNs in the whole cluster
 =head1 DESCRIPTION
 
 Which node should have which LUN, the matrix of LUNs and nodes from what the nodes have published,
-what has changed between two of them, and all of it as OpenMetrics text.
+what has changed between two of them, and series for Prometheus of the cluster and of the local node.
 
 =cut
 
@@ -133,23 +133,17 @@ sub health_events($previous = undef, $current = undef, $damping = undef) {
     return $res->{events};
 }
 
-# The state of the cluster and of the local node as OpenMetrics text, bytes; from the live cluster,
-# or from another PVE::Multipath::Source. A recording may lack the node.
-sub openmetrics($source = PVE::Multipath::Source->live()) {
-    my $args = cluster_status_args($source);
-    my $node = eval { $source->node() };
-    warn "the series of this node itself are left out: $@" if $@;
-    my $maps;
-    if (defined($node)) {
-        ($maps) = eval { PVE::Multipath::Maps::ask($node, $args->{config}) };
-        warn "cannot get the multipath maps of this node: $@" if $@;
-    }
+# For Prometheus and others, bytes. The format is 'prometheus' or 'openmetrics'. The series of the cluster:
+sub cluster_metrics($source = PVE::Multipath::Source->live(), $format = 'prometheus') {
+    return reports()->metrics(status_args(cluster_status_args($source)), $format);
+}
 
-    return PVE::RS::Multipath::Metrics::openmetrics({
-        status => status_args($args),
-        node => defined($node) ? $source->nodename() : undef,
-        maps => $maps,
-    });
+# Those of the local node, without the reports of the cluster.
+sub node_metrics($source = PVE::Multipath::Source->live(), $format = 'prometheus') {
+    my ($node, $config) = ($source->node(), $source->config());
+    my ($maps) = eval { PVE::Multipath::Maps::ask($node, $config) };
+    warn "cannot get the multipath maps of this node: $@" if $@;
+    return PVE::RS::Multipath::Metrics::of_node($source->nodename(), $maps, $format);
 }
 
 1;

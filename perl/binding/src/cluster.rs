@@ -10,6 +10,7 @@ pub mod pve_rs_multipath_cluster {
     use pve_multipath::cluster::expectations::{self, Expectations, Storage};
     use pve_multipath::cluster::report::Reader;
     use pve_multipath::cluster::status::{self, AggregateArgs, Matrix, Status, StatusArgs};
+    use pve_multipath::metrics::{self, Format};
     use pve_multipath::wire::byte_string::ByteString;
     use pve_multipath::{NodeName, NodeSet, Wwid};
 
@@ -44,6 +45,16 @@ pub mod pve_rs_multipath_cluster {
     #[export]
     pub fn status_json(#[try_from_ref] this: &Reports, args: StatusArgs) -> Bytes<'static> {
         this.status(&args).to_json().into()
+    }
+
+    /// The cluster's status as text for Prometheus and others.
+    #[export]
+    pub fn metrics(
+        #[try_from_ref] this: &Reports,
+        args: StatusArgs,
+        format: Format,
+    ) -> Bytes<'static> {
+        metrics::of_cluster(&this.status(&args), format).into()
     }
 
     /// The roll-up alone, where the caller knows who is online.

@@ -8,6 +8,7 @@ use List::Util qw(uniq);
 
 use PVE::Multipath;
 use PVE::Multipath::Candidates;
+use PVE::Multipath::CLI::Metrics;
 use PVE::Multipath::CLI::Output qw(print_lines);
 use PVE::Multipath::Config;
 use PVE::Multipath::File;
@@ -61,6 +62,8 @@ my $option_values = {
     replay => sub($) { $DIRECTORIES },
     'output-format' => sub($) { qw(text json json-pretty yaml) },
     'multipath-tools' => sub($) { @TOOLS_VERSIONS },
+    format => sub($) { @PVE::Multipath::CLI::Metrics::FORMATS },
+    output => sub($) { $FILES },
     node => \&nodes,
     wwid => \&configured_luns,
     explain => \&known_luns,
