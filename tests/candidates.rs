@@ -18,6 +18,8 @@ use proptest::prelude::*;
 use pve_multipath::Wwid;
 use pve_multipath::multipath_conf::VERSIONS;
 use pve_multipath::multipath_conf::blacklisted::{File, Rules};
+use pve_multipath::node::Content;
+use pve_multipath::node::absent::{absent, past_maps};
 use pve_multipath::node::candidates::identify::{Seen, identify};
 use pve_multipath::node::candidates::listing::Listing;
 use pve_multipath::node::candidates::{
@@ -25,6 +27,7 @@ use pve_multipath::node::candidates::{
     candidates,
 };
 use pve_multipath::node::maps::Reply;
+use pve_multipath::types::absence::Absence;
 use pve_multipath::wire::byte_string::ByteString;
 
 fn leaked(path: impl AsRef<Path>) -> Option<&'static [u8]> {
@@ -120,6 +123,7 @@ impl Node {
                 .map(|name| (name.into(), self.disk(name)))
                 .collect(),
             mapped: mapped.into_iter().map(map).collect(),
+            aliases: BTreeMap::new(),
             allow_list: [Wwid::new("35000c50000000a00").unwrap()].into(),
             rules: Rules::new(None, &[file], VERSIONS[1]),
             mountinfo: b"",
@@ -164,7 +168,9 @@ fn luns_of_a_node() {
             "+ 35000c50000000f0a 2 2 paths are offline".to_owned(),
             "+ 35000c50000000f0c 2".to_owned(),
             "+ 35000c50000000f0d 2".to_owned(),
-            format!("- 35000c50000000f07 2 {in_use} 'vg--held-lv0'; LVM physical volume"),
+            format!(
+                "- 35000c50000000f07 2 {in_use} logical volume 'vg-held/lv0'; LVM physical volume"
+            ),
             format!("- 35000c50000000f08 2 {in_use} 'md7'; md member of array 'mplab:7'"),
             format!(
                 "- (35000c50000000e04) 2 {by}:12 (property \"ID_PART_TABLE_TYPE\"); partition table dos; \
@@ -194,7 +200,8 @@ fn luns_of_a_node() {
     assert_eq!(blacklisted["reason"], expected);
 }
 
-/// j and k were offline when multipathd was started: j with one of its paths, k with both.
+/// j and k were offline when multipathd was started: j with one of its paths, k with both. h has a map, of
+/// which a logical volume uses one path.
 #[test]
 fn paths_without_a_wwid() {
     let found = candidates(&Node::new("pve2").inputs());
@@ -205,17 +212,118 @@ fn paths_without_a_wwid() {
         [
             "+ 35000c50000000b01 2".to_owned(),
             "+ 35000c50000000f09 1 only one path: perhaps a local disk".to_owned(),
+            "- 35000c50000000f07 2 in use outside multipath: held by logical volume 'vg-held/lv0'; LVM \
+             physical volume"
+                .to_owned(),
+            "- 35000c50000000f08 2 in use outside multipath: held by 'md7'; md member of array 'mplab:7'"
+                .to_owned(),
+            "- (35000c50000000f06) 2 blacklisted by /etc/multipath.conf:8 (device vendor \"BADVEND\", product \
+             \".*\")"
+                .to_owned(),
             format!("- (35000c50000000f09) 1 {no_wwid}"),
             format!("- (35000c50000000f0a) 1 {no_wwid}"),
             format!("- (35000c50000000f0a) 1 {no_wwid}"),
         ]
     );
-    let devs: Vec<_> = found.candidates[2]
+    let devs: Vec<_> = found.candidates[5]
         .devs
         .iter()
         .map(|dev| dev.as_str())
         .collect();
     assert_eq!(devs, ["sdj"]);
+}
+
+fn absent_of(node: &str, wwids_file: &Content<'_>, wanted: &[&str]) -> Vec<String> {
+    let wanted: BTreeSet<Wwid> = wanted.iter().map(|wwid| Wwid::new(wwid).unwrap()).collect();
+    let mut inputs = Node::new(node).inputs();
+    let alias = ("35000c50000000b01".to_owned(), "vg--held-lv0".to_owned());
+    inputs.aliases = [alias].into();
+    let absent = absent(&wanted, &inputs, wwids_file);
+    let line = |(wwid, absence): (&Wwid, &Option<Absence>)| match absence {
+        Some(absence) => format!("{wwid} {absence}"),
+        None => format!("{wwid} -"),
+    };
+    absent.iter().map(line).collect()
+}
+
+/// pve2: g (blacklisted by its vendor), i (an md array on one path) and k (both paths offline) were put into
+/// the WWIDs file; `multipathd add map` made no map of any.
+#[test]
+fn why_luns_have_no_map() {
+    let file = leaked("fixtures/replay/candidates/nodes/pve2/etc/multipath/wwids").unwrap();
+    let luns = [
+        "35000c50000000f06",
+        "35000c50000000f08",
+        "35000c50000000f0a",
+    ];
+    let others = [
+        "35000c50000000b01",
+        "35000c50000000f09",
+        "3600a",
+        "naa.5000c50000000b01",
+    ];
+    assert_eq!(
+        absent_of(
+            "pve2",
+            &Content::Text(file),
+            &[luns.as_slice(), others.as_slice()].concat()
+        ),
+        [
+            "35000c50000000b01 not in /etc/multipath/wwids yet",
+            "35000c50000000f06 blacklisted by /etc/multipath.conf:8 (device vendor \"BADVEND\", product \".*\")",
+            "35000c50000000f08 multipathd cannot have its paths: sdi held by 'md7'",
+            "35000c50000000f09 not in /etc/multipath/wwids yet",
+            "35000c50000000f0a multipathd has no WWID for its paths, which are offline",
+            "3600a no path to it: no disk of the node has its WWID",
+            "naa.5000c50000000b01 multipathd's WWID of this LUN is '35000c50000000b01'",
+        ]
+    );
+    // b is in the file, and the alias that multipathd's configuration gives it is that of the volume
+    let file = Content::Text(b"/35000c50000000b01/\n/35000c50000000f09/\n");
+    assert_eq!(
+        absent_of("pve2", &file, &["35000c50000000b01", "35000c50000000f09"]),
+        [
+            "35000c50000000b01 its alias 'vg--held-lv0' is the name of another device \
+             (LVM-nAa19PwVl8RE15pfQ4fmM8zcJjSZRu22nmZYE1Jgp7zKLeoZ2AyHsTh29NEce72n)",
+            "35000c50000000f09 -",
+        ]
+    );
+}
+
+/// pve1: a logical volume uses a path of h. That alone does not keep multipathd from making the map.
+#[test]
+fn paths_that_are_offline_or_shared() {
+    let file = Content::Text(b"/35000c50000000f07/\n/35000c50000000f0a/\n");
+    let luns = [
+        "35000c50000000f07",
+        "35000c50000000f0a",
+        "35000c50000000f0b",
+    ];
+    assert_eq!(
+        absent_of("pve1", &file, &luns),
+        [
+            "35000c50000000f07 multipathd cannot have its paths: sdh held by logical volume 'vg-held/lv0'",
+            "35000c50000000f0a all its 2 paths are offline",
+            "35000c50000000f0b blacklisted by /etc/multipath.conf:6 (devnode \"^(sdl|sdy)$\")",
+        ]
+    );
+}
+
+#[test]
+fn a_volume_that_uses_a_path_instead_of_the_map() {
+    let past = past_maps(&Node::new("pve2").inputs());
+    let told: Vec<_> = past
+        .iter()
+        .map(|(wwid, held)| format!("{wwid} {held:?}"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "35000c50000000f07 Held { devs: [Device(\"sdh\")], by: Label(\"held by logical volume \
+          'vg-held/lv0'\"), group: Some(Label(\"vg-held\")) }"
+        ]
+    );
+    assert!(past_maps(&Node::new("pve1").inputs()).is_empty());
 }
 
 #[test]
@@ -368,6 +476,7 @@ proptest! {
             listing,
             disks: ["sda", "sdb", "sr0"].map(|name| (ByteString::from(name), disk())).into(),
             mapped: BTreeMap::new(),
+            aliases: BTreeMap::new(),
             allow_list: BTreeSet::new(),
             rules: Rules::new(None, &[File { name: "f", text: &attributes[10] }], VERSIONS[1]),
             mountinfo: &attributes[0],

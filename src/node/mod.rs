@@ -1,6 +1,7 @@
 //! One node: its maps, the numbers of paths that they should have, its WWIDs file, and what applying the
 //! configuration would do.
 
+pub mod absent;
 pub(crate) mod block;
 pub mod candidates;
 pub mod causes;

@@ -2,6 +2,7 @@
 
 pub(crate) mod words;
 
+pub mod absence;
 pub mod alias;
 pub mod health;
 pub mod label;

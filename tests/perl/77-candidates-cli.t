@@ -42,7 +42,7 @@ is_deeply($by_wwid{sdac}->{reason}, { code => 'local-disk', what => 'SATA' }, 'a
 is_deeply($by_wwid{sr0}->{reason}, { code => 'cd' }, 'a CD drive');
 is_deeply(
     $by_wwid{'35000c50000000f07'}->{reason},
-    { code => 'in-use', by => [{ code => 'device', name => 'vg--held-lv0' }] },
+    { code => 'in-use', by => [{ code => 'volume', group => 'vg-held', name => 'lv0' }], devs => ['sdh'] },
     'one in use',
 );
 is_deeply(

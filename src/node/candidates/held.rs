@@ -20,7 +20,14 @@ pub(super) const MAX_HOLDERS: usize = 4;
 #[serde(tag = "code", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Holder {
-    /// A block device above it: a logical volume by its name in device-mapper, an array.
+    /// A logical volume.
+    Volume {
+        /// Its volume group.
+        group: Label,
+        /// Its name.
+        name: Label,
+    },
+    /// Another block device above it, such as an array of md.
     Device {
         /// Its name.
         name: Label,
@@ -39,9 +46,21 @@ pub enum Holder {
     },
 }
 
+impl Holder {
+    /// Whether it is a device of device-mapper. The kernel lets these share a disk, and no others.
+    pub(crate) fn is_mapped(&self) -> bool {
+        match self {
+            Self::Volume { .. } => true,
+            Self::Device { name } => !name.as_str().starts_with("md"),
+            Self::Mount { .. } | Self::Swap | Self::Zpool { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Volume { group, name } => write!(f, "held by logical volume '{group}/{name}'"),
             Self::Device { name } => write!(f, "held by '{name}'"),
             Self::Mount { at } => write!(f, "mounted at '{at}'"),
             Self::Swap => f.write_str("swap space"),
@@ -120,7 +139,10 @@ pub(super) fn of_disk(
     let device = |holder: &ByteString<'_>| {
         let shown = match mapped.get(holder.as_str()) {
             Some(map) if map.is_multipath() => return None,
-            Some(map) => Label::text(trimmed(map.name)),
+            Some(map) => match map.volume() {
+                Some((group, name)) => return Some(Holder::Volume { group, name }),
+                None => Label::text(trimmed(map.name)),
+            },
             None => None,
         };
         let name = shown.or_else(|| Label::text(&holder.to_bytes()?))?;
@@ -185,7 +207,7 @@ mod tests {
         assert_eq!(told("sdx", &disk(&["dm-1", "dm-2"])), [""; 0]);
         assert_eq!(
             told("sdx", &disk(&["dm-0", "dm-1"])),
-            ["held by 'vg--held-lv0'"]
+            ["held by logical volume 'vg-held/lv0'"]
         );
         assert_eq!(told("sdx", &disk(&["md7"])), ["held by 'md7'"]);
     }

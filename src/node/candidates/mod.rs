@@ -24,6 +24,7 @@ pub use reason::{Reason, Warning};
 pub use sources::Sources;
 
 use crate::multipath_conf::blacklisted::{Facts, Rules, Verdict};
+use crate::node::block::lvm;
 use crate::types::label::Label;
 use crate::types::reason::{Device, MAX_DEVICES};
 use crate::wire::byte_string::ByteString;
@@ -59,8 +60,14 @@ impl<'a> Mapped<'a> {
     }
 
     /// The LUN, if it is a multipath map.
-    fn wwid(&self) -> Option<&'a str> {
+    pub fn wwid(&self) -> Option<&'a str> {
         std::str::from_utf8(trimmed(self.uuid).strip_prefix(b"mpath-")?).ok()
+    }
+
+    /// The volume group and the name, if it is a logical volume.
+    fn volume(&self) -> Option<(Label, Label)> {
+        let is_lvm = trimmed(self.uuid).starts_with(b"LVM-");
+        lvm::split_dm_name(trimmed(self.name)).filter(|_| is_lvm)
     }
 }
 
@@ -75,6 +82,8 @@ pub struct Inputs<'a> {
     pub mapped: BTreeMap<ByteString<'a>, Mapped<'a>>,
     /// The cluster's allow-list.
     pub allow_list: BTreeSet<Wwid>,
+    /// The aliases that multipathd's configuration gives to WWIDs.
+    pub aliases: BTreeMap<String, String>,
     /// multipathd's blacklist.
     pub rules: Rules,
     /// `/proc/self/mountinfo`.
@@ -217,14 +226,7 @@ struct Path<'p, 'a> {
 
 /// The candidates of a node.
 pub fn candidates(inputs: &Inputs<'_>) -> Candidates {
-    let mounted = Mounted::new(inputs.mountinfo, inputs.swaps);
-    let mut maps: BTreeMap<&str, &Mapped<'_>> = BTreeMap::new();
-    for map in inputs.mapped.values() {
-        maps.extend(map.wwid().map(|wwid| (wwid, map)));
-    }
-    let mut found: Vec<Candidate> = { grouped(inputs).into_iter() }
-        .map(|(key, paths)| candidate(&key, &paths, inputs, &mounted, &maps))
-        .collect();
+    let mut found = seen(inputs, &inputs.allow_list);
     found.sort_by_key(|candidate| !candidate.is_offered());
     let omitted = found.len().saturating_sub(MAX_CANDIDATES);
     found.truncate(MAX_CANDIDATES);
@@ -234,8 +236,23 @@ pub fn candidates(inputs: &Inputs<'_>) -> Candidates {
     }
 }
 
+/// All that a node sees and that is not on this allow-list, by WWID.
+pub(crate) fn seen(inputs: &Inputs<'_>, allow_list: &BTreeSet<Wwid>) -> Vec<Candidate> {
+    let mounted = Mounted::new(inputs.mountinfo, inputs.swaps);
+    let mut maps: BTreeMap<&str, &Mapped<'_>> = BTreeMap::new();
+    for map in inputs.mapped.values() {
+        maps.extend(map.wwid().map(|wwid| (wwid, map)));
+    }
+    { grouped(inputs, allow_list).into_iter() }
+        .map(|(key, paths)| candidate(&key, &paths, inputs, &mounted, &maps))
+        .collect()
+}
+
 /// The paths of what is not on the allow-list.
-fn grouped<'p, 'a>(inputs: &'p Inputs<'a>) -> BTreeMap<Key, Vec<Path<'p, 'a>>> {
+fn grouped<'p, 'a>(
+    inputs: &'p Inputs<'a>,
+    allow_list: &BTreeSet<Wwid>,
+) -> BTreeMap<Key, Vec<Path<'p, 'a>>> {
     let mut groups: BTreeMap<Key, Vec<Path<'p, 'a>>> = BTreeMap::new();
     // keys of those that multipathd does not list, until the blacklist was tried on them
     let mut unlisted: Vec<(Key, Path<'p, 'a>, Facts)> = Vec::new();
@@ -303,7 +320,7 @@ fn grouped<'p, 'a>(inputs: &'p Inputs<'a>) -> BTreeMap<Key, Vec<Path<'p, 'a>>> {
         });
         groups.entry(key).or_default().push(path);
     }
-    groups.retain(|key, paths| !is_allowed(key, paths, &inputs.allow_list));
+    groups.retain(|key, paths| !is_allowed(key, paths, allow_list));
     groups
 }
 
@@ -337,15 +354,20 @@ fn candidate(
     let contents: BTreeSet<Content> = disks()
         .flat_map(|(name, disk)| content::of_disk(name, disk, &inputs.volume_groups))
         .collect();
-    let holders: BTreeSet<Holder> = disks()
-        .flat_map(|(name, disk)| held::of_disk(name, disk, &inputs.mapped, mounted))
-        .collect();
+    let mut holders = BTreeSet::new();
+    let mut held = Vec::new();
+    for path in paths {
+        let of_path = held::of_disk(path.device.as_str(), path.disk, &inputs.mapped, mounted);
+        held.extend((!of_path.is_empty()).then(|| path.device.clone()));
+        holders.extend(of_path);
+    }
     let sizes: BTreeSet<u64> = disks().filter_map(|(_, disk)| disk.size()).collect();
     let size = sizes.first().copied();
     let map = wwid.as_ref().and_then(|wwid| maps.get(wwid.as_str()));
     let map = map.and_then(|map| Label::text(trimmed(map.name)));
 
-    let reason = reason(paths, holders, size);
+    held.truncate(MAX_DEVICES);
+    let reason = reason(paths, holders, held, size);
     let mut warnings = Vec::new();
     if reason.is_none() {
         if !contents.is_empty() {
@@ -390,7 +412,12 @@ fn candidate(
 }
 
 /// Why it is not offered: what the device is comes before what the configuration says.
-fn reason(paths: &[Path<'_, '_>], holders: BTreeSet<Holder>, size: Option<u64>) -> Option<Reason> {
+fn reason(
+    paths: &[Path<'_, '_>],
+    holders: BTreeSet<Holder>,
+    devs: Vec<Device>,
+    size: Option<u64>,
+) -> Option<Reason> {
     let of_kind = |kind: Kind| match kind {
         Kind::Cd => Some(Reason::Cd),
         Kind::NativeNvme => Some(Reason::NativeNvme),
@@ -401,8 +428,8 @@ fn reason(paths: &[Path<'_, '_>], holders: BTreeSet<Holder>, size: Option<u64>) 
     };
     let kinds: BTreeSet<Kind> = paths.iter().map(|path| path.kind).collect();
     let in_use = || {
-        let holders: Vec<Holder> = holders.into_iter().take(held::MAX_HOLDERS).collect();
-        (!holders.is_empty()).then_some(Reason::InUse { by: holders })
+        let by: Vec<Holder> = holders.into_iter().take(held::MAX_HOLDERS).collect();
+        (!by.is_empty()).then_some(Reason::InUse { by, devs })
     };
     let unusable = || paths.iter().find_map(|path| path.unusable.clone());
     // such are devices by which an array is managed

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::held::Holder;
 use crate::multipath_conf::blacklisted::Hit;
 use crate::types::label::Label;
+use crate::types::reason::Device;
 
 /// Why a disk is not offered for the allow-list, as `{ code, ...facts }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +27,8 @@ pub enum Reason {
     InUse {
         /// At most 4 of them.
         by: Vec<Holder>,
+        /// The paths that are used, at most [`MAX_DEVICES`](crate::types::reason::MAX_DEVICES).
+        devs: Vec<Device>,
     },
     /// A rule of multipathd's blacklist hides it.
     Blacklisted {
@@ -81,7 +84,7 @@ impl fmt::Display for Reason {
             Self::NativeNvme => {
                 f.write_str("native NVMe multipath: the kernel manages its paths, not multipathd")
             }
-            Self::InUse { by } => {
+            Self::InUse { by, .. } => {
                 f.write_str("in use outside multipath: ")?;
                 for (number, holder) in by.iter().enumerate() {
                     let comma = if number > 0 { ", " } else { "" };

@@ -68,12 +68,18 @@ impl<'a> Sources<'a> {
             warnings.push(format!("multipathd's configuration: {error}"));
             None
         });
+        let multipaths = in_force.iter().flat_map(|values| &values.multipaths);
+        let aliases = multipaths.filter_map(|entry| {
+            let value = |name| entry.get(name).cloned();
+            Some((value("wwid")?, value("alias")?))
+        });
         let version = self.version.unwrap_or(VERSIONS[1]);
         let inputs = Inputs {
             listing,
             disks: self.disks,
             mapped: self.mapped,
             allow_list: self.allow_list,
+            aliases: aliases.collect(),
             rules: Rules::new(in_force.as_ref(), &self.files, version),
             mountinfo: self.mountinfo,
             swaps: self.swaps,
