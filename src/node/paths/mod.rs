@@ -6,7 +6,11 @@
 //! [`SETTLE_SECONDS`] ([`Memory`], the file `paths.json`; [`Learning`], numbers that have not settled
 //! yet). Only active paths count: a dead path that stays listed beside its replacement must not be
 //! expected for ever.
+//!
+//! The memory also has the ends of each path, so that what broke is known of one that was removed
+//! ([`known_paths`]).
 
+mod known;
 mod learning;
 mod memory;
 mod node_maps;
@@ -19,8 +23,9 @@ use crate::Wwid;
 use crate::config::{self, Config};
 use crate::node::maps::{ExpectedPaths, Map};
 
+pub use known::known_paths;
 pub use learning::{Learning, MAX_GAP_SECONDS, SETTLE_SECONDS};
-pub use memory::{Memory, MemoryError};
+pub use memory::{MAX_ENDS, Memory, MemoryError};
 pub use node_maps::{NodeMaps, expect_paths, node_maps};
 
 /// Most paths of one map. A larger number is not one that multipathd could have.
@@ -129,6 +134,8 @@ pub fn accept(
         });
     }
     memory.remember(wwid, present);
+    // Those of the active paths are learned again at once.
+    memory.forget_ends(wwid);
     Ok(())
 }
 
