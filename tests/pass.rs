@@ -9,16 +9,24 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use pve_multipath::cluster::report::{self, Entry, KvWrite, LastSent};
-use pve_multipath::config;
+use pve_multipath::cluster::report::{
+    self, Broadcast, Context, Entry, LastSent, NamedEntry, NodeInfo,
+};
 use pve_multipath::node::Content;
-use pve_multipath::node::maps::{Reply, SysfsFacts, parse_reply};
-use pve_multipath::node::paths::{Configured, Learning, Memory, active_paths, expect_paths};
+use pve_multipath::node::causes::causes;
+use pve_multipath::node::maps::{DaemonState, Map, Reply, SysfsFacts, parse_reply};
+use pve_multipath::node::paths::{
+    Configured, Learning, Memory, active_paths, expect_paths, known_paths,
+};
 use pve_multipath::node::plan::Certainty;
+use pve_multipath::node::ports::Ends;
 use pve_multipath::pass::{Facts, Outcome, Reporter};
+use pve_multipath::types::label::Label;
+use pve_multipath::{Health, config};
 
 /// A reply with two LUNs, which have so many active and failed paths.
 fn reply(luns: [(usize, usize); 2]) -> String {
@@ -39,11 +47,11 @@ fn reply(luns: [(usize, usize); 2]) -> String {
 
 fn replies() -> [String; 6] {
     [
-        reply([(4, 0), (2, 0)]),
-        reply([(3, 1), (2, 0)]),
-        reply([(3, 0), (2, 0)]),
+        reply([(4, 0), (4, 0)]),
+        reply([(3, 1), (2, 2)]),
+        reply([(2, 2), (2, 1)]),
         // a map that is left out with a warning
-        reply([(4, 0), (2, 0)]).replace("3600b", "../b"),
+        reply([(2, 0), (2, 0)]).replace("3600b", "../b"),
         r#"{"maps": []}"#.to_owned(),
         "timeout\n".to_owned(),
     ]
@@ -57,9 +65,16 @@ fn many_maps() -> String {
 }
 
 fn sysfs(size: u32) -> SysfsFacts {
-    let link = "../devices/platform/host6/session1/target6:0:0/6:0:0:0/block/sda0";
+    let link = |(name, number): (char, u32)| {
+        let dev = format!("sd{name}{number}");
+        let host = 6 + number / 2;
+        let link =
+            format!("../devices/platform/host{host}/target{host}:0:0/{host}:0:0:0/block/{dev}");
+        (dev, link)
+    };
+    let paths = ['a', 'b'].map(|name| (0..4).map(move |number| (name, number)));
     SysfsFacts {
-        links: BTreeMap::from([("sda0".to_owned(), link.to_owned())]),
+        links: paths.into_iter().flatten().map(link).collect(),
         sizes: BTreeMap::from([("dm-a".to_owned(), format!("{size}\n"))]),
         holders: BTreeMap::new(),
     }
@@ -134,44 +149,161 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..40)
 }
 
-/// The pass as its parts, with nothing kept but what is being learned. None if the maps are unknown.
-fn plain_pass(
-    learning: &mut Learning,
-    reply: &Reply<'_>,
-    facts: &Facts<'_>,
-) -> Option<(Vec<KvWrite>, bool, Vec<String>)> {
-    let list = parse_reply(reply, Some(&facts.sysfs)).ok()?;
-    let mut warnings = list.warnings();
-    let mut maps = list.maps;
-    let configured = facts.config.map(|text| {
-        let parsed = config::parse("multipath.cfg", text);
-        Configured::of(&parsed.config)
-    });
-    let memory = Memory::read(&facts.memory);
-    expect_paths(&mut maps, configured.as_ref(), memory.as_ref().ok());
-    let has_learned = match &memory {
-        Ok(memory) => {
-            let mut learned = memory.clone();
-            let active = active_paths(&maps);
-            let saved = configured.filter(|_| facts.config_is.is_settled());
-            *learning = learning.observe(&mut learned, &active, saved.as_ref(), facts.now);
-            learned != *memory
+/// The pass as its parts, with nothing kept but what is being learned and what was reported.
+#[derive(Default)]
+struct Plain {
+    learning: Learning,
+    /// The last report.
+    report: Option<Broadcast>,
+    /// The report that was published last, and its first value.
+    published: Option<(Vec<u8>, Broadcast)>,
+}
+
+struct Wanted {
+    /// What is published, if anything is.
+    report: Option<Broadcast>,
+    has_learned: bool,
+    warnings: Vec<String>,
+}
+
+impl Plain {
+    fn pass(&mut self, reply: &Reply<'_>, facts: &Facts<'_>) -> Wanted {
+        let (mut has_learned, mut warnings) = (false, Vec::new());
+        let memory = Memory::read(&facts.memory);
+        let mut report = Broadcast::default();
+        match parse_reply(reply, Some(&facts.sysfs)) {
+            Ok(list) => {
+                warnings = list.warnings();
+                let mut maps = list.maps;
+                let configured = facts.config.map(|text| {
+                    let parsed = config::parse("multipath.cfg", text);
+                    Configured::of(&parsed.config)
+                });
+                expect_paths(&mut maps, configured.as_ref(), memory.as_ref().ok());
+                report = self.report_of(&maps, memory.as_ref().ok(), facts);
+                match &memory {
+                    Ok(memory) => {
+                        let mut learned = memory.clone();
+                        let active = active_paths(&maps);
+                        let saved = configured.filter(|_| facts.config_is.is_settled());
+                        self.learning =
+                            self.learning
+                                .observe(&mut learned, &active, saved.as_ref(), facts.now);
+                        for map in &maps {
+                            let paths = map.paths().filter(|path| path.is_active());
+                            let ends = paths.map(|path| facts.ports.ends(path, &facts.sysfs.links));
+                            let ends: Vec<Ends> =
+                                ends.filter(|ends| *ends != Ends::default()).collect();
+                            learned.learn_ends(&map.wwid, &ends, map.health == Health::Optimal);
+                        }
+                        has_learned = learned != *memory;
+                    }
+                    Err(error) => {
+                        let learning = "cannot remember how many paths the LUNs have";
+                        warnings.extend([error.to_string(), format!("{learning}: {error}")]);
+                    }
+                }
+                let remembers = memory
+                    .ok()
+                    .map(|memory| memory.len())
+                    .filter(|count| *count > 0);
+                let remembers = remembers.map(|count| u32::try_from(count).unwrap());
+                report.node = Some(Arc::new(node(DaemonState::Running, None, remembers)));
+            }
+            Err(_) => {
+                let last = self.report.clone();
+                report = last.unwrap_or(report);
+                let remembers = report.node.as_ref().and_then(|node| node.remembers);
+                let node = node(DaemonState::NoAnswer, Some(facts.now), remembers);
+                report.node = Some(Arc::new(node));
+            }
         }
-        Err(error) => {
-            let learning = "cannot remember how many paths the LUNs have";
-            warnings.extend([error.to_string(), format!("{learning}: {error}")]);
-            false
+        if !report.entries.is_empty() || report.time.is_some() {
+            self.report = Some(report.clone());
         }
-    };
-    let entries = maps.iter().map(|map| (map.wwid.clone(), Entry::from(map)));
-    let values = report::health(&report::entries(entries), facts.now, facts.last).unwrap();
-    Some((values, has_learned, warnings))
+        let is_known = self.published.as_ref().is_some_and(|(text, published)| {
+            facts.last.is_some_and(|last| {
+                last.text == Some(text) && (0..60).contains(&(facts.now - last.time))
+            }) && timeless(published) == timeless(&report)
+        });
+        Wanted {
+            report: Some(report).filter(|_| !is_known),
+            has_learned,
+            warnings,
+        }
+    }
+
+    fn report_of(&self, maps: &[Map], memory: Option<&Memory>, facts: &Facts<'_>) -> Broadcast {
+        let known: Vec<_> = maps
+            .iter()
+            .map(|map| {
+                let paths = map.paths();
+                let ends = paths.map(|path| facts.ports.ends(path, &facts.sysfs.links));
+                let remembered = memory.map(|memory| memory.ends(&map.wwid));
+                let known = known_paths(map, ends.collect(), remembered.unwrap_or_default());
+                (&map.wwid, known)
+            })
+            .collect();
+        let found = causes(known.iter().map(|(wwid, paths)| (*wwid, paths.as_slice())));
+        let entries = maps.iter().map(|map| (map.wwid.clone(), Entry::from(map)));
+        let mut report = Broadcast::of_maps(&report::entries(entries));
+        let entries = report.entries.iter().map(|map| {
+            let before = self.report.as_ref().map(|report| {
+                let mut before = report.entries.iter();
+                before.find(|before| before.wwid == map.wwid)
+            });
+            let mut context = Context {
+                since: match before {
+                    None => None,
+                    Some(Some(before)) if before.entry.state == map.entry.state => {
+                        before.context.since
+                    }
+                    Some(_) => Some(facts.now),
+                },
+                ..Context::default()
+            };
+            for (position, (_, luns)) in found.iter().enumerate() {
+                if luns.contains(&*map.wwid) {
+                    context.causes.insert(position);
+                }
+            }
+            NamedEntry {
+                context,
+                ..map.clone()
+            }
+        });
+        report.entries = entries.collect();
+        report.causes = found.iter().map(|(cause, _)| cause.clone()).collect();
+        report.time = Some(facts.now);
+        report
+    }
+}
+
+fn node(state: DaemonState, time: Option<i64>, remembers: Option<u32>) -> NodeInfo {
+    NodeInfo {
+        version: Label::name(pve_multipath::VERSION.as_bytes()),
+        multipathd: Some(state),
+        time,
+        remembers,
+        ..NodeInfo::default()
+    }
+}
+
+/// A report without its times.
+fn timeless(report: &Broadcast) -> Broadcast {
+    let mut node = report.node.as_deref().cloned().unwrap();
+    node.time = None;
+    Broadcast {
+        time: None,
+        node: Some(Arc::new(node)),
+        ..report.clone()
+    }
 }
 
 fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
     let mut replies = replies().to_vec();
     replies.push(many_maps());
-    let (mut reporter, mut learning) = (Reporter::default(), Learning::default());
+    let (mut reporter, mut plain) = (Reporter::default(), Plain::default());
     let mut own: Option<String> = None;
     let mut sent: Option<(Vec<u8>, i64)> = None;
     let mut now = 1_000_000;
@@ -190,7 +322,14 @@ fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
         if step.is_forgotten {
             sent = None;
         }
+        let reply = Reply {
+            exit_code: Some(0),
+            stdout: replies[step.reply].as_bytes(),
+            ..Reply::default()
+        };
+        let read = reporter.read(&reply);
         let facts = Facts {
+            silent: read.is_err().then_some(DaemonState::NoAnswer),
             sysfs: sysfs(step.size),
             config: CONFIGS[step.config].map(str::as_bytes),
             config_is: step.config_is,
@@ -200,33 +339,36 @@ fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
                 time: *time,
             }),
             now,
+            ..Facts::default()
         };
-        let reply = Reply {
-            exit_code: Some(0),
-            stdout: replies[step.reply].as_bytes(),
-            ..Reply::default()
-        };
-        let wanted = plain_pass(&mut learning, &reply, &facts);
-        let read = reporter.read(&reply).map(|devices| devices.maps.len());
-        let Some((values, has_learned, warnings)) = wanted else {
-            prop_assert!(read.is_err(), "step {number}");
-            continue;
-        };
-        prop_assert!(read.is_ok(), "step {number}");
+        let wanted = plain.pass(&reply, &facts);
+        let mut next = None;
         let outcome: Outcome = reporter.report(&facts);
-        prop_assert_eq!(&outcome.values, &values, "step {}", number);
-        prop_assert_eq!(outcome.has_learned, has_learned, "step {}", number);
-        prop_assert_eq!(&outcome.warnings, &warnings, "step {}", number);
-        if has_learned {
+        prop_assert_eq!(outcome.has_learned, wanted.has_learned, "step {}", number);
+        prop_assert_eq!(&outcome.warnings, &wanted.warnings, "step {}", number);
+        prop_assert_eq!(
+            outcome.values.is_empty(),
+            wanted.report.is_none(),
+            "step {}",
+            number
+        );
+        let first = outcome.values.iter().find(|value| value.key == "multipath");
+        let first = first
+            .and_then(|value| value.text.as_deref())
+            .map(str::as_bytes);
+        if let (Some(first), Some(report)) = (first, wanted.report) {
+            let values = report.writes(facts.last).unwrap();
+            prop_assert_eq!(&outcome.values, &values, "step {}", number);
+            plain.published = Some((first.to_vec(), report));
+            if step.is_published {
+                next = Some((first.to_vec(), now));
+            }
+        }
+        if outcome.has_learned {
             own = reporter.remember(&memory).unwrap();
             prop_assert!(own.is_some(), "step {number}");
         }
-        let first = values.into_iter().find(|value| value.key == "multipath");
-        if let Some(text) = first.and_then(|value| value.text) {
-            if step.is_published {
-                sent = Some((text.into_bytes(), now));
-            }
-        }
+        sent = next.or(sent);
     }
     Ok(())
 }

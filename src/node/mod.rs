@@ -2,6 +2,7 @@
 //! configuration would do.
 
 pub mod absent;
+pub mod applied;
 pub(crate) mod block;
 pub mod candidates;
 pub mod causes;

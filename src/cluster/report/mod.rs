@@ -27,7 +27,7 @@ pub use apply::{ApplyStatus, apply_status};
 pub use broadcast::{BadBroadcast, Broadcast, Freshness, MAX_MAPS, REFRESH_SECONDS, STALE_SECONDS};
 pub use entry::{Entry, MapData, entries};
 pub use packed::{KEY, MAX_UNPACKED_LEN, MAX_VALUE_LEN, MAX_VALUES, continuation_keys};
-pub use parts::{Applied, CauseSet, Context, MAX_DRIFTS, NamedEntry, NodeInfo};
+pub use parts::{CauseSet, Context, NamedEntry, NodeInfo};
 pub use peers::{Members, NoReport, Presence, SLOW_REFRESH_SECONDS, SLOW_STALE_SECONDS, Texts};
 pub use reader::Reader;
 pub(crate) use send::is_recent;

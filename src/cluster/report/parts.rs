@@ -8,17 +8,15 @@ use serde::{Serialize, Serializer};
 use super::entry::Entry;
 use super::packed::seconds;
 use crate::Wwid;
+use crate::node::applied::{Applied, MAX_DRIFTS};
 use crate::node::causes::MAX_CAUSES;
 use crate::node::maps::DaemonState;
 use crate::types::label::Label;
 use crate::wire::lenient::{Lenient, Parts, fields, list, skip};
 use crate::wire::scalar::Scalar;
 
-/// Most drifts that a report names.
-pub const MAX_DRIFTS: usize = 8;
-
 /// A map of a report.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedEntry {
     /// The LUN.
     pub wwid: Arc<Wwid>,
@@ -128,15 +126,16 @@ pub struct NodeInfo {
     pub remembers: Option<u32>,
 }
 
-/// A configuration that was applied.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Applied {
-    /// When, in seconds since the epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time: Option<i64>,
-    /// Digest of the texts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Label>,
+impl NodeInfo {
+    /// The same without times, which alone are not worth a report.
+    pub(crate) fn timeless(&self) -> Self {
+        let mut node = self.clone();
+        node.time = None;
+        if let Some(applied) = &mut node.applied {
+            applied.time = None;
+        }
+        node
+    }
 }
 
 impl<'de> Parts<'de> for NodeInfo {
@@ -163,20 +162,5 @@ impl<'de> Parts<'de> for NodeInfo {
             Ok(())
         })?;
         Ok(Some(node))
-    }
-}
-
-impl<'de> Parts<'de> for Applied {
-    fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
-        let mut applied = Self::default();
-        fields(object, |name, from| {
-            match name {
-                "time" => applied.time = seconds(&from.next_value()?),
-                "digest" => Lenient(applied.digest) = from.next_value()?,
-                _ => skip(from)?,
-            }
-            Ok(())
-        })?;
-        Ok(Some(applied))
     }
 }

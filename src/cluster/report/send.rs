@@ -207,8 +207,9 @@ fn changes(key: &str, values: Vec<String>, last: Option<&[u8]>) -> Vec<KvWrite> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::parts::{Applied, CauseSet};
+    use super::super::parts::CauseSet;
     use super::*;
+    use crate::node::applied::Applied;
     use crate::node::maps::DaemonState;
     use crate::types::label::Label;
     use crate::types::reason::Device;
