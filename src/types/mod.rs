@@ -4,6 +4,7 @@ pub(crate) mod words;
 
 pub mod absence;
 pub mod alias;
+pub mod daemon;
 pub mod health;
 pub mod label;
 pub mod node_name;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::daemon::DaemonState;
 use super::words::checked_text;
 
 /// Most devices that one reason names; its count includes the others.
@@ -45,6 +46,14 @@ pub enum Reason {
     /// The node's last report is too old, has no time, or one in the future.
     ReporterStale {
         /// Age of the report in seconds, negative for the future.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        age: Option<i64>,
+    },
+    /// The node's report is recent, but multipathd has not answered for so long that its maps are too old.
+    NoMultipathd {
+        /// The state of multipathd.
+        multipathd: DaemonState,
+        /// Age of the maps in seconds; none if they were never known.
         #[serde(skip_serializing_if = "Option::is_none")]
         age: Option<i64>,
     },

@@ -67,4 +67,6 @@ macro_rules! checked_text {
     };
 }
 
-pub(crate) use {checked_text, words};
+pub(super) use words;
+
+pub(crate) use checked_text;

@@ -86,7 +86,7 @@ my $reason = {
         code => text(
             'The kind of reason, for programs: no-paths, all-paths-failed, path-failed,'
                 . ' path-gone; of a node not-assembled, no-report, node-offline, reporter-stale,'
-                . ' bad-broadcast, newer-broadcast, unknown-state.',
+                . ' no-multipathd, bad-broadcast, newer-broadcast, unknown-state.',
         ),
     },
     additionalProperties => 1,
@@ -199,6 +199,8 @@ sub status() {
             'paths-expected' => $expected,
             transport => $transport,
             notes => $notes,
+            since => number('When the state began, in seconds since the epoch, if known.'),
+            causes => list('The positions in the list of causes of those that concern it.', number('A position.')),
         },
         'state',
     );
@@ -228,9 +230,47 @@ sub status() {
                 . ' on it: the code bad-broadcast or newer-broadcast, and details.',
         },
     });
+    my $cause = object(
+        {
+            code => text('The kind of port.', enum => ['initiator-port', 'target-port']),
+            text => text('The whole cause, as a sentence.'),
+            node => text("The node whose port it is, of an initiator's port."),
+            initiator => text("The name of an initiator's port."),
+            host => number("The number of the SCSI host of an initiator's port."),
+            target => text("The name of a target's port."),
+            array => object({ map { $_ => text("The array's $_.") } qw(vendor product wwnn) }),
+            paths => number('Number of paths that were lost.'),
+            luns => number('Number of LUNs that lost paths.'),
+            nodes => {
+                type => 'object',
+                description => 'By node, the numbers of paths and LUNs there.',
+                additionalProperties => 1,
+            },
+        },
+        qw(code text paths luns nodes),
+    );
+    my $node_info = object({
+        version => text('Version of pve-multipath.'),
+        'multipath-tools' => text('Version of multipath-tools, if it is installed.'),
+        multipathd => text(
+            'Whether multipathd answers.',
+            enum => ['running', 'stopped', 'no-answer', 'not-installed'],
+        ),
+        'applied-time' => number('When the configuration was last applied, in seconds since the epoch.'),
+        'applied-digest' => text('Digest of that configuration.'),
+        drift => list('What another file overrides.', text('A sentence.')),
+        'report-time' => number('When the node sent its report, in seconds since the epoch.'),
+    });
     return object(
         {
             luns => list('The LUNs, sorted by WWID.', $lun),
+            causes => list('Ports that explain lost paths, those with most paths first.', $cause),
+            'node-info' => {
+                type => 'object',
+                description => 'What the nodes say of themselves, by name: '
+                    . join(', ', sort keys $node_info->{properties}->%*) . '.',
+                additionalProperties => $node_info,
+            },
             nodes => {
                 type => 'object',
                 description => 'Errors of the nodes themselves, by name: '
@@ -238,7 +278,7 @@ sub status() {
                 additionalProperties => $node_errors,
             },
         },
-        qw(luns nodes),
+        qw(luns nodes causes node-info),
     );
 }
 

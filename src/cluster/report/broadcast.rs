@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::parts::{NamedEntry, NodeInfo};
 use crate::Reason;
 use crate::node::causes::Cause;
+use crate::types::daemon::DaemonState;
 
 /// Seconds after which an unchanged report is sent again.
 pub const REFRESH_SECONDS: i64 = 60;
@@ -35,10 +36,25 @@ pub struct Broadcast {
 impl Broadcast {
     /// Whether the report counts at `now`, in seconds since the epoch.
     pub fn freshness(&self, now: i64) -> Freshness {
-        match self.time.map(|time| now.saturating_sub(time)) {
-            Some(age) if (-REFRESH_SECONDS..=STALE_SECONDS).contains(&age) => Freshness::Fresh,
-            age => Freshness::Stale { age },
-        }
+        Freshness::of(self.time, now)
+    }
+
+    /// When it was sent, in seconds since the epoch.
+    pub fn sent(&self) -> Option<i64> {
+        self.node.as_ref().and_then(|node| node.time).or(self.time)
+    }
+
+    /// Why the report does not count at `now`, if so.
+    pub(crate) fn is_outdated(&self, now: i64) -> Option<Reason> {
+        let Freshness::Stale { age } = self.freshness(now) else {
+            return None;
+        };
+        let multipathd = self.node.as_ref().and_then(|node| node.multipathd);
+        let multipathd = multipathd.filter(|state| *state != DaemonState::Running);
+        Some(match (Freshness::of(self.sent(), now), multipathd) {
+            (Freshness::Fresh, Some(multipathd)) => Reason::NoMultipathd { multipathd, age },
+            _ => Reason::ReporterStale { age },
+        })
     }
 }
 
@@ -103,6 +119,16 @@ pub enum Freshness {
         /// Its age in seconds.
         age: Option<i64>,
     },
+}
+
+impl Freshness {
+    /// Of what was sent at this time.
+    fn of(time: Option<i64>, now: i64) -> Self {
+        match time.map(|time| now.saturating_sub(time)) {
+            Some(age) if (-REFRESH_SECONDS..=STALE_SECONDS).contains(&age) => Self::Fresh,
+            age => Self::Stale { age },
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,17 +7,25 @@ use std::sync::Arc;
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
 
+use super::causes::StatusCause;
 use crate::cluster::disagreement::Disagreement;
-use crate::cluster::report::Entry;
+use crate::cluster::report::{Context, Entry, NodeInfo};
+use crate::types::daemon::DaemonState;
+use crate::types::label::Label;
 use crate::{Alias, CellState, NodeName, Note, Reason, Wwid};
 
 /// The answer to a request for the cluster's status.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Status {
     /// The matrix, a row for each LUN.
     pub luns: Matrix,
     /// The online nodes with which something is wrong beside the states of their LUNs.
     pub nodes: BTreeMap<NodeName, NodeErrors>,
+    /// The ports that broke, those that took away most paths first. Cells refer to them by position.
+    pub causes: Vec<StatusCause>,
+    /// What the nodes say of themselves.
+    pub node_info: BTreeMap<NodeName, ReportedInfo>,
 }
 
 impl Status {
@@ -26,7 +34,7 @@ impl Status {
     /// Almost all of the text are cells, and most nodes say the same of a LUN: their text is written once
     /// and copied, as are the names of the nodes.
     pub fn to_json(&self) -> Vec<u8> {
-        let Matrix { nodes, rows } = &self.luns;
+        let Matrix { nodes, rows, .. } = &self.luns;
         let names: Vec<Vec<u8>> = nodes
             .iter()
             .map(|node| [&*json(node), b":"].concat())
@@ -42,32 +50,56 @@ impl Status {
                 text.push(b',');
             }
             // The nodes are the last field: what ends it is written after them.
-            let nodes = Cells {
+            let empty = Cells {
                 nodes: &[],
                 cells: &[],
+                causes: &[],
             };
-            write_json(&mut text, &Lun { nodes, ..lun });
+            let nodes = lun.nodes;
+            write_json(
+                &mut text,
+                &Lun {
+                    nodes: empty,
+                    ..lun
+                },
+            );
             text.truncate(text.len() - b"}}".len());
             written.clear();
-            for (node, entry) in lun.nodes.cells {
-                text.extend_from_slice(names.get(*node).map_or(&[], Vec::as_slice));
+            for cell in nodes.cells {
+                text.extend_from_slice(names.get(cell.node).map_or(&[], Vec::as_slice));
                 let start = text.len();
                 let mut like = written.iter().rev().take(4);
-                let like = like.find(|(like, _)| Arc::ptr_eq(like, entry)).cloned();
-                match like {
-                    Some((_, cell)) => text.extend_from_within(cell),
+                let like = like.find(|(like, _)| Arc::ptr_eq(like, &cell.entry));
+                match like.map(|(_, place)| place.clone()) {
+                    Some(place) => text.extend_from_within(place),
                     None => {
-                        write_json(&mut text, &Cell(entry));
-                        written.push((entry, start..text.len()));
+                        let shared = CellFields(&cell.entry, CellContext::default());
+                        write_json(&mut text, &shared);
+                        text.pop();
+                        written.push((&cell.entry, start..text.len()));
                     }
                 }
-                text.push(b',');
+                // The state is there, so that more fields follow a comma.
+                let context = nodes.context(cell);
+                if let Some(since) = context.since {
+                    text.extend_from_slice(b",\"since\":");
+                    write_json(&mut text, &since);
+                }
+                if !context.causes.is_empty() {
+                    text.extend_from_slice(b",\"causes\":");
+                    write_json(&mut text, &context.causes);
+                }
+                text.extend_from_slice(b"},");
             }
             text.truncate(text.len() - usize::from(!written.is_empty()));
             text.extend_from_slice(b"}}");
         }
         text.extend_from_slice(b"],\"nodes\":");
         write_json(&mut text, &self.nodes);
+        text.extend_from_slice(b",\"causes\":");
+        write_json(&mut text, &self.causes);
+        text.extend_from_slice(b",\"node-info\":");
+        write_json(&mut text, &self.node_info);
         text.push(b'}');
         text
     }
@@ -108,12 +140,56 @@ pub struct ApplyError {
     pub apply_time: Option<i64>,
 }
 
+/// What a node says of itself, and when it did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReportedInfo {
+    /// Version of this software.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Label>,
+    /// Version of multipath-tools; none if it is not installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multipath_tools: Option<Label>,
+    /// Whether multipathd answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multipathd: Option<DaemonState>,
+    /// When the configuration was last applied, in seconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub applied_time: Option<i64>,
+    /// Digest of that configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub applied_digest: Option<Label>,
+    /// What another file overrides, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Label>,
+    /// When the node has sent the report, in seconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_time: Option<i64>,
+}
+
+impl ReportedInfo {
+    pub(super) fn new(node: &NodeInfo, report_time: Option<i64>) -> Self {
+        let applied = node.applied.clone().unwrap_or_default();
+        Self {
+            version: node.version.clone(),
+            multipath_tools: node.multipath_tools.clone(),
+            multipathd: node.multipathd,
+            applied_time: applied.time,
+            applied_digest: applied.digest,
+            drift: node.drift.clone(),
+            report_time,
+        }
+    }
+}
+
 /// LUNs by node, sorted by WWID. Serialized as the list of its [`Lun`]s.
 #[derive(Debug, Default)]
 pub struct Matrix {
     /// All nodes that occur, sorted; cells refer to them by position.
     pub(super) nodes: Vec<NodeName>,
     pub(super) rows: Vec<Row>,
+    /// By node and by position among the causes of its report, the position among all nodes' causes.
+    pub(super) causes: Vec<Vec<Option<usize>>>,
 }
 
 #[derive(Debug)]
@@ -124,8 +200,16 @@ pub(super) struct Row {
     pub(super) size: Option<u64>,
     pub(super) state: CellState,
     pub(super) notes: Vec<Disagreement>,
-    /// Cells by position of their node, sorted.
-    pub(super) cells: Vec<(usize, Arc<Entry>)>,
+    /// Sorted by node.
+    pub(super) cells: Vec<RowCell>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct RowCell {
+    /// Position of the node.
+    pub(super) node: usize,
+    pub(super) entry: Arc<Entry>,
+    pub(super) context: Context,
 }
 
 /// One LUN over all nodes.
@@ -156,22 +240,32 @@ pub struct Lun<'m> {
 #[derive(Clone, Copy, Debug)]
 pub struct Cells<'m> {
     nodes: &'m [NodeName],
-    cells: &'m [(usize, Arc<Entry>)],
+    cells: &'m [RowCell],
+    causes: &'m [Vec<Option<usize>>],
+}
+
+/// When the state of a cell began, and the positions of its causes among all nodes' causes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CellContext {
+    /// In seconds since the epoch.
+    pub since: Option<i64>,
+    /// Sorted.
+    pub causes: Vec<usize>,
 }
 
 /// A LUN on a node, as far as the matrix shows it: what the nodes should agree in is not repeated.
-struct Cell<'m>(&'m Entry);
+struct CellFields<'m>(&'m Entry, CellContext);
 
-impl Serialize for Cell<'_> {
+impl Serialize for CellFields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entry = self.0;
+        let Self(entry, context) = self;
         let numbers = [
             ("paths-active", entry.paths_active),
             ("paths-total", entry.paths_total),
             ("paths-expected", entry.paths_expected),
         ];
         // The length is that of most cells, and lets a hash be made in one go.
-        let mut cell = serializer.serialize_struct("Cell", 5)?;
+        let mut cell = serializer.serialize_struct("Cell", 6)?;
         cell.serialize_field("state", &entry.state)?;
         for (name, number) in numbers {
             if let Some(number) = number {
@@ -187,6 +281,12 @@ impl Serialize for Cell<'_> {
         if !entry.notes.is_empty() {
             let notes: Vec<_> = entry.notes.iter().copied().map(Note::bare).collect();
             cell.serialize_field("notes", &notes)?;
+        }
+        if let Some(since) = context.since {
+            cell.serialize_field("since", &since)?;
+        }
+        if !context.causes.is_empty() {
+            cell.serialize_field("causes", &context.causes)?;
         }
         cell.end()
     }
@@ -205,6 +305,7 @@ impl Matrix {
             nodes: Cells {
                 nodes: &self.nodes,
                 cells: &row.cells,
+                causes: &self.causes,
             },
         })
     }
@@ -220,9 +321,8 @@ impl<'m> Cells<'m> {
     /// The cells with their nodes, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&'m NodeName, &'m Entry)> {
         let nodes = self.nodes;
-        self.cells
-            .iter()
-            .filter_map(move |(node, entry)| Some((nodes.get(*node)?, entry.as_ref())))
+        let cells = self.cells.iter();
+        cells.filter_map(move |cell| Some((nodes.get(cell.node)?, cell.entry.as_ref())))
     }
 
     /// The cell of one node.
@@ -231,14 +331,26 @@ impl<'m> Cells<'m> {
             .find(|(name, _)| name.as_str() == node)
             .map(|(_, entry)| entry)
     }
+
+    fn context(&self, cell: &RowCell) -> CellContext {
+        let Context { since, causes } = cell.context;
+        let known = self.causes.get(cell.node);
+        let causes = causes.iter().filter_map(|number| *known?.get(number)?);
+        let mut causes: Vec<usize> = causes.collect();
+        causes.sort_unstable();
+        causes.dedup();
+        CellContext { since, causes }
+    }
 }
 
 impl Serialize for Cells<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // The length lets a hash be made in one go; `collect_map` would not know it.
         let mut map = serializer.serialize_map(Some(self.cells.len()))?;
-        for (node, entry) in self.iter() {
-            map.serialize_entry(node, &Cell(entry))?;
+        for cell in self.cells {
+            if let Some(node) = self.nodes.get(cell.node) {
+                map.serialize_entry(node, &CellFields(&cell.entry, self.context(cell)))?;
+            }
         }
         map.end()
     }

@@ -29,9 +29,10 @@
 //!
 //! 1. There is a row for each allow-listed WWID and for each that any node's report names.
 //! 2. An allow-listed LUN is expected on the nodes that are given for it; where none are, on every
-//!    online node that reports at least one map; where no node does, on every online node that
-//!    reports. Other LUNs are expected nowhere.
-//! 3. A node that is offline, or whose report is stale, gives `unknown` for the LUNs that it named.
+//!    online node that reports at least one map or remembers paths; where no node does, on every online
+//!    node that reports. Other LUNs are expected nowhere.
+//! 3. A node that is offline, or whose report is stale, gives `unknown` for the LUNs that it named. If its
+//!    report is recent and only the maps are old, the reason is that multipathd does not answer.
 //! 4. An online node's state counts as it reported it, `unknown` where that is not a known state.
 //! 5. An expected node that is online and does not name the LUN is `missing`, also if it has not sent
 //!    any report; one that is offline, or whose report is stale or cannot be read, is `unknown`.
@@ -43,13 +44,15 @@
 //!
 //! Beside the states, a LUN has notes where nodes whose reports count [disagree](Disagreement).
 
+mod causes;
 mod inputs;
 mod matrix;
 mod roll_up;
 
 pub use crate::cluster::disagreement::Disagreement;
+pub use causes::{NodeLoss, StatusCause};
 pub use inputs::{
     AggregateArgs, ByName, KnownExpectations, KvTexts, Online, Presence, RawText, StatusArgs,
 };
-pub use matrix::{ApplyError, Cells, Lun, Matrix, NodeErrors, Status};
+pub use matrix::{ApplyError, CellContext, Cells, Lun, Matrix, NodeErrors, ReportedInfo, Status};
 pub use roll_up::{aggregate, status, status_with};

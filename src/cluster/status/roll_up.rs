@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::causes::{StatusCause, of_rows};
 use super::inputs::{AggregateArgs, ByName, KnownExpectations, KvTexts, StatusArgs};
-use super::matrix::{ApplyError, Matrix, NodeErrors, Row, Status};
+use super::matrix::{ApplyError, Matrix, NodeErrors, ReportedInfo, Row, RowCell, Status};
 use crate::cluster::disagreement::disagreements;
-use crate::cluster::report::{
-    ApplyStatus, BadBroadcast, Broadcast, Entry, Freshness, NamedEntry, Reader,
-};
+use crate::cluster::report::{ApplyStatus, BadBroadcast, Broadcast, Context, Entry, Reader};
 use crate::config;
 use crate::types::node_name::NodeNames;
 use crate::wire::scalar::Scalar;
@@ -33,10 +32,10 @@ pub fn status_with(args: &StatusArgs<'_>, reader: &mut Reader) -> Status {
     let reports = texts(args.kv.as_ref()).map(|(node, text)| {
         let continuation = |key: &str| args.continued(key, node.as_str());
         let broadcast = round.read(&node, text, continuation);
-        let excluded = match broadcast.as_ref().map(|broadcast| broadcast.freshness(now)) {
+        let excluded = match &broadcast {
             _ if !is_online(node.as_str()) => Some(Reason::NodeOffline),
-            Ok(Freshness::Stale { age }) => Some(Reason::ReporterStale { age }),
-            Ok(Freshness::Fresh) | Err(_) => None,
+            Ok(broadcast) => broadcast.is_outdated(now),
+            Err(_) => None,
         };
         (node, Report::new(broadcast, excluded))
     });
@@ -54,8 +53,19 @@ pub fn status_with(args: &StatusArgs<'_>, reader: &mut Reader) -> Status {
         let expected = expected_on(&wwid);
         (wwid, alias, expected)
     });
-    let (luns, report_errors) = roll_up(
-        reports.collect(),
+    let reports: BTreeMap<NodeName, Report> = reports.collect();
+    let node_info = reports.iter().filter_map(|(name, report)| {
+        let report = report.broadcast.as_ref().ok()?;
+        let info = ReportedInfo::new(report.node.as_ref()?, report.sent());
+        Some((name.clone(), info))
+    });
+    let node_info = node_info.collect();
+    let RolledUp {
+        luns,
+        unreadable: report_errors,
+        causes,
+    } = roll_up(
+        reports,
         &is_online,
         allow_list.collect(),
         expectations.consumers.as_ref(),
@@ -67,7 +77,12 @@ pub fn status_with(args: &StatusArgs<'_>, reader: &mut Reader) -> Status {
     for (node, reason) in report_errors {
         nodes.entry(node).or_default().report_error = Some(reason);
     }
-    Status { luns, nodes }
+    Status {
+        luns,
+        nodes,
+        causes,
+        node_info,
+    }
 }
 
 /// Rolls reports up, where the caller knows who is online and which reports are too old.
@@ -90,30 +105,28 @@ pub fn aggregate(args: &AggregateArgs<'_>) -> Matrix {
         allow_list.collect(),
         args.used_by.as_ref(),
     )
-    .0
+    .luns
 }
 
 /// What a node reports.
 struct Report {
     /// Why the report does not count, if so.
     excluded: Option<Reason>,
-    /// The maps that it names; an error if it cannot be read and may name any.
-    maps: Result<Arc<[NamedEntry]>, Reason>,
+    /// The report; an error if it cannot be read and may name any LUN.
+    broadcast: Result<Broadcast, Reason>,
 }
 
 impl Report {
     fn new(broadcast: Result<Broadcast, BadBroadcast>, excluded: Option<Reason>) -> Self {
         Self {
             excluded,
-            maps: broadcast
-                .map(|broadcast| broadcast.entries)
-                .map_err(|error| error.reason()),
+            broadcast: broadcast.map_err(|error| error.reason()),
         }
     }
 
     /// The node's cells for LUNs where it is expected and that it does not name. Rule 5.
     fn absent(&self) -> Entry {
-        match (&self.excluded, &self.maps) {
+        match (&self.excluded, &self.broadcast) {
             (Some(reason), _) => unknown(reason.clone()),
             (None, Ok(_)) => Entry::bare(CellState::Missing, vec![Reason::NotAssembled]),
             // What the report says is not known, which is not the same as that it says nothing.
@@ -153,13 +166,21 @@ fn apply_errors(
 /// An allow-listed LUN: its identifier, its alias, and the nodes that should carry it.
 type Allowed<'e> = (Wwid, Option<Alias>, &'e NodeNames<'e>);
 
-/// Rolls the nodes' reports up, and tells which online nodes' reports cannot be read.
+/// The result of a roll-up.
+struct RolledUp {
+    luns: Matrix,
+    /// The online nodes whose reports cannot be read.
+    unreadable: BTreeMap<NodeName, Reason>,
+    causes: Vec<StatusCause>,
+}
+
+/// Rolls the nodes' reports up.
 fn roll_up(
     reports: BTreeMap<NodeName, Report>,
     is_online: &dyn Fn(&str) -> bool,
     allow_list: Vec<Allowed<'_>>,
     used_by: Option<&ByName<'_, Scalar<'_>>>,
-) -> (Matrix, BTreeMap<NodeName, Reason>) {
+) -> RolledUp {
     // The same few lists with the same few names again and again: these are checked only once they
     // are told apart.
     let mut lists: HashSet<*const NodeNames<'_>> = HashSet::new();
@@ -200,15 +221,23 @@ fn roll_up(
         })
         .collect();
     for (name, report) in &reports {
-        let (Some(&node), Ok(maps)) = (positions.get(name.as_str()), &report.maps) else {
+        let (Some(&node), Ok(broadcast)) = (positions.get(name.as_str()), &report.broadcast) else {
             continue;
         };
         let excluded = report.excluded.as_ref().and_then(|_| absent.get(node));
-        for NamedEntry { wwid, entry, .. } in maps.iter() {
+        for map in broadcast.entries.iter() {
             // Rules 3 and 4. No room in advance: what else a peer names may be anything, and a lot of it.
-            let position = rows.position(wwid, 0);
+            let position = rows.position(&map.wwid, 0);
             if let Some(row) = rows.list.get_mut(position) {
-                row.put(node, excluded.unwrap_or(entry));
+                let (entry, context) = match excluded {
+                    Some(entry) => (entry, Context::default()),
+                    None => (&map.entry, map.context),
+                };
+                row.put(RowCell {
+                    node,
+                    entry: Arc::clone(entry),
+                    context,
+                });
             }
         }
     }
@@ -232,24 +261,49 @@ fn roll_up(
         row.used_by = storage.and_then(Scalar::as_text).map(Cow::into_owned);
     }
     rows.sort_unstable_by(|a, b| a.wwid.cmp(&b.wwid));
-    let unreadable = reports.into_iter().filter_map(|(name, report)| {
-        let reason = report.maps.err()?;
-        (report.excluded.is_none()).then_some((name, reason))
+    let live = reports
+        .iter()
+        .filter(|(_, report)| report.excluded.is_none());
+    let reported = live.clone().filter_map(|(name, report)| {
+        let broadcast = report.broadcast.as_ref().ok()?;
+        Some((*positions.get(name.as_str())?, &*broadcast.causes))
+    });
+    let with_maps = live.clone().filter(|(_, report)| {
+        let broadcast = report.broadcast.as_ref();
+        broadcast.is_ok_and(|broadcast| !broadcast.entries.is_empty())
+    });
+    let (causes, cause_positions) = of_rows(&rows, &nodes, &reported.collect(), with_maps.count());
+    let unreadable = live.filter_map(|(name, report)| {
+        let reason = report.broadcast.as_ref().err()?;
+        Some((name.clone(), reason.clone()))
     });
     let unreadable = unreadable.collect();
-    (Matrix { nodes, rows }, unreadable)
+    let luns = Matrix {
+        nodes,
+        rows,
+        causes: cause_positions,
+    };
+    RolledUp {
+        luns,
+        unreadable,
+        causes,
+    }
 }
 
 /// Rule 2: where an allow-listed LUN is expected of which nothing else is known. On the live nodes that
-/// report a map, since a node without SAN should carry nothing; where no node reports any, on all that
-/// report. A report that cannot be read may name any LUN, so that the node is among them.
+/// report a map or remember paths, since a node without SAN should carry nothing; where no node does, on all
+/// that report. A report that cannot be read may name any LUN, so that the node is among them.
 fn expected_by_default(reports: &BTreeMap<NodeName, Report>) -> NodeNames<'_> {
     let live = reports
         .iter()
         .filter(|(_, report)| report.excluded.is_none());
     let count = |(name, report): (_, &Report)| {
-        let maps = report.maps.as_ref().ok();
-        (name, maps.map(|maps| maps.len()))
+        let count = report.broadcast.as_ref().ok().map(|broadcast| {
+            let node = broadcast.node.as_ref();
+            let remembers = node.is_some_and(|node| node.remembers.is_some());
+            broadcast.entries.len() + usize::from(remembers)
+        });
+        (name, count)
     };
     let live: Vec<(&NodeName, _)> = live.map(count).collect();
     let some_maps = live
@@ -305,12 +359,12 @@ impl Row {
     }
 
     /// Takes the cell of a node, the last one so far.
-    fn put(&mut self, node: usize, entry: &Arc<Entry>) {
+    fn put(&mut self, cell: RowCell) {
         // A name that occurs twice in one report: the later one counts.
-        if self.cells.last().is_some_and(|(last, _)| *last == node) {
+        if self.cells.last().is_some_and(|last| last.node == cell.node) {
             self.cells.pop();
         }
-        self.cells.push((node, Arc::clone(entry)));
+        self.cells.push(cell);
     }
 
     /// Rule 5: these nodes should carry the LUN. `absent` has the cells of those that do not name it.
@@ -329,26 +383,30 @@ impl Row {
                 continue;
             };
             let known = self.cells.get(..reported).unwrap_or_default();
-            let known = known.binary_search_by_key(&node, |(node, _)| *node);
+            let known = known.binary_search_by_key(&node, |cell| cell.node);
             if let (Err(_), Some(entry)) = (known, absent.get(node)) {
-                self.cells.push((node, Arc::clone(entry)));
+                self.cells.push(RowCell {
+                    node,
+                    entry: Arc::clone(entry),
+                    context: Context::default(),
+                });
             }
         }
         if self.cells.len() > reported {
-            self.cells.sort_unstable_by_key(|(node, _)| *node);
+            self.cells.sort_unstable_by_key(|cell| cell.node);
             // A list may name a node twice.
-            self.cells.dedup_by_key(|(node, _)| *node);
+            self.cells.dedup_by_key(|cell| cell.node);
         }
     }
 
     /// What follows from the cells. Those of nodes that do not count are `unknown`, the least severe
     /// state, and say nothing else. Rule 7.
     fn conclude(&mut self, nodes: &[NodeName]) {
-        let worst = self.cells.iter().map(|(_, entry)| entry.state).max();
+        let worst = self.cells.iter().map(|cell| cell.entry.state).max();
         self.state = worst.unwrap_or(CellState::Unknown);
-        self.size = self.cells.iter().find_map(|(_, entry)| entry.size);
+        self.size = self.cells.iter().find_map(|cell| cell.entry.size);
         let cells = self.cells.iter();
-        let cells = cells.filter_map(|(node, entry)| Some((nodes.get(*node)?, entry.as_ref())));
+        let cells = cells.filter_map(|cell| Some((nodes.get(cell.node)?, cell.entry.as_ref())));
         self.notes = disagreements(cells);
     }
 }

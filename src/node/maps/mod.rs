@@ -24,10 +24,11 @@ use serde::Serialize;
 use crate::types::reason::{Device, MAX_DEVICES};
 use crate::{Health, Note, NoteCode, Reason, Transport, Wwid};
 
+pub use crate::types::daemon::DaemonState;
 pub use error::{MapError, ParseError, SkippedMap};
 pub use in_use::{InUse, UnexpectedLine, in_use};
 pub use parse::{MAX_TEXT_LEN, MapList, parse};
-pub use reply::{DaemonState, Reply, ReplyError, daemon_state, parse_reply, wanted_devices};
+pub use reply::{Reply, ReplyError, daemon_state, parse_reply, wanted_devices};
 pub use state::{CheckerState, DeviceState, GroupState, MapState, MarginalState, PathState};
 pub(crate) use sysfs::SECTOR_BYTES;
 pub use sysfs::{SysfsFacts, WantedDevices};

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::parse::plain_reply;
 use super::sysfs::{SysfsFacts, WantedDevices};
 use super::{MapList, ParseError, parse};
-use crate::types::words::words;
+use crate::types::daemon::DaemonState;
 
 /// Outcome of a run of `multipathd`.
 ///
@@ -157,20 +157,6 @@ pub fn parse_reply(reply: &Reply<'_>, sysfs: Option<&SysfsFacts>) -> Result<MapL
 /// Those of [`parse_reply`].
 pub fn wanted_devices(reply: &Reply<'_>) -> Result<WantedDevices, ReplyError> {
     Ok(WantedDevices::of(&parse_reply(reply, None)?.maps))
-}
-
-words! {
-    /// State of the daemon, from `multipathd show daemon`.
-    DaemonState {
-        /// It answered: `pid 1189 idle`.
-        Running = "running",
-        /// The client could not connect to it.
-        Stopped = "stopped",
-        /// It did not answer in time, or answered something else. It may hang, or be busy.
-        NoAnswer = "no-answer",
-        /// There is no multipathd.
-        NotInstalled = "not-installed",
-    }
 }
 
 /// Reads the outcome of `multipathd show daemon`.

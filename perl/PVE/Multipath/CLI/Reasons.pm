@@ -50,6 +50,14 @@ my $reason_texts = {
             if $age < 0;
         return 'the last report is ' . age($age) . ' old';
     },
+    'no-multipathd' => sub($reason, $facts) {
+        my $state = {
+            stopped => 'multipathd is not running',
+            'not-installed' => 'multipath-tools is not installed',
+        }->{ $reason->{multipathd} // '' } // 'multipathd does not answer';
+        my $age = $reason->{age};
+        return $state . (is_count($age) ? ': the last maps are ' . age($age) . ' old' : '');
+    },
     'bad-broadcast' => sub($reason, $facts) {
         my $detail = $reason->{detail};
         return 'the report cannot be read' . (defined($detail) ? ': ' . safe($detail) : '');
