@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use pve_multipath::Wwid;
+use pve_multipath::cluster::report::{self, CANDIDATES_KEY, LastSent, Peers, Texts};
 use pve_multipath::multipath_conf::VERSIONS;
 use pve_multipath::multipath_conf::blacklisted::{File, Rules};
 use pve_multipath::node::Content;
@@ -23,12 +23,14 @@ use pve_multipath::node::absent::{absent, past_maps};
 use pve_multipath::node::candidates::identify::{Seen, identify};
 use pve_multipath::node::candidates::listing::Listing;
 use pve_multipath::node::candidates::{
-    Candidate, Candidates, Disk, Inputs, MAX_CANDIDATES, Mapped, Partition, VolumeGroups,
-    candidates,
+    Candidate, Candidates, Disk, Inputs, MAX_CANDIDATES, Mapped, Partition, ReportedList,
+    VolumeGroups, candidates,
 };
 use pve_multipath::node::maps::Reply;
 use pve_multipath::types::absence::Absence;
 use pve_multipath::wire::byte_string::ByteString;
+use pve_multipath::wire::raw_text::RawText;
+use pve_multipath::{NodeName, Wwid, cluster};
 
 fn leaked(path: impl AsRef<Path>) -> Option<&'static [u8]> {
     fs::read(path).ok().map(|bytes| &*bytes.leak())
@@ -405,6 +407,284 @@ fn what_is_typed_is_found_among_them() {
         assert_eq!(found.wwid.as_str(), "35000c50000000b01", "{typed}");
     }
     assert!(identify("sdb", &seen).is_err());
+}
+
+// --- what nodes tell each other ---
+
+/// The values that a node with this list writes, by key.
+fn written(list: &ReportedList) -> BTreeMap<String, Vec<u8>> {
+    let values = report::candidates(list.clone(), 1000, None).unwrap();
+    let values = values.into_iter();
+    values
+        .map(|value| (value.key, value.text.unwrap().into_bytes()))
+        .collect()
+}
+
+/// What a peer reads of these values at a time.
+fn received(values: &BTreeMap<String, Vec<u8>>, now: i64) -> Result<ReportedList, String> {
+    let mut texts = Texts::default();
+    for (key, text) in values {
+        let by_node = match key == CANDIDATES_KEY {
+            true => &mut texts.kv,
+            false => texts.continued.entry(key.clone()).or_default(),
+        };
+        by_node.insert("pve1".to_owned(), Some(RawText(text.into())));
+    }
+    let list = texts.candidates("pve1", now);
+    list.map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_list_comes_back_as_it_was_sent() {
+    let found = candidates(&Node::new("pve1").inputs());
+    let list = ReportedList::from(&found);
+    let read = received(&written(&list), 1900).unwrap();
+    assert_eq!(read, list);
+    assert_eq!(read.candidates.len(), found.candidates.len());
+    let cd = read
+        .candidates
+        .iter()
+        .find(|lun| lun.devs[0].as_str() == "sr0");
+    let cd = cd.unwrap();
+    assert_eq!(cd.told[0].as_str(), "CD or DVD drive");
+    let reason = cd.reason.as_ref().unwrap();
+    assert_eq!((reason.code.as_str(), reason.harmless), ("cd", 0));
+    let hidden = read
+        .candidates
+        .iter()
+        .find(|lun| lun.devs[0].as_str() == "sdf");
+    let reason = hidden.unwrap().reason.clone().unwrap();
+    assert_eq!((reason.code.as_str(), reason.harmless), ("blacklisted", 1));
+
+    let stale = "its report is out of date: it is 901 seconds old";
+    assert_eq!(received(&written(&list), 1901), Err(stale.to_owned()));
+}
+
+#[test]
+fn a_list_is_sent_when_it_changes_and_every_five_minutes() {
+    let list = |text: &str| ReportedList::from_json(text).unwrap();
+    let one = list(r#"{"candidates":[{"wwid":"3600a","paths":2}]}"#);
+    let two = list(r#"{"candidates":[{"wwid":"3600a","paths":3}]}"#);
+    let text = |paths, time| {
+        format!(
+            r#"{{"candidates":[{{"wwid":"3600a","paths":{paths},"devs":[]}}],"omitted":0,"time":{time}}}"#
+        )
+    };
+    let sent = text(2, 1000);
+    let last = LastSent {
+        text: Some(sent.as_bytes()),
+        time: 1000,
+    };
+    for (list, now, wanted) in [
+        (&one, 1299, None),
+        (&one, 1300, Some(text(2, 1300))),
+        (&two, 1010, Some(text(3, 1010))),
+        (&one, 999, Some(text(2, 999))),
+    ] {
+        let values = report::candidates(list.clone(), now, Some(last)).unwrap();
+        let texts: Vec<_> = values.into_iter().map(|value| value.text).collect();
+        assert_eq!(texts, wanted.map(Some).into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn two_thousand_of_any_name_are_sent() {
+    // Names of an array repeat, those of a hostile one do not.
+    for (noise, all) in [(false, true), (true, false)] {
+        let mut state: u64 = 1;
+        let mut random = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            state >> 16
+        };
+        let luns = (0..2_500).map(|number| {
+            let told: Vec<String> = (0..if noise { 10 } else { 1 })
+                .map(|_| match noise {
+                    true => format!(r#""{}""#, (0..30).map(|_| format!("{:012x}", random())).collect::<String>()),
+                    false => r#""not empty: LVM physical volume""#.to_owned(),
+                })
+                .collect();
+            format!(
+                r#"{{"wwid":"360014051111222233334444{:08x}","size":1099511627776,"vendor":"PURE","product":"FlashArray","paths":4,"devs":["sd{number}"],"told":[{}]}}"#,
+                random() & 0xffff_ffff,
+                told.join(",")
+            )
+        });
+        let luns: Vec<String> = luns.collect();
+        let list = format!(r#"{{"candidates":[{}],"omitted":7}}"#, luns.join(","));
+        let list = ReportedList::from_json(&list).unwrap();
+        assert_eq!((list.candidates.len(), list.omitted), (2_000, 507));
+        let values = written(&list);
+        assert!(values.values().all(|text| text.len() <= 32_767));
+        assert!(
+            values.len() <= if noise { 16 } else { 3 },
+            "{}",
+            values.len()
+        );
+        let read = received(&values, 1000).unwrap();
+        assert_eq!(read == list, all);
+        assert!(read.candidates.len() >= 100);
+        assert_eq!(read.candidates.len() + read.omitted, 2_507);
+    }
+}
+
+#[test]
+fn lists_of_peers_may_be_anything() {
+    let read = |text: &str| {
+        received(
+            &BTreeMap::from([(CANDIDATES_KEY.to_owned(), text.into())]),
+            1000,
+        )
+    };
+    for (text, error) in [
+        (r#"{"time":1000}"#, "it has no list of candidates"),
+        (
+            r#"{"candidates":{},"time":1000}"#,
+            "it has no list of candidates",
+        ),
+        (
+            r#"{"format":9,"candidates":[],"time":1000}"#,
+            "made by a newer version (format 9)",
+        ),
+        ("[]", "not a JSON object"),
+        (
+            r#"{"format":2,"time":1000,"values":2,"sha1":"x","data":""}"#,
+            "part 2 of 2 is missing",
+        ),
+    ] {
+        assert_eq!(
+            read(text),
+            Err(format!("its report cannot be read: {error}")),
+            "{text}"
+        );
+    }
+    let never = "it has sent no such report: pve-multipath is older there, or not installed";
+    assert_eq!(read(""), Err(never.to_owned()));
+    let list = read(
+        r#"{"candidates":[7,{"wwid":"../x","size":-1,"vendor":"a\u001b[2J","transport":"x","paths":"2","devs":["../a","sda"],
+            "reason":{"code":["x"]},"told":["b\nc",7]}],"time":1000}"#,
+    );
+    let list = list.unwrap();
+    assert_eq!((list.candidates.len(), list.omitted), (1, 1));
+    let lun = serde_json::to_string(&list.candidates[0]).unwrap();
+    assert_eq!(
+        lun,
+        r#"{"vendor":"a\\x{1b}[2J","paths":0,"devs":["sda"],"reason":{"code":"unknown","harmless":0},"told":["b\\x{a}c"]}"#
+    );
+}
+
+// --- the cluster's ---
+
+/// The cluster's candidates, a line each; what `pve1` sees is known, the others have reported.
+fn of_cluster(here: &str, peers: &str, allowed: &[&str]) -> (Vec<String>, Vec<String>) {
+    let here = ReportedList::from_json(here).unwrap();
+    let known = BTreeMap::from([(NodeName::new("pve1").unwrap(), here)]);
+    let allowed = allowed.iter().map(|wwid| Wwid::new(wwid).unwrap());
+    let peers: Peers<'_> = serde_json::from_str(peers).unwrap();
+    let found = cluster::candidates::candidates(known, &peers, &allowed.collect());
+    let line = |found: &cluster::candidates::ClusterCandidate| {
+        let nodes: Vec<&str> = found.nodes.keys().map(NodeName::as_str).collect();
+        let told: Vec<&str> = found.lun.told.iter().map(|told| told.as_str()).collect();
+        format!(
+            "{} {} {:?} {} [{}] {}",
+            if found.offered == 1 { "+" } else { "-" },
+            found.lun.known_wwid().unwrap_or("?"),
+            found.lun.size,
+            found.lun.paths,
+            nodes.join(" "),
+            told.join("; "),
+        )
+    };
+    let unknown = found
+        .unknown
+        .iter()
+        .map(|(node, why)| format!("{node}: {why}"));
+    (
+        found.candidates.iter().map(line).collect(),
+        unknown.collect(),
+    )
+}
+
+const PEERS: &str = r#"{
+    "candidates": {"kv": {
+        "pve2": "{\"candidates\":[{\"wwid\":\"3600a\",\"size\":2048,\"paths\":1,\"told\":[\"only one path\"]},{\"wwid\":\"3600b\",\"paths\":2,\"reason\":{\"code\":\"in-use\",\"harmless\":0},\"told\":[\"in use by x\"]},{\"wwid\":\"3600c\",\"paths\":2},{\"wwid\":\"3600d\",\"paths\":2},{\"paths\":1,\"devs\":[\"sdzz\"],\"reason\":{\"code\":\"no-wwid\",\"harmless\":1}}],\"time\":1000}",
+        "pve3": "{\"candidates\":[{\"udev-wwid\":\"3600c\",\"paths\":2,\"reason\":{\"code\":\"no-answer\",\"harmless\":1},\"told\":[\"no answer\"]}],\"time\":1000}",
+        "pve4": "{\"format\":3}",
+        "pve6": "{\"candidates\":[{\"wwid\":\"3600f\",\"paths\":2}],\"time\":1000}"
+    }},
+    "health": {"kv": {"pve5": "{\"maps\":{\"3600e\":{\"state\":\"optimal\"}},\"time\":1000}"}},
+    "members": {"pve1": {"online": 1}, "pve2": {"online": 1}, "pve3": {"online": 1}, "pve4": {"online": 1},
+                "pve5": {"online": 1}, "pve6": {"online": 0}},
+    "now": 1000
+}"#;
+
+#[test]
+fn one_line_for_a_lun_with_the_nodes_that_see_it() {
+    let here =
+        r#"{"candidates":[{"wwid":"3600a","size":4096,"paths":2},{"wwid":"3600b","paths":2}]}"#;
+    let (luns, unknown) = of_cluster(here, PEERS, &["3600d"]);
+    assert_eq!(
+        luns,
+        [
+            "+ 3600a Some(2048) 1 [pve1 pve2] pve2: only one path",
+            "+ 3600c None 2 [pve2 pve3] pve3: no answer",
+            "- 3600b None 2 [pve1 pve2] pve2: in use by x",
+            "- ? None 1 [pve2] ",
+        ]
+    );
+    assert_eq!(
+        unknown,
+        [
+            "pve4: its report cannot be read: made by a newer version (format 3)",
+            "pve5: it has sent no such report: pve-multipath is older there, or not installed",
+            "pve6: it is offline",
+        ]
+    );
+    // without a cluster, all that have reported are there
+    let (luns, unknown) = of_cluster(r#"{"candidates":[]}"#, r#"{"now": 1000}"#, &[]);
+    assert_eq!((luns.len(), unknown.len()), (0, 0));
+}
+
+#[test]
+fn what_is_typed_is_found_on_any_node() {
+    let peers: Peers<'_> = serde_json::from_str(PEERS).unwrap();
+    let here = candidates(&Node::new("pve1").inputs());
+    let node = NodeName::new("pve1").unwrap();
+    let typed = [
+        "3600a",
+        "3600B",
+        "3600e",
+        "3600c",
+        "3600f",
+        "/dev/sdb",
+        "/dev/sdzz",
+    ]
+    .map(str::to_owned);
+    let (answers, unknown) =
+        cluster::candidates::identify(&typed, &here.candidates, Some(&node), &peers);
+    let told = answers.into_iter().map(|answer| match answer {
+        Ok(meant) => format!(
+            "{} {:?} {:?} {:?} {:?}",
+            meant.found.wwid, meant.found.how, meant.size, meant.refusal, meant.caution
+        ),
+        Err(error) => error.to_string(),
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "3600a Exact Some(2048) None None",
+            r#"3600b Form None Some("pve2: in use by x") None"#,
+            // pve5 has a map of it
+            "3600e Exact None None None",
+            "3600c Exact None None None",
+            // pve6 is offline
+            "3600f Unseen None None None",
+            "35000c50000000b01 Device Some(67108864) None None",
+            "'/dev/sdzz' is not a path of a LUN that this node sees: 'pvemultipath candidates --all' lists them",
+        ]
+    );
+    assert_eq!(unknown.len(), 3);
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {

@@ -13,9 +13,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use pve_multipath::cluster::report::{LastSent, NoReport, Texts, USES_KEY, UsesReporter};
+use pve_multipath::cluster::report::{KvTexts, LastSent, NoReport, Texts, USES_KEY, UsesReporter};
 use pve_multipath::node::uses::{Block, Detail, Facts, Input, NodeUses, Usage, Use, node_uses};
 use pve_multipath::wire::byte_string::ByteString;
+use pve_multipath::wire::raw_text::RawText;
 
 /// The files of a recorded node, in which a test may change something.
 struct Recorded {
@@ -559,7 +560,7 @@ fn received(values: &[(String, String)]) -> Result<NodeUses, NoReport> {
             true => &mut texts.kv,
             false => texts.continued.entry(key.clone()).or_default(),
         };
-        by_node.insert("pve1".to_owned(), Some(text.as_bytes()));
+        by_node.insert("pve1".to_owned(), Some(RawText(text.as_bytes().into())));
     }
     texts.uses("pve1", 1005)
 }
@@ -661,8 +662,9 @@ fn what_peers_have_sent_is_never_empty_for_being_unreadable() {
     let [(_, second), (_, first)] = values.as_slice() else {
         panic!("they are two");
     };
-    fn value(text: Option<&str>) -> BTreeMap<String, Option<&[u8]>> {
-        BTreeMap::from([("pve1".to_owned(), text.map(str::as_bytes))])
+    fn value(text: Option<&str>) -> KvTexts<'_> {
+        let text = text.map(|text| RawText(text.as_bytes().into()));
+        BTreeMap::from([("pve1".to_owned(), text)])
     }
     let read = |first: Option<&str>, second: Option<&str>, now: i64| {
         let continued = BTreeMap::from([("multipath-uses-1".to_owned(), value(second))]);

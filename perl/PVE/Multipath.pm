@@ -22,6 +22,10 @@ the maps of a node
 
 how many paths its LUNs should have
 
+=item L<PVE::Multipath::Candidates>
+
+the LUNs that nodes see and that are not on the allow-list
+
 =item L<PVE::Multipath::Publish>
 
 what a node publishes in the cluster's key-value store
@@ -52,6 +56,7 @@ BEGIN {
         if $library ne $VERSION;
 }
 
+use PVE::Multipath::Candidates;
 use PVE::Multipath::Daemon;
 use PVE::Multipath::Maps;
 use PVE::Multipath::Paths;
@@ -87,6 +92,12 @@ my $names = {
 for my $module (keys %$names) {
     no strict 'refs';
     *{$_} = *{"PVE::Multipath::${module}::$_"} for $names->{$module}->@*;
+}
+
+# The LUNs that the nodes have reported beside the allow-list, of the live cluster or another
+# PVE::Multipath::Source.
+sub candidates(@args) {
+    return PVE::Multipath::Candidates::reported(@args);
 }
 
 1;

@@ -1,5 +1,6 @@
 //! The whole cluster: what the nodes report to their peers, and the matrix that is made of it.
 
+pub mod candidates;
 pub mod causes;
 mod disagreement;
 pub mod events;

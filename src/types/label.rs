@@ -6,6 +6,9 @@ use crate::wire::lenient::Parts;
 /// Longest label of a name in characters. LVM's names have at most 127, a mount point may have 4,096.
 pub const MAX_NAME_CHARS: usize = 128;
 
+/// Longest sentence of a peer in characters. One that names a rule of a blacklist is among the longest.
+pub const MAX_SENTENCE_CHARS: usize = 512;
+
 /// Longest label of a text in characters. An NVMe model has 40, the label of a file system can have more.
 pub const MAX_TEXT_CHARS: usize = 64;
 
@@ -19,8 +22,22 @@ impl Label {
     /// Bytes that are not UTF-8 and hidden characters are written as `\x{..}`. What is longer than
     /// [`MAX_NAME_CHARS`] ends in `...`.
     pub fn name(name: &[u8]) -> Option<Self> {
+        Self::escaped(name, MAX_NAME_CHARS)
+    }
+
+    /// A sentence that a peer has sent, as [`name`](Self::name) with at most [`MAX_SENTENCE_CHARS`].
+    pub fn sentence(text: &[u8]) -> Option<Self> {
+        Self::escaped(text, MAX_SENTENCE_CHARS)
+    }
+
+    /// What stands for a name that makes no sense.
+    pub(crate) fn unknown() -> Self {
+        Self("unknown".into())
+    }
+
+    fn escaped(name: &[u8], most: usize) -> Option<Self> {
         let mut text = String::new();
-        let mut left = MAX_NAME_CHARS;
+        let mut left = most;
         let mut push = |piece: &str| {
             let len = piece.chars().count();
             let fits = len <= left;
@@ -49,7 +66,7 @@ impl Label {
             }
         }
         if !complete {
-            let kept: Vec<char> = text.chars().take(MAX_NAME_CHARS - 3).collect();
+            let kept: Vec<char> = text.chars().take(most - 3).collect();
             text = kept.into_iter().collect();
             text.push_str("...");
         }

@@ -4,4 +4,5 @@ pub mod byte_string;
 pub(crate) mod lenient;
 pub mod number;
 pub(crate) mod object;
+pub mod raw_text;
 pub mod scalar;

@@ -53,9 +53,14 @@ my $original = slurp($file);
 my $names = names($dir);
 my $x = '36001405aabbccddeeff00112233445566';
 
+# pve3 runs an older version
+my $unseen = "warning: $x: no node sees this LUN - check the WWID; not known from pve3 (it has sent no such report:"
+    . " pve-multipath is older there, or not installed)\n";
+
 my sub step($what, $args, $said, $want) {
     my $res = wwid($dir, @$args);
-    is_deeply([$res->@{qw(code out err)}], [0, "$x: $said\n", ''], $what);
+    my $err = $said eq 'added' ? $unseen : '';
+    is_deeply([$res->@{qw(code out err)}], [0, "$x: $said\n", $err], $what);
     is(slurp($file), $want, 'the file');
     is_deeply(names($dir), $names, 'nothing else in the folder');
 }

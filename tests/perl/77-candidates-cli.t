@@ -11,6 +11,10 @@ use File::Temp qw(tempdir);
 use Test::More;
 
 use MultipathTest qw($root $replay slurp spew from_json copy_tree cli stub);
+use PVE::Multipath;
+use PVE::Multipath::Candidates;
+use PVE::Multipath::Config;
+use PVE::Multipath::Node;
 
 my @folder = ('--replay', "$replay/candidates");
 
@@ -22,7 +26,9 @@ my sub found(@args) {
     return from_json($res->{out});
 }
 
-my $found = found(@folder);
+# what one node sees, with all facts
+my $config = PVE::Multipath::Config->parse_config('multipath.cfg', slurp("$replay/candidates/multipath.cfg"));
+my $found = PVE::Multipath::Candidates::list(PVE::Multipath::Node->replay("$replay/candidates", 'pve1'), $config);
 is($found->{omitted}, 0, 'none is left out');
 is_deeply($found->{warnings}, [], 'and nothing is wrong');
 my %by_wwid = map { ($_->{wwid} // "$_->{devs}->[0]") => $_ } $found->{candidates}->@*;
@@ -77,15 +83,57 @@ for my $width (40, 60, 80) {
 like(cli(['candidates', @folder, '--node', 'pve2', '--all'])->{out}, qr/^\(35000c50000000f0a\) .*\(sdk\): multipathd has no\s+WWID for it/m,
     'a path that was offline is listed by its device');
 
-# nothing was recorded of it
-my $res = cli(['candidates', '--replay', "$replay/three-nodes"]);
+# --- the cluster's ---
+
+my @three = ('--replay', "$replay/three-nodes");
+is(cli(['candidates', @three], COLUMNS => 100)->{out}, <<'TEXT', 'one line for a LUN with the nodes that see it');
+WWID               SIZE   PATHS  NODES      VIA  DISK                NOTES
+35000c50000000701  1 TiB  1      pve1,pve2  fc   LAB VIRTUAL-1 SER1  pve2: only one path: perhaps...
+
+Not offered: 1 in use. Use --all to see why.
+
+It is not known what pve3 sees: it has sent no such report: pve-multipath is older there, or not
+    installed
+
+Use 'pvemultipath wwid add WWID' to add one to the cluster's allow-list.
+TEXT
+like(cli(['candidates', @three, '--all'], COLUMNS => 200)->{out},
+    qr/^35000c50000000702  1 TiB  .* \(pve1: sdq, sdr, sds, sdt; pve2: sdn, sdo, sdp, sdq\): pve2: in use outside multipath: held by 'vg--old-lv0'$/m,
+    'one that a node uses is not offered on any');
+my $of_three = found(@three);
 is_deeply(
-    [$res->@{qw(code err)}], [0, "warning: multipathd's list of paths is not available\n"], 'a recording without it',
+    [map { [$_->@{qw(wwid offered paths)}, sort keys $_->{nodes}->%*] } $of_three->{candidates}->@*],
+    [['35000c50000000701', 1, 1, 'pve1', 'pve2'], ['35000c50000000702', 0, 4, 'pve1', 'pve2']], 'as data',
 );
+is_deeply(
+    [map { [$_->@{qw(wwid offered paths)}, sort keys $_->{nodes}->%*] } found(@three, '--node', 'pve1')->{candidates}->@*],
+    [['35000c50000000701', 1, 4, 'pve1'], ['35000c50000000702', 1, 4, 'pve1']], 'of one node: what that says',
+);
+my $res = cli(['candidates', @three, '--node', 'pve3']);
+is_deeply(
+    [$res->@{qw(code err)}],
+    [3, "error: it is not known what 'pve3' sees: it has sent no such report: pve-multipath is older there, or not installed\n"],
+    'one that has not told',
+);
+is_deeply(PVE::Multipath::candidates(PVE::Multipath::Source->replay("$replay/three-nodes")), $of_three, 'the function');
+
+# one that was allow-listed since is no candidate any more
+my $dir = copy_tree('three-nodes');
+is(cli(['wwid', 'add', '0x5000c50000000701', '--replay', $dir])->{err}, '', 'a LUN that only other nodes see');
+unlike(cli(['candidates', '--replay', $dir])->{out}, qr/35000c50000000701/, 'is configured now');
+$res = cli(['wwid', 'add', '35000c50000000702', '--replay', $dir]);
+is($res->{err}, "error: 35000c50000000702: pve2: in use outside multipath: held by 'vg--old-lv0'"
+    . " - use --force to add it anyway\n", 'one that another node uses');
+
+# a peer's text may be anything
+spew("$dir/kv/multipath-candidates/pve2", "\xff\x1b");
+like(cli(['candidates', '--replay', $dir])->{out},
+    qr/^It is not known what pve2 sees: its report cannot be read: invalid UTF-8/m, 'named');
+is(cli(['candidates', '--replay', $dir, '--all', '--output-format', 'json'])->{code}, 0, 'not in the way');
 
 # --- what others write to it ---
 
-my $dir = copy_tree('candidates');
+$dir = copy_tree('candidates');
 my $node = "$dir/nodes/pve1";
 my $vendor = "$node/sys/block/sdb/device/vendor";
 spew($_, "\e[31mE\nV|L\xff\n") for $vendor, "$node/sys/block/sdp/device/vendor";
@@ -109,9 +157,6 @@ like($res->{out}, qr/\ANo LUNs to add to the allow-list\.\n/, 'so nothing is off
 # --- a live node, and its recording ---
 
 {
-    require PVE::Multipath;
-    require PVE::Multipath::Candidates;
-    require PVE::Multipath::Node;
     my $recorded = "$replay/candidates/nodes/pve1";
     no warnings 'once';
     local $PVE::Multipath::Node::MULTIPATHD = stub(<<"SH");
@@ -129,7 +174,6 @@ SH
     local $PVE::Multipath::Node::SWAPS_FILE = "$recorded/proc/swaps";
     local $PVE::Multipath::Node::LVM_HINTS_FILE = "$recorded/run/lvm/hints";
     local $PVE::Multipath::Node::LVM_BACKUP_DIR = "$recorded/etc/lvm/backup";
-    my $config = PVE::Multipath::Config->parse_config('multipath.cfg', slurp("$replay/candidates/multipath.cfg"));
     is_deeply(PVE::Multipath::Candidates::list(PVE::Multipath::Node->live(), $config), $found, 'asked live: the same');
 
     # and recorded
@@ -147,7 +191,8 @@ SH
         open(STDOUT, '>&', $stdout);
     }
     spew("$base/multipath.cfg", slurp("$replay/candidates/multipath.cfg"));
-    is_deeply(found('--replay', $base), $found, 'recorded: the same');
+    my $recording = PVE::Multipath::Node->replay($base, PVE::Multipath::Source->replay($base)->nodename());
+    is_deeply(PVE::Multipath::Candidates::list($recording, $config), $found, 'recorded: the same');
 
     # a pipe in place of a file must not block
     my $odd = tempdir(CLEANUP => 1);

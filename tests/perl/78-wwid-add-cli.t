@@ -48,7 +48,7 @@ my $res = add('0x5000c500000000ff');
 is_deeply(
     [$res->@{qw(code out err)}],
     [0, "35000c500000000ff: added ('0x5000c500000000ff' is taken for it)\n",
-        "warning: 35000c500000000ff: this node does not see this LUN - check the WWID\n"],
+        "warning: 35000c500000000ff: no node sees this LUN - check the WWID\n"],
     'one that is not seen',
 );
 spew($file, $before);

@@ -91,7 +91,7 @@ is_completed([qw(wwid remove), @three, 'sa'], [qw(san-a san-b san-d sas-f)], 'th
 is_completed(['config', @three, '--wwid', 'san-'], [qw(san-a san-b san-d)], 'as a value');
 is_completed(['status', '--explain', ''], [], 'none where none are known');
 is_completed([qw(wwid set), @three, 'san-a', ''], [], 'one is enough');
-is_completed([qw(wwid add), @three, ''], [], 'a new one is not known');
+is_completed([qw(wwid add), @three, ''], ['35000c50000000701'], 'a new one that nodes see');
 is_completed(['maps', @three, '--node', ''], [qw(pve1 pve2 pve3)], 'nodes of a recording');
 is_completed(['maps', '--node', ''], [], 'and of nothing else');
 

@@ -274,7 +274,7 @@ my $removal = {
         force => {
             type => 'boolean',
             optional => 1,
-            description => 'Remove the LUN even if a storage, or the node that handles the request, uses it.',
+            description => 'Remove the LUN even if a storage, a guest or a node uses it, or may use it.',
         },
         digest => $digest,
     },
@@ -440,6 +440,21 @@ __PACKAGE__->register_method({
             die $err;
         }
         return decode_texts($findings);
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'candidates',
+    path => 'candidates',
+    method => 'GET',
+    description => 'The LUNs, and other disks, that nodes see and that are not on the allow-list.',
+    permissions => $audit,
+    parameters => { additionalProperties => 0, properties => {} },
+    returns => PVE::Multipath::Schema::candidates(),
+    code => sub($param) {
+        return PVE::Multipath::candidates(
+            PVE::Multipath::Source->live(), PVE::Multipath::ClusterConfig::read_config(),
+        );
     },
 });
 

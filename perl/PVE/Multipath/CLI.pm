@@ -31,7 +31,7 @@ my $formats = { map { $_ => 1 } qw(text json json-pretty yaml) };
 
 # input: what the command works on: 'cluster', the cluster's data; 'node', only the node's data;
 # 'files', also the files of pmxcfs; 'file', the file in the arguments, and the cluster's data if
-# available.
+# available; 'any', the node's data, and the cluster's if available.
 # args: the names of its arguments; a LUN has to be configured, a WWID may be new.
 # more-args: the last argument may be repeated.
 # help: returns additional lines for --help.
@@ -53,7 +53,7 @@ my $commands = {
     },
     candidates => {
         code => \&PVE::Multipath::CLI::Candidates::run,
-        input => 'node',
+        input => 'any',
         options => sub() { ('node=s', 'all') },
     },
     'accept-paths' => {
@@ -166,7 +166,7 @@ my sub source($input, $replay) {
     return PVE::Multipath::Source->files() if $input eq 'files';
 
     my $live = eval { PVE::Multipath::Source->live() };
-    return $live if defined($live) || $input eq 'file';
+    return $live if defined($live) || $input =~ m/\A(?:file|any)\z/;
     die(("$@" =~ s/\n\z//r) . "; use --replay DIR for recorded data\n");
 }
 
@@ -210,7 +210,7 @@ my sub dispatch(@args) {
             . "', known are: " . join(', ', sort keys %$formats), $name)
         if !$formats->{ $opts->{'output-format'} };
     usage_error('--node needs --replay', $name)
-        if defined($opts->{node}) && !defined($opts->{replay});
+        if defined($opts->{node}) && !defined($opts->{replay}) && $name ne 'candidates';
 
     return $command->{code}->(source($command->{input}, $opts->{replay}), $opts, @args);
 }

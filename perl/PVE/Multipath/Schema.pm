@@ -189,6 +189,54 @@ sub map() {
     );
 }
 
+sub candidates() {
+    my $reason = {
+        type => 'object',
+        description => "Why it is not offered: a code, and whether adding it would do no harm ('harmless').",
+        additionalProperties => 1,
+    };
+    my %sight = (
+        paths => number('Number of paths.'),
+        devs => list('Kernel names of the paths, at most 16.', text('A name.')),
+        reason => $reason,
+        told => list('Why it is not offered, what is on it, and what else to know.', text('A sentence.')),
+    );
+    my $candidate = object(
+        {
+            %sight,
+            wwid => text('The WWID as multipathd has it.'),
+            'udev-wwid' => text('The WWID as udev has it, if multipathd has none.'),
+            size => $size,
+            vendor => text('Vendor.'),
+            product => text('Product.'),
+            serial => text('Serial number.'),
+            transport => $transport,
+            protocol => text('The protocol as multipathd writes it.'),
+            offered => { type => 'boolean', description => 'Whether it may be put on the allow-list.' },
+            nodes => {
+                type => 'object',
+                description => 'What each node that sees it says of it, by name: '
+                    . join(', ', sort keys %sight) . '.',
+                additionalProperties => 1,
+            },
+        },
+        qw(paths devs offered nodes),
+    );
+    return object(
+        {
+            candidates => list('Those that may be put on the allow-list first.', $candidate),
+            omitted => number('How many the nodes have left out.'),
+            unknown => {
+                type => 'object',
+                description => 'The nodes of which it is not known what they see, with the reason.',
+                additionalProperties => 1,
+            },
+            warnings => list('What could not be read on this node.', text('A sentence.')),
+        },
+        qw(candidates omitted unknown warnings),
+    );
+}
+
 sub status() {
     my $cell = object(
         {

@@ -20,6 +20,8 @@ L<PVE::Multipath::Source::Live> and L<PVE::Multipath::Source::Recorded>, which h
 
 makes the following calls see the present state of the cluster
 
+=item is_recorded()
+
 =item now(), nodename()
 
 =item kv($key)
@@ -30,11 +32,20 @@ the texts that the nodes have broadcast, C<< { node => bytes } >>
 
 the same and, by key and node, the further values of reports that are too long for one
 
+=item peers(@kinds)
+
+what the nodes have reported of these kinds (C<health>, C<uses>, C<candidates>), and who is online, as the
+library takes it
+
 =item members()
 
 C<< { node => { online, ip, id } } >>, undef on a node without a cluster
 
 =item nodelist()
+
+=item guests()
+
+the configurations of the guests, C<< { ID => { PROPERTY => VALUE } } >>; a recording has none
 
 =item storage_ids()
 
@@ -101,6 +112,13 @@ use PVE::Multipath::Text qw(bytes);
 use PVE::RS::Multipath::Broadcast;
 use PVE::RS::Multipath::Plan;
 
+# The keys under which nodes report, by what they report.
+our $KEYS = {
+    health => 'multipath',
+    uses => 'multipath-uses',
+    candidates => 'multipath-candidates',
+};
+
 our $PMXCFS = '/etc/pve';
 
 our $CONFIG = 'multipath.cfg';
@@ -140,10 +158,22 @@ sub certainty($file, $text) {
 }
 
 sub reports($self, $key) {
-    my $kv = $self->kv($key);
-    my %texts = map { $_ => bytes($kv->{$_}) } keys %$kv;
-    my $keys = PVE::RS::Multipath::Broadcast::continuation_keys($key, \%texts);
-    return ($kv, { map { $_ => $self->kv($_) } @$keys });
+    my $texts = sub($key) {
+        my $kv = $self->kv($key);
+        return { map { $_ => bytes($kv->{$_}) } keys %$kv };
+    };
+    my $kv = $texts->($key);
+    my $keys = PVE::RS::Multipath::Broadcast::continuation_keys($key, $kv);
+    return ($kv, { map { $_ => $texts->($_) } @$keys });
+}
+
+sub peers($self, @kinds) {
+    my %texts;
+    for my $kind (@kinds) {
+        my ($kv, $continued) = $self->reports($KEYS->{$kind});
+        $texts{$kind} = { kv => $kv, continued => $continued };
+    }
+    return { %texts, members => $self->members(), now => $self->now() };
 }
 
 sub config_text($self) {

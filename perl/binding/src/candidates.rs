@@ -5,16 +5,23 @@ pub mod pve_rs_multipath_candidates {
     use std::collections::{BTreeMap, BTreeSet};
 
     use anyhow::Error;
+    use pve_multipath::cluster::candidates::{
+        ClusterCandidates, candidates as candidates_of_cluster,
+    };
+    use pve_multipath::cluster::report::{self, Peers};
     use pve_multipath::config::alias_template::{AliasTemplate, Lun};
     use pve_multipath::config::{self, Config, Value};
     use pve_multipath::multipath_conf::blacklisted;
     use pve_multipath::node::candidates::{
-        self, Candidates, Disk, Mapped, Shown, Sources, VolumeGroups, identify, listing,
+        self, Candidates, Disk, Mapped, ReportedList, Shown, Sources, VolumeGroups, identify,
+        listing,
     };
     use pve_multipath::wire::byte_string::ByteString;
     use pve_multipath::wire::scalar::Scalar;
+    use pve_multipath::{NodeName, cluster};
     use serde::{Deserialize, Serialize, Serializer};
 
+    use crate::broadcast::pve_rs_multipath_broadcast::{Known, Write, writes};
     use crate::types::{self, Reply};
 
     /// A file with its name.
@@ -116,6 +123,21 @@ pub mod pve_rs_multipath_candidates {
         NotFound { error: String },
     }
 
+    /// Which LUNs are meant, and of which nodes it is not known what they see.
+    #[derive(Serialize)]
+    pub struct Identified {
+        answers: Vec<Answer>,
+        unknown: BTreeMap<NodeName, String>,
+    }
+
+    /// The candidates of the cluster, and what a person should be told beside them.
+    #[derive(Serialize)]
+    pub struct OfCluster {
+        #[serde(flatten)]
+        found: ClusterCandidates,
+        warnings: Vec<String>,
+    }
+
     /// What is known of a LUN that is to have an alias.
     #[derive(Deserialize)]
     pub struct LunArgs<'a> {
@@ -142,18 +164,61 @@ pub mod pve_rs_multipath_candidates {
         Ok(Listed { found, warnings })
     }
 
-    /// Which LUNs are meant by these texts. Without a node, none is known to be seen.
+    /// The candidates of the cluster beside its allow-list: of this node, if its facts are handed in, and of
+    /// the others what they have reported.
     #[export]
-    pub fn identify(node: Option<NodeArgs<'_>>, typed: Vec<String>) -> Result<Vec<Answer>, Error> {
+    pub fn of_cluster(
+        nodename: Option<&str>,
+        node: Option<NodeArgs<'_>>,
+        peers: Peers<'_>,
+        config: Option<Config<'_>>,
+    ) -> Result<OfCluster, Error> {
+        let (mut known, mut warnings) = (BTreeMap::new(), Vec::new());
+        if let (Some(name), Some(node)) = (nodename, node) {
+            let (found, told) = node.candidates(config.as_ref())?;
+            known.insert(NodeName::new(name)?, ReportedList::from(&found));
+            warnings = told;
+        }
+        let allow_list = config.map(|config| config::luns(&config).into_keys().collect());
+        let found = candidates_of_cluster(known, &peers, &allow_list.unwrap_or_default());
+        let warnings = warnings.into_iter().map(|warning| warning + "\n").collect();
+        Ok(OfCluster { found, warnings })
+    }
+
+    /// What to write in which order to publish the candidates of a node; nothing if the peers know.
+    #[export]
+    pub fn publish(
+        node: NodeArgs<'_>,
+        config: Option<Config<'_>>,
+        known: Known<'_>,
+    ) -> Result<Vec<Write>, Error> {
+        let (found, _) = node.candidates(config.as_ref())?;
+        let list = ReportedList::from(&found);
+        Ok(writes(report::candidates(list, known.now(), known.last())?))
+    }
+
+    /// Which LUNs are meant by these texts, and the nodes of which it is not known what they see, with the
+    /// reason. Without the facts of this node, it is not known what it sees.
+    #[export]
+    pub fn identify(
+        nodename: Option<&str>,
+        node: Option<NodeArgs<'_>>,
+        peers: Peers<'_>,
+        typed: Vec<String>,
+    ) -> Result<Identified, Error> {
         let node = node.map(|node| node.candidates(None)).transpose()?;
         let (found, _) = node.unwrap_or_default();
-        let answer = |typed: &String| match identify::meant(typed, &found.candidates) {
+        let nodename = nodename.map(NodeName::new).transpose()?;
+        let (answers, unknown) =
+            cluster::candidates::identify(&typed, &found.candidates, nodename.as_ref(), &peers);
+        let answer = |answer: Result<_, identify::NotFound>| match answer {
             Ok(meant) => Answer::Meant(meant),
             Err(error) => Answer::NotFound {
                 error: error.to_string(),
             },
         };
-        Ok(typed.iter().map(answer).collect())
+        let answers = answers.into_iter().map(answer).collect();
+        Ok(Identified { answers, unknown })
     }
 
     /// The aliases that a template gives to LUNs.

@@ -14,6 +14,7 @@
 
 mod apply;
 mod broadcast;
+mod candidates;
 mod entry;
 mod packed;
 mod parts;
@@ -25,10 +26,13 @@ mod uses;
 
 pub use apply::{ApplyStatus, apply_status};
 pub use broadcast::{BadBroadcast, Broadcast, Freshness, MAX_MAPS, REFRESH_SECONDS, STALE_SECONDS};
+pub use candidates::{CANDIDATES_KEY, candidates};
 pub use entry::{Entry, MapData, entries};
 pub use packed::{KEY, MAX_UNPACKED_LEN, MAX_VALUE_LEN, MAX_VALUES, continuation_keys};
 pub use parts::{CauseSet, Context, NamedEntry, NodeInfo};
-pub use peers::{Members, NoReport, Presence, SLOW_REFRESH_SECONDS, SLOW_STALE_SECONDS, Texts};
+pub use peers::{
+    KvTexts, Members, NoReport, Peers, Presence, SLOW_REFRESH_SECONDS, SLOW_STALE_SECONDS, Texts,
+};
 pub use reader::Reader;
 pub(crate) use send::is_recent;
 pub use send::{KvWrite, LastSent, TooLarge, health};

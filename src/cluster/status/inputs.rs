@@ -1,17 +1,15 @@
 //! What a caller hands in: plain data, of which the peers' part may be anything.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
 
 use crate::cluster::report::Members;
-pub use crate::cluster::report::Presence;
+pub use crate::cluster::report::{KvTexts, Presence};
 use crate::config::{self, Config};
 use crate::types::node_name::NodeNames;
 use crate::wire::byte_string::ByteString;
+pub use crate::wire::raw_text::RawText;
 use crate::wire::scalar::Scalar;
 use crate::{Alias, NodeSet, Wwid};
 
@@ -45,9 +43,6 @@ pub struct StatusArgs<'a> {
 
 /// Something for each of many names, which are looked up and never listed.
 pub type ByName<'a, T> = HashMap<ByteString<'a>, T>;
-
-/// Raw texts of one key of the key-value store, by node name.
-pub type KvTexts<'a> = BTreeMap<String, Option<RawText<'a>>>;
 
 impl StatusArgs<'_> {
     /// The text that a node has under a key of a continued report.
@@ -128,52 +123,4 @@ pub enum Online {
     ByName(BTreeMap<String, Presence>),
     /// Those that are.
     Set(NodeSet),
-}
-
-/// A text whose bytes are not to be trusted to be UTF-8.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawText<'a>(pub Cow<'a, [u8]>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for RawText<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct RawTextVisitor;
-
-        impl<'de> Visitor<'de> for RawTextVisitor {
-            type Value = RawText<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(RawText(Cow::Borrowed(text)))
-            }
-
-            fn visit_bytes<E>(self, text: &[u8]) -> Result<Self::Value, E> {
-                Ok(RawText(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                self.visit_borrowed_bytes(text.as_bytes())
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                self.visit_bytes(text.as_bytes())
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(RawText(Cow::Owned(number.to_string().into_bytes())))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(RawText(Cow::Owned(number.to_string().into_bytes())))
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-                Ok(RawText(Cow::Owned(number.to_string().into_bytes())))
-            }
-        }
-
-        deserializer.deserialize_bytes(RawTextVisitor)
-    }
 }

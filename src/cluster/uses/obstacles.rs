@@ -1,12 +1,13 @@
 //! Why a LUN must not be taken away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
 use super::guests::GuestUse;
 use super::storages::{How, StorageUse};
+use crate::cluster::report::{NoReport, Peers};
 use crate::node::uses::{Described, Input, NodeUses, Usage, Use};
 use crate::{NodeName, Wwid};
 
@@ -17,6 +18,36 @@ pub enum NodeState {
     Uses(NodeUses),
     /// Nothing, and why: an unreadable report, for example.
     Unreadable(String),
+    /// It has never sent a report of uses, as older versions do not. It has maps of these LUNs.
+    Silent(BTreeSet<Wwid>),
+}
+
+impl NodeState {
+    /// What a node's reports tell. One that has not sent any of uses has told its maps nevertheless.
+    pub(super) fn reported(node: &NodeName, peers: &Peers<'_>) -> Self {
+        let node = node.as_str();
+        let maps = || {
+            let maps = peers.health(node)?;
+            Ok(maps
+                .entries
+                .iter()
+                .map(|(wwid, _)| wwid.as_ref().clone())
+                .collect())
+        };
+        match peers.uses.uses(node, peers.now()) {
+            // uses are sent again after minutes, so they may be those of a node that has fallen silent
+            Ok(uses) => match peers.health(node) {
+                Err(error @ NoReport::Stale(_)) => Self::Unreadable(error.to_string()),
+                _ => Self::Uses(uses),
+            },
+            Err(NoReport::Never) => match maps() {
+                Ok(maps) => Self::Silent(maps),
+                Err(NoReport::Never) => Self::Silent(BTreeSet::new()),
+                Err(error) => Self::Unreadable(error.to_string()),
+            },
+            Err(error) => Self::Unreadable(error.to_string()),
+        }
+    }
 }
 
 /// Something that uses a LUN, or may.
@@ -73,6 +104,12 @@ pub fn obstacles(
                 let why = why.clone();
                 found.push(Obstacle::NotKnown { node, why });
             }
+            NodeState::Silent(maps) if maps.contains(wwid) => {
+                let why =
+                    "it has a map, and pve-multipath is too old there to report uses".to_owned();
+                found.push(Obstacle::NotKnown { node, why });
+            }
+            NodeState::Silent(_) => {}
         }
     }
     found

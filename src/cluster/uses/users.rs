@@ -8,6 +8,7 @@ use super::guests::{GuestUse, guest_uses};
 use super::obstacles::{NodeState, Obstacle, obstacles, refusal};
 use super::storages::{Reach, StorageUse, storage_uses};
 use crate::cluster::expectations::Storage;
+use crate::cluster::report::Peers;
 use crate::node::uses::NodeUses;
 use crate::types::node_name::InvalidNodeName;
 use crate::wire::scalar::Scalar;
@@ -23,6 +24,9 @@ pub struct Users<'a> {
     /// What is known of the uses on each node: those that matter to the caller, which may be all of the
     /// cluster.
     pub nodes: BTreeMap<String, NodeState>,
+    /// What the other nodes have reported. Those that are offline are left out.
+    #[serde(borrow)]
+    pub peers: Peers<'a>,
     /// How LUNs are reached over iSCSI.
     pub reach: Reach,
     /// The configurations of guests by their IDs.
@@ -53,7 +57,7 @@ impl Users<'_> {
         nodes.retain(|_, state| matches!(state, NodeState::Uses(_)));
         let of_nodes = nodes.values().flat_map(|state| match state {
             NodeState::Uses(uses) => uses.maps.keys().cloned().collect(),
-            NodeState::Unreadable(_) => Vec::new(),
+            NodeState::Unreadable(_) | NodeState::Silent(_) => Vec::new(),
         });
         let mut wwids: BTreeSet<Wwid> = of_nodes.collect();
         wwids.extend(storages.keys().chain(guests.keys()).cloned());
@@ -86,10 +90,16 @@ impl Users<'_> {
     fn sorted(self) -> Result<Sorted, InvalidNodeName> {
         let nodes = self.nodes.into_iter();
         let nodes = nodes.map(|(node, state)| Ok((NodeName::new(&node)?, state)));
-        let nodes: BTreeMap<NodeName, NodeState> = nodes.collect::<Result<_, _>>()?;
+        let mut nodes: BTreeMap<NodeName, NodeState> = nodes.collect::<Result<_, _>>()?;
+        for (node, is_online) in self.peers.nodes() {
+            if is_online && !nodes.contains_key(&node) {
+                let state = NodeState::reported(&node, &self.peers);
+                nodes.insert(node, state);
+            }
+        }
         let known = nodes.iter().filter_map(|(node, state)| match state {
             NodeState::Uses(uses) => Some((node.clone(), uses.clone())),
-            NodeState::Unreadable(_) => None,
+            NodeState::Unreadable(_) | NodeState::Silent(_) => None,
         });
         let storages = storage_uses(&self.storages, &known.collect(), &self.reach);
         let guests = guest_uses(&self.guests, &self.storages);
@@ -165,5 +175,58 @@ mod tests {
         let users: Users<'_> =
             serde_json::from_str(r#"{"nodes": {"a b": {"error": ""}}}"#).unwrap();
         assert!(users.refusal("3600a").is_err());
+    }
+
+    #[test]
+    fn what_other_nodes_have_reported() {
+        let users = r#"{
+            "storages": {"data": {"type": "lvm", "vgname": "vg-a"}},
+            "nodes": {"pve1": {"uses": {"maps": {}}}},
+            "peers": {
+                "uses": {"kv": {
+                    "pve1": "{}",
+                    "pve2": "{\"maps\":{\"3600a\":[{\"code\":\"volume-group\",\"vg\":\"vg-a\",\"active\":0}]},\"time\":1000}",
+                    "pve3": "{\"maps\":{},\"time\":99}",
+                    "pve6": "{\"maps\":{\"3600a\":[{\"code\":\"swap\"}]},\"time\":1000}"
+                }},
+                "health": {"kv": {
+                    "pve3": "{\"maps\":{},\"time\":1000}",
+                    "pve4": "{\"maps\":{\"3600b\":{\"state\":\"optimal\"}},\"time\":1000}"
+                }},
+                "members": {"pve1": {"online": 1}, "pve2": {"online": 1}, "pve3": {"online": 1}, "pve4": {"online": 1},
+                            "pve5": {"online": 1}, "pve6": {"online": 0}},
+                "now": 1000
+            }
+        }"#;
+        let stale = "whether node pve3 uses it is not known (its report is out of date: it is 901 seconds old)";
+        assert_eq!(
+            text(users, "3600a"),
+            Some(format!(
+                "WWID '3600a' is used by storage 'data' (volume group vg-a) and node pve2 (LVM volume group vg-a, \
+                 no logical volume is active); {stale}"
+            ))
+        );
+        // pve4 is older and has a map, pve5 has never reported
+        assert_eq!(
+            text(users, "3600b"),
+            Some(format!(
+                "WWID '3600b' may be used: {stale} and whether node pve4 uses it is not known (it has a map, and \
+                 pve-multipath is too old there to report uses)"
+            ))
+        );
+        let all: Users<'_> = serde_json::from_str(users).unwrap();
+        let wwids: Vec<String> = all.uses().unwrap().keys().map(Wwid::to_string).collect();
+        assert_eq!(wwids, ["3600a"]);
+        let silent = users.replace(
+            r#""pve3": "{\"maps\":{},\"time\":1000}""#,
+            r#""pve2": "{\"maps\":{},\"time\":819}""#,
+        );
+        assert!(
+            text(&silent, "3600c")
+                .unwrap()
+                .contains("node pve2 uses it is not known (its report is out of date: it is 181")
+        );
+        let older = users.replace(r#""pve3": "{\"maps\":{},\"time\":99}","#, "");
+        assert_eq!(text(&older, "3600c"), None);
     }
 }

@@ -11,11 +11,11 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::Candidate;
-use crate::Wwid;
+use super::{Candidate, Reported};
 use crate::types::label::Label;
 use crate::types::reason::Device;
 use crate::types::wwid::InvalidWwid;
+use crate::{NodeName, Wwid};
 
 /// Most LUNs that an error names.
 const MAX_NAMED: usize = 4;
@@ -139,9 +139,31 @@ pub struct Meant {
     pub caution: Option<String>,
 }
 
-/// Finds the LUN that a person means among the candidates of nodes, which may be on the allow-list already.
-pub fn meant(typed: &str, candidates: &[Candidate]) -> Result<Meant, NotFound> {
-    let seen: Vec<Seen<'_>> = candidates.iter().map(Seen::from).collect();
+/// A LUN that another node sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Elsewhere<'a> {
+    /// The node.
+    pub node: &'a NodeName,
+    /// The LUN's WWID.
+    pub wwid: &'a str,
+    /// What the node says of it as a candidate; none if it has a map of it.
+    pub lun: Option<&'a Reported>,
+}
+
+/// Finds the LUN that a person means among the candidates of this node, which may be on the allow-list
+/// already, and what other nodes see.
+pub fn meant(
+    typed: &str,
+    candidates: &[Candidate],
+    elsewhere: &[Elsewhere<'_>],
+) -> Result<Meant, NotFound> {
+    let mut seen: Vec<Seen<'_>> = candidates.iter().map(Seen::from).collect();
+    // names of devices are those of one node
+    seen.extend(elsewhere.iter().map(|lun| Seen {
+        wwid: lun.wwid,
+        devs: BTreeSet::new(),
+        names: BTreeSet::new(),
+    }));
     let found = identify(typed, &seen)?;
     let wwid = found.wwid.as_str();
     let luns = || {
@@ -149,18 +171,29 @@ pub fn meant(typed: &str, candidates: &[Candidate]) -> Result<Meant, NotFound> {
         luns.filter(|(_, lun)| lun.wwid == wwid)
             .map(|(candidate, _)| candidate)
     };
-    let told = |harmless| {
+    let others = || elsewhere.iter().filter(|lun| lun.wwid == wwid);
+    let told = |harmless: bool| {
         let mut reasons = luns().filter_map(|lun| lun.reason.as_ref());
-        reasons
-            .find(|reason| reason.is_harmless() == harmless)
-            .map(ToString::to_string)
+        let here = reasons.find(|reason| reason.is_harmless() == harmless);
+        here.map(ToString::to_string).or_else(|| {
+            others().find_map(|Elsewhere { node, lun, .. }| {
+                let lun = (*lun)?;
+                let reason = lun.reason.as_ref()?;
+                let why = lun.told.first().unwrap_or(&reason.code);
+                (reason.harmless == u8::from(harmless)).then(|| format!("{node}: {why}"))
+            })
+        })
     };
     let (refusal, caution) = (told(false), told(true));
+    let is_usable = luns().any(Candidate::is_offered)
+        || others().any(|other| other.lun.is_none_or(Reported::is_offered));
+    let listed = || others().filter_map(|other| other.lun);
     Ok(Meant {
-        size: luns().find_map(|lun| lun.size),
-        serial: luns().find_map(|lun| lun.serial.clone()),
+        size: { luns().find_map(|lun| lun.size) }.or_else(|| listed().find_map(|lun| lun.size)),
+        serial: { luns().find_map(|lun| lun.serial.clone()) }
+            .or_else(|| listed().find_map(|lun| lun.serial.clone())),
         refusal,
-        caution: caution.filter(|_| !luns().any(Candidate::is_offered)),
+        caution: caution.filter(|_| !is_usable),
         found,
     })
 }

@@ -10,6 +10,7 @@ mod held;
 pub mod identify;
 pub mod listing;
 mod reason;
+mod reported;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ pub use content::{Content, ContentCode};
 pub use disk::{Disk, Partition};
 pub use held::Holder;
 pub use reason::{Reason, Warning};
+pub use reported::{Hindrance, Reported, ReportedList};
 pub use sources::Sources;
 
 use crate::multipath_conf::blacklisted::{Facts, Rules, Verdict};

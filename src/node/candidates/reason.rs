@@ -159,7 +159,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HasData => f.write_str("not empty"),
-            Self::HasMap { map } => write!(f, "already has the map '{map}' on this node"),
+            Self::HasMap { map } => write!(f, "already has the map '{map}'"),
             Self::SinglePath => f.write_str("only one path: perhaps a local disk"),
             Self::SizesDiffer => f.write_str("its paths have different sizes"),
             Self::PathsOffline { count: 1 } => f.write_str("1 path is offline"),

@@ -45,7 +45,7 @@ my sub known_luns($given) {
 # WWIDs that could be put on the allow-list.
 my sub offered($given) {
     my $source = source_of($given);
-    my $found = eval { PVE::Multipath::Candidates::list($source->node(), $source->quiet_config()) };
+    my $found = eval { PVE::Multipath::Candidates::of_cluster($source, $source->quiet_config()) };
     return map { $_->{offered} ? $_->{wwid} : () } ($found // {})->{candidates}->@*;
 }
 

@@ -9,7 +9,6 @@ use PVE::Multipath::Candidates;
 use PVE::Multipath::CLI::Lun qw(configured_wwid);
 use PVE::Multipath::CLI::Output qw(terminal_width print_result);
 use PVE::Multipath::Config;
-use PVE::Multipath::Daemon;
 use PVE::Multipath::Text qw(characters safe wrap);
 use PVE::Multipath::Uses;
 use PVE::RS::Multipath::Candidates;
@@ -59,16 +58,10 @@ my sub report($opts, $wwid, $cfg, $result) {
 
 # --- add ---
 
-# What this node sees, if it can be asked: a PVE::Multipath::Node.
-my sub node_of($source, $opts) {
-    return undef if !defined($opts->{replay}) && !PVE::Multipath::Daemon::is_supported();
-    return eval { $source->node() };
-}
-
-# The LUNs that are meant, each once: { wwid, typed, how, ... }.
-my sub meant($source, $opts, $typed) {
-    my $node = node_of($source, $opts);
-    my $found = PVE::Multipath::Candidates::identify($node, [map { characters($_) } @$typed]);
+# The LUNs that are meant, each once: { wwid, typed, how, ... }; and what is known of what nodes see.
+my sub meant($source, $typed) {
+    $source->refresh();
+    my $found = PVE::Multipath::Candidates::identify($source, [map { characters($_) } @$typed]);
     my $answers = $found->{answers};
     my @errors = map { $_->{error} // () } @$answers;
     die join('', map { "wwid: $_\n" } @errors) if @errors;
@@ -79,18 +72,25 @@ my sub meant($source, $opts, $typed) {
         push @luns, $lun if !$known{ $lun->{wwid} }++;
     }
     warn $_ for $found->{warnings}->@*;
-    return (\@luns, $found->{checked});
+    return (\@luns, $found);
+}
+
+# Why a LUN may be seen although no node is known to see it.
+my sub unknown_text($unknown) {
+    my @nodes = sort keys %$unknown;
+    return '' if !@nodes;
+    return '; not known from ' . join(', ', map { "$_ ($unknown->{$_})" } @nodes);
 }
 
 # Tells what speaks against putting these on the allow-list, and dies of what must not be there.
-my sub assert_wanted($opts, $luns, $checked) {
+my sub assert_wanted($opts, $luns, $seen) {
     my @refused = grep { defined($_->{refusal}) } @$luns;
     die join('', map { safe($_->{wwid}) . ": $_->{refusal} - use --force to add it anyway\n" } @refused)
         if @refused && !$opts->{force};
     for my $lun (@$luns) {
         my $wwid = $lun->{wwid};
-        warn "$wwid: this node does not see this LUN - check the WWID\n"
-            if $checked && $lun->{how} eq 'unseen';
+        warn "$wwid: no node sees this LUN - check the WWID" . unknown_text($seen->{unknown}) . "\n"
+            if $seen->{checked} && $lun->{how} eq 'unseen';
         my $why = $lun->{refusal} // $lun->{caution};
         warn "$wwid: $why\n" if defined($why);
     }
@@ -125,13 +125,13 @@ my sub add_line($lun, $set) {
 sub add($source, $opts, @typed) {
     my $set = knobs_of($opts);
     my $alias = delete $set->{alias};
-    my ($luns, $checked) = meant($source, $opts, \@typed);
-    warn "it is not known which LUNs this node sees: multipathd was not asked\n"
-        if !$checked && !defined($opts->{replay});
+    my ($luns, $seen) = meant($source, \@typed);
+    warn "it is not known which LUNs the nodes see" . unknown_text($seen->{unknown}) . "\n"
+        if !$seen->{checked} && !defined($opts->{replay});
 
     my $change = sub($cfg) {
         my @new = grep { !is_listed($cfg, $_->{wwid}) } @$luns;
-        assert_wanted($opts, \@new, $checked);
+        assert_wanted($opts, \@new, $seen);
         my $aliases = aliases($cfg, $alias, \@new);
         for my $lun (@$luns) {
             my $wwid = $lun->{wwid};
@@ -184,6 +184,7 @@ sub set($source, $opts, $name) {
 }
 
 my sub assert_unused($source, $wwid) {
+    $source->refresh();
     my $users = PVE::Multipath::Uses::users($source);
     my $refusal = PVE::Multipath::Uses::refusal($wwid, $users) // return;
     die "$refusal->{text} - use --force to remove it anyway\n";

@@ -28,6 +28,10 @@ sub new($class) {
     return bless {}, $class;
 }
 
+sub is_recorded($self) {
+    return 0;
+}
+
 sub refresh($self) {
     PVE::Cluster::cfs_update(1);
     return;
@@ -56,6 +60,23 @@ sub nodelist($self) {
 sub storage_ids($self) {
     load_pve('PVE::Storage');
     return PVE::Storage::config()->{ids};
+}
+
+my $guest_classes = { qemu => 'PVE::QemuConfig', lxc => 'PVE::LXC::Config' };
+
+sub guests($self) {
+    my $ids = (PVE::Cluster::get_vmlist() // {})->{ids} // {};
+    my $guests = {};
+    for my $id (sort keys %$ids) {
+        my ($type, $node) = $ids->{$id}->@{qw(type node)};
+        my $class = $guest_classes->{ $type // '' } // next;
+        $guests->{$id} = eval {
+            load_pve($class);
+            $class->load_config($id, $node);
+        };
+        warn "it is not known which LUNs guest $id uses: $@" if $@;
+    }
+    return { map { $_ => $guests->{$_} } grep { defined($guests->{$_}) } keys %$guests };
 }
 
 # While pmxcfs is not mounted, its files look absent, which does not mean empty, or are files below

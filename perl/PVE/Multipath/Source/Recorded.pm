@@ -34,6 +34,10 @@ my sub recorded_needed($self, $name, $what) {
         // die "the recording has no $what: '$self->{dir}/$name' is missing\n";
 }
 
+sub is_recorded($self) {
+    return 1;
+}
+
 sub refresh($self) {
     return;
 }
@@ -75,6 +79,10 @@ sub nodelist($self) {
 
 sub storage_ids($self) {
     return PVE::RS::Multipath::Sections::parse($self->storage_text())->{ids};
+}
+
+sub guests($self) {
+    return {};
 }
 
 sub cluster_file($self, $name) {

@@ -81,6 +81,10 @@ sub get_members() {
     return undef;
 }
 
+sub get_vmlist() {
+    return { ids => {} };
+}
+
 sub get_nodelist() {
     return ['pve1', 'pve2'];
 }
