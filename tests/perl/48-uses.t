@@ -112,6 +112,42 @@ for my $folder (qw(consumers all-paths-lost)) {
     like($res->{out}, qr/use: not known: /, 'and the map');
 }
 
+# --- refused because of other nodes ---
+
+# pve2 has told that it uses nothing, pve3 runs an older version and has maps of all but the first
+{
+    my $dir = copy_tree('three-nodes');
+    my $refusal = sub($wwid, @args) { cli(['wwid', 'remove', $wwid, '--replay', $dir, @args])->{err} };
+    my $older = "whether node pve3 uses it is not known (it has a map, and pve-multipath is too old there to report uses)";
+    my $hint = "use --force to remove it anyway\n";
+    is(
+        $refusal->(wwid('d01')),
+        "error: WWID '35000c50000000d01' is used by storage 'vglab' and node pve1 (LVM volume group vglab with 2 active"
+            . " logical volumes (lv1, lv2)); $older - $hint",
+        'a node uses it, another may',
+    );
+    is($refusal->(wwid('c01')), "error: WWID '35000c50000000c01' may be used: $older - $hint", 'one may');
+    is($refusal->(wwid('e01')), '', 'none has it');
+
+    my $uses = '{"maps":{"35000c50000000f01":[{"code":"swap"}]},"time":1795252480}';
+    spew("$dir/kv/multipath-uses/pve2", $uses);
+    spew("$dir/kv/multipath-uses/pve3", '{"maps":{},"time":1795252480}');
+    like($refusal->(wwid('f01')), qr/ is used by node pve2 \(swap space\); whether node pve3 .* is out of date: it is 600 /,
+        'a node that has fallen silent');
+    for (['torn', qr/part 2 of 2 is missing/, '{"format":2,"time":1795252480,"values":2,"sha1":"x","data":""}'],
+        ['newer', qr/made by a newer version \(format 9\)/, '{"format":9}'],
+        ['anything', qr/invalid UTF-8/, "\e[2J\xff"]) {
+        my ($what, $why, $text) = @$_;
+        spew("$dir/kv/multipath-uses/pve2", $text);
+        like($refusal->(wwid('c01')), qr/whether node pve2 uses it is not known \(its report cannot be read: $why/, $what);
+    }
+    my $members = slurp("$dir/members.json");
+    spew("$dir/members.json", $members =~ s/("online" : )1/${1}0/gr =~ s/("online" : )0/${1}1/r);
+    is($refusal->(wwid('c01')), '', 'offline nodes are not asked');
+    spew("$dir/members.json", $members);
+    is(cli(['wwid', 'remove', wwid('f01'), '--force', '--replay', $dir])->{code}, 0, 'with force');
+}
+
 # --- live, and hostile names ---
 
 my $vg = 'W0zSGx8PD599BX9Zb13cceyG3xet9reP';
@@ -184,6 +220,29 @@ my sub live() {
         },
         'with what uses it',
     );
+    {
+        no warnings qw(redefine once);
+        local *PVE::Cluster::get_node_kv = sub($key) {
+            return $key eq 'multipath-uses' ? { other => '{"maps":{"3600z":[{"code":"swap"}]},"time":' . time() . '}' } : {};
+        };
+        is(eval { $remove->('3600z'); 1 }, undef, 'one that another node uses');
+        is($@->{errors}->{wwid}, "WWID '3600z' is used by node other (swap space) - set 'force' to remove it anyway", 'why');
+        local *PVE::Cluster::get_node_kv = sub($key) { {} };
+        local *PVE::Cluster::get_vmlist = sub() {
+            return { ids => { 100 => { type => 'qemu', node => 'other' }, 101 => { type => 'lxc', node => 'other' } } };
+        };
+        local *PVE::QemuConfig::load_config = sub($class, $id, $node) {
+            return { scsi0 => 'san:3600z,size=4G', snapshots => { a => { scsi0 => 'san:3600y' } }, cores => 4 };
+        };
+        local *PVE::LXC::Config::load_config = sub($class, $id, $node) { die "no such file\n" };
+        local $INC{'PVE/QemuConfig.pm'} = 1;
+        local $INC{'PVE/LXC/Config.pm'} = 1;
+        local $PVE::Storage::ids->{san} = { type => 'multipath' };
+        my ($res, @told) = warnings_of(sub { eval { $remove->('3600z'); 1 } });
+        is($res, undef, 'one that a guest uses');
+        is($@->{errors}->{wwid}, "WWID '3600z' is used by guest 100 - set 'force' to remove it anyway", 'which');
+        is_deeply(\@told, ["it is not known which LUNs guest 101 uses: no such file\n"], 'one that cannot be read');
+    }
     is($remove->('3600z'), undef, 'one that has no map here');
     is($remove->('3600x', force => 1), undef, 'or with force');
 }

@@ -86,18 +86,18 @@ my sub reach($node, $storages) {
     return $reach // {};
 }
 
-# What may use a LUN, for refusal(): the storages, and the nodes of which something is known. A recording without
-# a local node has none.
+# What may use a LUN, for refusal(): the storages, this node, what the others have reported, and guests. Of a
+# recording without the local node, or without its devices, what that has reported counts.
 sub users($source, $storages = $source->storage_ids()) {
     # a recording may lack the node
     my $node = eval { $source->node() };
-    return { storages => $storages } if !defined($node);
-
-    my $uses = of_node($node);
+    my $uses = defined($node) ? of_node($node) : undef;
     return {
         storages => $storages,
         nodes => defined($uses) ? { $source->nodename() => { uses => $uses } } : {},
-        reach => reach($node, $storages),
+        peers => $source->peers(qw(health uses)),
+        reach => defined($node) ? reach($node, $storages) : {},
+        guests => $source->guests(),
     };
 }
 
@@ -109,7 +109,8 @@ sub of_cluster($users) {
 
 # Why a LUN must not be taken away: { text, obstacles => [{ text, ... }] }, undef if nothing is in the way. The
 # users are those of the whole cluster, as far as the caller knows them: storages => the sections of
-# storage.cfg, nodes => { NODE => { uses => ... } or { error => ... } }, guests => { ID => configuration }.
+# storage.cfg, nodes => { NODE => { uses => ... } or { error => ... } }, peers => as PVE::Multipath::Source has
+# them, guests => { ID => configuration }.
 sub refusal($wwid, $users) {
     return PVE::RS::Multipath::Uses::refusal(characters($wwid), $users);
 }

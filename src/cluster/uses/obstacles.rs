@@ -26,21 +26,13 @@ impl NodeState {
     /// What a node's reports tell. One that has not sent any of uses has told its maps nevertheless.
     pub(super) fn reported(node: &NodeName, peers: &Peers<'_>) -> Self {
         let node = node.as_str();
-        let maps = || {
-            let maps = peers.health(node)?;
-            Ok(maps
-                .entries
-                .iter()
-                .map(|(wwid, _)| wwid.as_ref().clone())
-                .collect())
-        };
         match peers.uses.uses(node, peers.now()) {
             // uses are sent again after minutes, so they may be those of a node that has fallen silent
             Ok(uses) => match peers.health(node) {
                 Err(error @ NoReport::Stale(_)) => Self::Unreadable(error.to_string()),
                 _ => Self::Uses(uses),
             },
-            Err(NoReport::Never) => match maps() {
+            Err(NoReport::Never) => match peers.maps(node) {
                 Ok(maps) => Self::Silent(maps),
                 Err(NoReport::Never) => Self::Silent(BTreeSet::new()),
                 Err(error) => Self::Unreadable(error.to_string()),
