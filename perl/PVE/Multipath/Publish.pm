@@ -6,12 +6,14 @@ PVE::Multipath::Publish - what a node publishes in the cluster's key-value store
 
 =head1 DESCRIPTION
 
-The health of its multipath maps, and whether it could apply the configuration.
+The health of its multipath maps, what uses its LUNs, which LUNs it sees beside the allow-list, and whether it could
+apply the configuration.
 
 =cut
 
 use v5.36;
 
+use PVE::Multipath::Candidates;
 use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Daemon;
 use PVE::Multipath::File;
@@ -20,13 +22,23 @@ use PVE::Multipath::Node;
 use PVE::Multipath::Source;
 use PVE::Multipath::State;
 use PVE::Multipath::Text qw(characters);
+use PVE::Multipath::Uses;
 
 use PVE::RS::Multipath::Broadcast;
+use PVE::RS::Multipath::Candidates;
 use PVE::RS::Multipath::Reporter;
+use PVE::RS::Multipath::Uses;
 
-our $KV_KEY = 'multipath';
+our $KV_KEY = $PVE::Multipath::Source::KEYS->{health};
 our $KV_APPLY_KEY = 'multipath-apply';
 our $KV_STALE_SECONDS = PVE::RS::Multipath::Broadcast::stale_seconds();
+
+# Seconds between two looks at what uses the LUNs, and at the candidates while the disks are the same ones.
+our $USES_INTERVAL = 60;
+our $CANDIDATES_INTERVAL = 300;
+
+# Devices that come and go without any disk.
+my $is_virtual = qr/\A(?:dm-|loop|ram|zram|zd|md|nbd|rbd)/;
 
 # The same complaint is logged again after this many seconds.
 our $COMPLAINT_INTERVAL = 600;
@@ -85,8 +97,7 @@ my sub publish_all($what, $key, $values, $known) {
 # remembers numbers of paths that have settled. A node without maps, or without multipath-tools,
 # publishes an empty report. If multipathd cannot be asked, the maps are unknown and the last report
 # stays until it is stale.
-sub broadcast_health() {
-    require PVE::Cluster;
+my sub publish_health() {
 
     my $state = PVE::Multipath::State::current();
     # it keeps what it has read, so that a reply or a file that did not change costs little
@@ -124,6 +135,70 @@ sub broadcast_health() {
         complain("cannot remember how many paths the LUNs have: $@") if $@;
     }
     publish_all($what, $KV_KEY, $outcome->{values}, $known);
+
+    return;
+}
+
+# Publishes under a key what this returns; errors are complaints.
+my sub publish_values($what, $key, $code) {
+    my $known = known($key);
+    my $values = eval { $code->($known) };
+    return complain("cannot publish $what: $@") if !defined($values);
+    publish_all($what, $key, $values, $known);
+    return;
+}
+
+# What is read where there are no maps.
+my $nothing = { 'open-counts' => '', mounts => '', swaps => "Filename\tType\n" };
+
+# What this node has on the LUNs. Without multipath-tools it has no maps, and an old report must not stay.
+sub publish_uses($node) {
+    my $state = PVE::Multipath::State::current()->{uses};
+    my $now = monotonic();
+    return if defined($state->{time}) && $now - $state->{time} < $USES_INTERVAL;
+
+    $state->{time} = $now;
+    my $reporter = $state->{reporter} //= PVE::RS::Multipath::Uses->new();
+    publish_values('what uses the LUNs', $PVE::Multipath::Source::KEYS->{uses}, sub($known) {
+        return $reporter->publish(defined($node) ? PVE::Multipath::Uses::facts($node) : $nothing, $known);
+    });
+    return;
+}
+
+# The LUNs that this node sees beside the allow-list: every five minutes, and when disks have come or gone or the
+# configuration has changed. multipathd and udev may not know a new disk yet, so there is a second look then.
+sub publish_candidates($node) {
+    my $state = PVE::Multipath::State::current()->{candidates};
+    my $now = monotonic();
+    my $names = eval { PVE::Multipath::File::names("$node->{sysfs}/block") } // [];
+    my $config = "$PVE::Multipath::Source::PMXCFS/$PVE::Multipath::Source::CONFIG";
+    my $basis = join(' ', (stat($config))[7, 9], grep { !m/$is_virtual/ } sort @$names);
+    my $has_changed = $basis ne $state->{basis};
+    return
+        if !$has_changed
+        && !$state->{again}
+        && defined($state->{time})
+        && $now - $state->{time} < $CANDIDATES_INTERVAL;
+
+    $state->@{qw(basis time again)} = ($basis, $now, $has_changed ? 1 : 0);
+    my $what = 'the LUNs that could be added';
+    publish_values($what, $PVE::Multipath::Source::KEYS->{candidates}, sub($known) {
+        my ($facts) = PVE::Multipath::Candidates::facts($node);
+        my $known_config = PVE::Multipath::Maps::known_config();
+        return PVE::RS::Multipath::Candidates::publish($facts, $known_config, $known);
+    });
+    return;
+}
+
+# Publishes the health of this node's maps, and after that, so that it never waits for them, what uses its LUNs
+# and which it sees beside them.
+sub broadcast_health() {
+    require PVE::Cluster;
+
+    publish_health();
+    my $node = PVE::Multipath::Daemon::is_supported() ? PVE::Multipath::Node->live() : undef;
+    publish_uses($node);
+    publish_candidates($node) if defined($node);
 
     return;
 }

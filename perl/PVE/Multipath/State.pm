@@ -38,6 +38,16 @@ C<< { KEY => { text, time, store } } >>: the last value that was sent under a ke
 store, when, and the start time of the pmxcfs that it was sent to. After clearing a key there is a
 C<time> but no C<text>.
 
+=item uses
+
+C<< { reporter, time } >>: what the library keeps between two looks at what uses the LUNs, and when the last one
+was (monotonic clock)
+
+=item candidates
+
+C<< { basis, time, again } >>: which disks there were at the last look at the candidates, when that was, and
+whether there has to be another one in the next pass
+
 =item complaints
 
 C<< { TEXT => TIME } >>: when each warning was last logged (monotonic clock)
@@ -81,6 +91,8 @@ sub new($class) {
         silence => { program => '', until => 0 },
         reporter => undef,
         'last-sent' => {},
+        uses => { reporter => undef, time => undef },
+        candidates => { basis => '', time => undef, again => 0 },
         complaints => {},
         readings => {},
         idle => { basis => '', plan => undef },

@@ -126,10 +126,15 @@ sub install() {
     *{'PVE::Cluster::get_nodelist'} = sub() { return ['pve1', 'pve2'] };
 }
 
-sub take() {
+sub take_all() {
     my @res = @sent;
     @sent = ();
     return @res;
+}
+
+# The same without what uses LUNs, and which could be added.
+sub take() {
+    return grep { $_->[0] !~ m/\Amultipath-(?:uses|candidates)/ } take_all();
 }
 
 1;
