@@ -3,6 +3,7 @@
 pub mod candidates;
 pub mod causes;
 mod disagreement;
+pub mod doctor;
 pub mod events;
 pub mod expectations;
 pub mod report;

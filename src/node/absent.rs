@@ -10,10 +10,7 @@ use crate::Wwid;
 use crate::types::absence::Absence;
 use crate::types::label::Label;
 
-/// Most LUNs that are looked for.
-pub const MAX_ABSENT: usize = 256;
-
-/// Why these LUNs have no map; of the first [`MAX_ABSENT`]. Those without a known cause have none: the node
+/// Why these LUNs have no map. Those without a known cause have none: the node
 /// sees them, and multipathd should have made their maps.
 ///
 /// `wwids_file` is the content of `/etc/multipath/wwids`.
@@ -22,7 +19,8 @@ pub fn absent<'w>(
     inputs: &Inputs<'_>,
     wwids_file: &Content<'_>,
 ) -> BTreeMap<Wwid, Option<Absence>> {
-    let luns = Luns::new(inputs);
+    let seen = seen(inputs, &BTreeSet::new());
+    let luns = Luns::new(&seen);
     let in_file: Option<BTreeSet<&[u8]>> = match wwids_file {
         Content::Absent => Some(BTreeSet::new()),
         Content::Text(text) => Some(parse_wwids(text).into_iter().collect()),
@@ -44,13 +42,13 @@ pub fn absent<'w>(
             Some((held, false)) => (None, Some(held)),
             None => (None, None),
         };
-        { blocked.or_else(|| hidden(&of_lun)) }
+        { blocked.or_else(|| hidden(of_lun)) }
             .or_else(|| (!is_in_file(wwid)).then_some(Absence::NotInWwidsFile))
             .or_else(|| alias_taken(wwid, inputs))
-            .or_else(|| offline(&of_lun))
+            .or_else(|| offline(of_lun))
             .or(shared)
     };
-    let wanted = wanted.into_iter().take(MAX_ABSENT);
+    let wanted = wanted.into_iter();
     wanted.map(|wwid| (wwid.clone(), absence(wwid))).collect()
 }
 
@@ -71,40 +69,40 @@ pub fn past_maps(inputs: &Inputs<'_>) -> BTreeMap<Wwid, Absence> {
 }
 
 /// What a node sees.
-struct Luns {
-    seen: Vec<Candidate>,
-    by_wwid: BTreeMap<Box<str>, Vec<usize>>,
+struct Luns<'c> {
+    by_wwid: BTreeMap<&'c str, Vec<&'c Candidate>>,
+    names: Vec<Seen<'c>>,
 }
 
-impl Luns {
-    fn new(inputs: &Inputs<'_>) -> Self {
-        let seen = seen(inputs, &BTreeSet::new());
-        let mut by_wwid: BTreeMap<Box<str>, Vec<usize>> = BTreeMap::new();
-        for (number, lun) in seen.iter().enumerate() {
+impl<'c> Luns<'c> {
+    fn new(seen: &'c [Candidate]) -> Self {
+        let mut by_wwid: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
+        for lun in seen {
             let of_udev = lun.udev_wwid.as_ref().map(Label::as_str);
             let wwid = lun.wwid.as_ref().map(Wwid::as_str).or(of_udev);
             if let Some(wwid) = wwid {
-                by_wwid.entry(wwid.into()).or_default().push(number);
+                by_wwid.entry(wwid).or_default().push(lun);
             }
         }
-        Self { seen, by_wwid }
+        for luns in by_wwid.values_mut() {
+            luns.sort_by_key(|lun| lun.wwid.is_none());
+        }
+        Self {
+            by_wwid,
+            names: seen.iter().map(Seen::from).collect(),
+        }
     }
 
     /// The paths with this WWID, those that multipathd knows first.
-    fn of(&self, wwid: &Wwid) -> Result<Vec<&Candidate>, Absence> {
-        let numbers = self.by_wwid.get(wwid.as_str()).into_iter().flatten();
-        let mut found: Vec<&Candidate> = numbers.filter_map(|&n| self.seen.get(n)).collect();
-        if found.is_empty() {
-            return Err(self.elsewhere(wwid).unwrap_or(Absence::NotVisible));
-        }
-        found.sort_by_key(|lun| lun.wwid.is_none());
-        Ok(found)
+    fn of(&self, wwid: &Wwid) -> Result<&[&'c Candidate], Absence> {
+        let found = self.by_wwid.get(wwid.as_str());
+        { found.map(Vec::as_slice) }
+            .ok_or_else(|| self.elsewhere(wwid).unwrap_or(Absence::NotVisible))
     }
 
     /// The LUN that is meant by a WWID that none has.
     fn elsewhere(&self, wwid: &Wwid) -> Option<Absence> {
-        let seen: Vec<Seen<'_>> = self.seen.iter().map(Seen::from).collect();
-        let found = identify(wwid.as_str(), &seen).ok()?;
+        let found = identify(wwid.as_str(), &self.names).ok()?;
         let is_seen = found.how != How::Unseen && found.wwid != *wwid;
         is_seen.then_some(Absence::OtherWwid { wwid: found.wwid })
     }

@@ -4,6 +4,7 @@
 pub mod absent;
 pub mod applied;
 pub(crate) mod block;
+pub mod boot;
 pub mod candidates;
 pub mod causes;
 mod content;

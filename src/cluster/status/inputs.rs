@@ -46,7 +46,7 @@ pub type ByName<'a, T> = HashMap<ByteString<'a>, T>;
 
 impl StatusArgs<'_> {
     /// The text that a node has under a key of a continued report.
-    pub(super) fn continued(&self, key: &str, node: &str) -> Option<&[u8]> {
+    pub(crate) fn continued(&self, key: &str, node: &str) -> Option<&[u8]> {
         let text = self.kv_continued.as_ref()?.get(key)?.get(node)?;
         text.as_ref().map(|text| text.0.as_ref())
     }

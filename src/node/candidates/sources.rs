@@ -13,13 +13,13 @@ use crate::wire::byte_string::ByteString;
 
 /// Replies of multipathd, and contents of files. What is not there is absent or empty.
 #[derive(Debug, Default)]
-pub struct Sources<'a> {
+pub struct Sources<'a, 'f> {
     /// The outcome of [`COMMAND`](super::listing::COMMAND); none if it was not recorded.
     pub listing: Option<Reply<'a>>,
     /// The outcome of `multipathd show config local`.
     pub configuration: Option<Reply<'a>>,
     /// The files of multipathd's configuration, in the order in which it reads them.
-    pub files: Vec<File<'a>>,
+    pub files: Vec<File<'f>>,
     /// The version of multipath-tools, if it is known.
     pub version: Option<ToolsVersion>,
     /// The block devices in `/sys/block` that are none of device-mapper's, by kernel name.
@@ -36,7 +36,7 @@ pub struct Sources<'a> {
     pub volume_groups: VolumeGroups,
 }
 
-impl<'a> Sources<'a> {
+impl<'a> Sources<'a, '_> {
     /// Reads the replies, and tells in sentences what is wrong with them.
     pub fn read(self) -> (Inputs<'a>, Vec<String>) {
         let mut warnings = Vec::new();

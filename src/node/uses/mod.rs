@@ -12,6 +12,7 @@ mod derive;
 mod facts;
 mod kind;
 mod report;
+mod root;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub use derive::node_uses;
 pub use facts::{Block, Facts};
 pub use kind::{Described, Input, MAX_USES, MAX_VOLUMES, Use};
 pub use report::{BadUses, Detail, MAX_MAPS};
+pub(crate) use root::maps_below;
 
 /// The uses of the LUNs that a node has maps of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
