@@ -16,7 +16,7 @@ my @pages = slurp("$root/perl/bin/pvemultipath") =~ m/^=head2 (.+)$/mg;
 is_deeply(
     [sort @pages],
     [sort(
-        qw(status maps candidates metrics accept-paths config problems check wwid plan apply record),
+        qw(status maps candidates doctor metrics accept-paths config problems check wwid plan apply record),
         'wwid add', 'wwid set', 'wwid remove',
     )],
     'a page for each command',
@@ -60,7 +60,7 @@ unlike(page_of(@$_, '--help'), qr/^Knobs:$/m, 'has none') for ['wwid'], ['wwid',
 # what there is
 my $all = page_of('--help');
 is(page_of(@$_), $all, 'the same') for ['help'], ['-h'], ['help', '--help'];
-like($all, qr/^  \Q$_\E$/m, $_) for qw(status maps candidates metrics accept-paths config problems check plan apply record);
+like($all, qr/^  \Q$_\E$/m, $_) for qw(status maps candidates doctor metrics accept-paths config problems check plan apply record);
 like($all, qr/^  wwid add, wwid set, wwid remove$/m, 'wwid');
 
 # widths

@@ -14,6 +14,7 @@ use PVE::Multipath::CLI::Check;
 use PVE::Multipath::CLI::AcceptPaths;
 use PVE::Multipath::CLI::Complete;
 use PVE::Multipath::CLI::Config;
+use PVE::Multipath::CLI::Doctor;
 use PVE::Multipath::CLI::Help;
 use PVE::Multipath::CLI::Maps;
 use PVE::Multipath::CLI::Metrics;
@@ -33,7 +34,7 @@ my $formats = { map { $_ => 1 } qw(text json json-pretty yaml) };
 # 'files', also the files of pmxcfs; 'file', the file in the arguments, and the cluster's data if
 # available; 'any', the node's data, and the cluster's if available.
 # args: the names of its arguments; a LUN has to be configured, a WWID may be new.
-# more-args: the last argument may be repeated.
+# more-args: the last argument may be repeated. optional: it may be left out.
 # help: returns additional lines for --help.
 my $commands = {
     status => {
@@ -55,6 +56,13 @@ my $commands = {
         code => \&PVE::Multipath::CLI::Candidates::run,
         input => 'any',
         options => sub() { ('node=s', 'all') },
+    },
+    doctor => {
+        code => \&PVE::Multipath::CLI::Doctor::run,
+        input => 'files',
+        args => ['LUN'],
+        optional => 1,
+        options => sub() { 'node=s' },
     },
     'accept-paths' => {
         code => \&PVE::Multipath::CLI::AcceptPaths::run,
@@ -203,7 +211,8 @@ my sub dispatch(@args) {
                 . join(', ', grep { m/\A\Q$name\E / } sort keys %$commands), $name);
     }
     my @wanted = ($command->{args} // [])->@*;
-    usage_error("no $wanted[@args] given", $name) if @args < @wanted;
+    usage_error("no $wanted[@args] given", $name)
+        if @args < @wanted - ($command->{optional} ? 1 : 0);
     usage_error("unexpected argument '" . safe(characters($args[@wanted])) . "'", $name)
         if @args > @wanted && !$command->{'more-args'};
     usage_error("unknown output format '" . safe(characters($opts->{'output-format'}))

@@ -45,6 +45,12 @@ the version of multipath-tools, undef if it is not known
 
 multipathd's reply to the question for all its paths; undef if a recording has none
 
+=item initramfs()
+
+what the initramfs of the running kernel depends on: C<< { time, hook, files } >>, the times of its last change, of
+that of multipath-tools-boot's hook and of the files that the hook copies, C<< { PATH => TIME } >>. undef if it is
+not known how the initramfs is made.
+
 =item unexpected($text)
 
 what to do about a file of sysfs or udev that is there and cannot be read
@@ -70,6 +76,8 @@ our $SYSFS = '/sys';
 our $UDEV_DATA = '/run/udev/data';
 our $MOUNTS_FILE = '/proc/self/mountinfo';
 our $SWAPS_FILE = '/proc/swaps';
+our $INITRAMFS_TOOLS = '/usr/share/initramfs-tools';
+our $BOOT = '/boot';
 our $LVM_HINTS_FILE = '/run/lvm/hints';
 our $LVM_BACKUP_DIR = '/etc/lvm/backup';
 our $CONFIG_FILE = '/etc/multipath.conf';

@@ -82,7 +82,8 @@ my sub bytes_of_values($hash) {
     };
 }
 
-my sub status_args($args) {
+# The arguments of the library, from those of cluster_status.
+sub status_args($args) {
     $args //= {};
     my $continued = $args->{'kv-continued'} // {};
     return {

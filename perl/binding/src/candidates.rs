@@ -13,8 +13,8 @@ pub mod pve_rs_multipath_candidates {
     use pve_multipath::config::{self, Config, Value};
     use pve_multipath::multipath_conf::blacklisted;
     use pve_multipath::node::candidates::{
-        self, Candidates, Disk, Mapped, ReportedList, Shown, Sources, VolumeGroups, identify,
-        listing,
+        self, Candidates, Disk, Inputs, Mapped, ReportedList, Shown, Sources, VolumeGroups,
+        identify, listing,
     };
     use pve_multipath::wire::byte_string::ByteString;
     use pve_multipath::wire::scalar::Scalar;
@@ -59,19 +59,19 @@ pub mod pve_rs_multipath_candidates {
         lvm_backup: Vec<&'a [u8]>,
     }
 
-    impl NodeArgs<'_> {
-        /// The candidates beside an allow-list, and what a person should be told.
-        fn candidates(
+    impl<'a> NodeArgs<'a> {
+        /// What is known of the node's disks, and what a person should be told.
+        pub fn read(
             self,
             config: Option<&Config<'_>>,
-        ) -> Result<(Candidates, Vec<String>), Error> {
+        ) -> Result<(Inputs<'a>, Vec<String>), Error> {
             let files = self.files.iter();
             let files = files.map(|file| blacklisted::File {
                 name: file.name.as_str(),
                 text: file.text,
             });
             let allow_list = config.map(|config| config::luns(config).into_keys().collect());
-            let (inputs, warnings) = Sources {
+            let sources = Sources {
                 listing: self.listing.map(Into::into),
                 configuration: self.configuration.map(Into::into),
                 files: files.collect(),
@@ -85,8 +85,16 @@ pub mod pve_rs_multipath_candidates {
                     self.lvm_hints.unwrap_or_default(),
                     self.lvm_backup,
                 ),
-            }
-            .read();
+            };
+            Ok(sources.read())
+        }
+
+        /// The candidates beside an allow-list, and what a person should be told.
+        fn candidates(
+            self,
+            config: Option<&Config<'_>>,
+        ) -> Result<(Candidates, Vec<String>), Error> {
+            let (inputs, warnings) = self.read(config)?;
             Ok((candidates::candidates(&inputs), warnings))
         }
     }

@@ -9,6 +9,7 @@ mod broadcast;
 mod candidates;
 mod cluster;
 mod config;
+mod doctor;
 mod events;
 mod maps;
 mod metrics;

@@ -132,6 +132,9 @@ my sub record_node($base) {
 
     my $version = $node->tools_version();
     spew("$base/multipath-tools-version", "$version\n") if defined($version);
+    my $initramfs = $node->initramfs();
+    spew("$base/initramfs.json", JSON::PP->new()->utf8()->canonical()->pretty()->encode($initramfs))
+        if defined($initramfs);
 
     my %to = PVE::Multipath::Node::Recorded::layout($base);
     my $copy = sub($from, $to) {

@@ -15,10 +15,13 @@ several parts waits only once for a multipathd that hangs.
 
 use v5.36;
 
+use File::Basename qw(dirname);
 use List::Util qw(max);
+use POSIX ();
 
 use PVE::Multipath::Clock qw(monotonic);
 use PVE::Multipath::Command;
+use PVE::Multipath::File;
 use PVE::Multipath::State;
 use PVE::RS::Multipath::Candidates;
 
@@ -97,6 +100,26 @@ sub tools_version($self) {
     my $version = $reply->{stdout} =~ m/\Ainstalled (\S+)\z/ ? $1 : undef;
     $known->@{qw(program version)} = ($program, $version);
     return $version;
+}
+
+# The hook of some versions copies only multipath.conf, not what lies in conf.d.
+sub initramfs($self) {
+    my $tools = $PVE::Multipath::Node::INITRAMFS_TOOLS;
+    return undef if !-d $tools;
+
+    my $hook = PVE::Multipath::File::read("$tools/hooks/multipath");
+    my @files = ($self->@{qw(config-file wwids-file)}, dirname($self->{'wwids-file'}) . '/bindings');
+    if (($hook // '') =~ m/conf\.d/) {
+        my $dir = $self->{'drop-in-dir'};
+        push @files, map { "$dir/$_" } grep { m/\.conf\z/ } (PVE::Multipath::File::names($dir) // [])->@*;
+    }
+    my $times = sub(@paths) {
+        return map { my $time = (stat($_))[9]; defined($time) ? ($_ => $time) : () } @paths;
+    };
+    my ($initrd, $script) =
+        ("$PVE::Multipath::Node::BOOT/initrd.img-" . (POSIX::uname())[2], "$tools/hooks/multipath");
+    my %own = $times->($initrd, $script);
+    return { time => $own{$initrd}, hook => $own{$script}, files => { $times->(@files) } };
 }
 
 # It does not happen in a real sysfs; if it did, it should not hide the maps.

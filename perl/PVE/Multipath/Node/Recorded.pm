@@ -8,6 +8,8 @@ PVE::Multipath::Node::Recorded - a node in a folder with recordings
 
 use v5.36;
 
+use JSON::PP ();
+
 use PVE::Multipath::File;
 
 use base qw(PVE::Multipath::Node);
@@ -102,6 +104,11 @@ sub tools_version($self) {
     my $recorded = PVE::Multipath::File::read("$self->{base}/multipath-tools-version") // return undef;
     chomp $recorded;
     return $recorded;
+}
+
+sub initramfs($self) {
+    my $recorded = PVE::Multipath::File::read("$self->{base}/initramfs.json") // return undef;
+    return JSON::PP->new()->utf8()->decode($recorded);
 }
 
 # A broken recording must be noticed.
