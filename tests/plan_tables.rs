@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use pve_multipath::config::{self, Config};
 use pve_multipath::node::maps;
 use pve_multipath::node::plan::{
-    Certainty, Cluster, Content, Devices, Disk, DropIn, DropInStep, Mapped, Node, Plan, Question,
-    Usage, WwidAction, WwidStep, plan,
+    Certainty, Cluster, Content, Devices, Disk, DropIn, DropInStep, Mapped, Node, Others, Plan,
+    Question, Usage, WwidAction, WwidStep, plan,
 };
 
 /// Calls the code with the columns of each row.
@@ -403,9 +403,10 @@ fn sizes_are_only_compared_for_a_reconfigure() {
     let cluster = Cluster::settled(&config, b"");
     let mut node = Node::default();
     let first = plan(&cluster, &node);
-    assert_eq!(first.questions, [Question::Disks].into());
+    assert_eq!(first.questions, [Question::Disks, Question::Others].into());
 
     node.devices.disks = Some(BTreeMap::new());
+    node.others = Others::Known(Vec::new());
     assert_eq!(plan(&cluster, &node).questions, [].into());
 
     let files = applied("wwid: 3600w\n", "");

@@ -92,6 +92,20 @@ my sub run(@args) {
         'what is, stays');
     unlike($res->{out}, qr/3600hand/, 'what is not ours is not mentioned');
 
+    # files of others
+    system('mkdir', '-p', "$node/etc/multipath/conf.d");
+    spew("$node/etc/multipath.conf", "blacklist {\n\twwid 35000c50000000e01\n}\n");
+    spew("$node/etc/multipath/conf.d/zz.conf", "multipaths {\n\tmultipath {\n\t\twwid 35000c50000000a01\n"
+        . "\t\talias theirs\n\t}\n}\ndefaults {\n\tpolling_interval 20\n}\n");
+    $res = cli(\@plan);
+    like($res->{out}, qr/^  defaults: polling-interval will be 20, not 10$/m, 'a value that is overridden');
+    like(
+        $res->{out},
+        qr!^Allow-listed LUNs that a blacklist hides:\n  35000c50000000e01: /etc/multipath\.conf:2: wwid!m,
+        'a LUN that is blacklisted',
+    );
+    unlink("$node/etc/multipath.conf", "$node/etc/multipath/conf.d/zz.conf");
+
     spew("$dir/multipath-overrides.conf", "defaults {\n\tpolling_interval 0\n}\n");
     $res = cli(\@plan);
     is($res->{code}, 2, 'dangerous overrides: 2');
@@ -99,6 +113,24 @@ my sub run(@args) {
     is(cli(['apply', '--replay', $dir])->{code}, 3, 'a recording cannot be changed');
     is(cli(['apply', '--replay', $dir, '--dry-run', '--node', 'pve2'])->{out}, $res->{out},
         'but a dry run is a plan');
+}
+
+# --- maps that get another name ---
+{
+    my $dir = copy_tree('consumers');
+    unlike(cli(['plan', '--replay', $dir])->{out}, qr/renames/, 'the aliases are the names');
+    spew("$dir/multipath.cfg", slurp("$dir/multipath.cfg") =~ s/\talias san-b\n//r =~ s/alias san-c$/alias data/mr);
+    my $res = cli(['plan', '--replay', $dir]);
+    like(
+        $res->{out},
+        qr/^Maps that multipathd renames:\n  san-b -> 35000c50000000b01 \(WWID 35000c50000000b01\)\n  san-c -> data \(/m,
+        'one that loses its alias, and one that gets another',
+    );
+    my $data = from_json(cli(['plan', '--replay', $dir, '--output-format', 'json'])->{out});
+    is_deeply(
+        $data->{renames}->[0],
+        { wwid => '35000c50000000b01', from => 'san-b', to => '35000c50000000b01' }, 'as data',
+    );
 }
 
 # --- what devices do to a plan ---

@@ -42,20 +42,12 @@ node, C<checked> is 0.
 use v5.36;
 
 use PVE::Multipath::Daemon;
-use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::Multipath::Source;
 use PVE::RS::Multipath::Candidates;
 
-# What multipathd calls the files of its configuration.
-my $CONFIG_FILE = '/etc/multipath.conf';
-my $CONFIG_DIR = '/etc/multipath/conf.d';
-
 # How a node is called that is in no cluster.
 my $THIS_NODE = 'localhost';
-
-# Longer files are not a configuration.
-my $MAX_CONFIG = 4 * 1024 * 1024;
 
 sub facts($node) {
     my @unread;
@@ -64,13 +56,8 @@ sub facts($node) {
         push @unread, $@ if $@;
         return $result;
     };
-    my $named = sub($name, $path) {
-        my $text = $try->(sub() { PVE::Multipath::File::read_whole($path, $MAX_CONFIG) });
-        return defined($text) ? { name => $name, text => $text } : ();
-    };
-    my $dir = $node->{'drop-in-dir'};
-    my $names = $try->(sub() { PVE::Multipath::File::names($dir) }) // [];
-    my @drop_ins = grep { m/\.conf\z/ } @$names;
+    my ($config_files, $unread_files) = $node->config_files();
+    push @unread, @$unread_files;
     my ($block_files, $errors) = $node->block_files();
     push @unread, map { $errors->{$_} } sort keys %$errors;
 
@@ -78,10 +65,7 @@ sub facts($node) {
         listing => $try->(sub() { $node->paths_listing() }),
         # a recording may be without it
         configuration => scalar(eval { $node->query(['show', 'config', 'local']) }),
-        files => [
-            $named->($CONFIG_FILE, $node->{'config-file'}),
-            map { $named->("$CONFIG_DIR/$_", "$dir/$_") } @drop_ins,
-        ],
+        files => $config_files,
         'tools-version' => $node->tools_version(),
         disks => $try->(sub() { $node->disks() }) // {},
         mapped => $try->(sub() { $node->mapped() }) // {},

@@ -70,7 +70,7 @@ use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::Multipath::Source;
 use PVE::Multipath::State;
-use PVE::Multipath::Text qw(one_line);
+use PVE::Multipath::Text qw(joined_lines one_line);
 use PVE::Multipath::WwidsFile;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Plan;
@@ -157,6 +157,11 @@ my $answers = {
     'usage-again' => sub($node, $present) {
         $node->let_pass($OPEN_SECONDS);
         $present->{'open-counts-again'} = open_counts($node);
+    },
+    others => sub($node, $present) {
+        ($present->{others}, my $unread) =
+            $node->config_files(PVE::RS::Multipath::Plan::drop_ins()->@*);
+        $present->{'others-error'} = joined_lines(join('', @$unread)) if @$unread;
     },
 };
 
@@ -363,6 +368,7 @@ my sub carry_out($cluster, $plan, $present, $node, %options) {
         if (defined($plan->{'held-back'})) {
             attempt($errors, sub() { add_maps($now->{'maps-to-add'} // [], %options) });
         } else {
+            $options{progress}->("map $_->{from} is renamed to $_->{to}") for $now->{renames}->@*;
             $options{progress}->('reconfiguring multipathd');
             attempt($errors, sub() { reconfigure($marker) });
             $changed = 1;

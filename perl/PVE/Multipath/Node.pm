@@ -287,6 +287,31 @@ sub block_files($self) {
     return ($files, $errors);
 }
 
+# What multipathd calls the files of its configuration.
+my $CONFIG_NAME = '/etc/multipath.conf';
+my $DROP_IN_NAME = '/etc/multipath/conf.d';
+
+# Longer files are not a configuration.
+my $MAX_CONFIG = 4 * 1024 * 1024;
+
+# The files of multipathd's configuration, { name, text }, in the order in which it reads them, and a list of why
+# some cannot be read; without the drop-ins of these names.
+sub config_files($self, @without) {
+    my (@files, @unread);
+    my $add = sub($name, $path) {
+        my $text = eval { PVE::Multipath::File::read_whole($path, $MAX_CONFIG) };
+        push @unread, $@ if $@;
+        push @files, { name => $name, text => $text } if defined($text);
+    };
+    $add->($CONFIG_NAME, $self->{'config-file'});
+    my $names = eval { PVE::Multipath::File::names($self->{'drop-in-dir'}) };
+    push @unread, $@ if $@;
+    my %is_left_out = map { $_ => 1 } @without;
+    my @drop_ins = grep { m/\.conf\z/ && !$is_left_out{$_} } ($names // [])->@*;
+    $add->("$DROP_IN_NAME/$_", "$self->{'drop-in-dir'}/$_") for sort @drop_ins;
+    return (\@files, \@unread);
+}
+
 # The text of the node's WWIDs file, undef if there is none.
 sub wwids_text($self) {
     return PVE::Multipath::File::read($self->{'wwids-file'});

@@ -11,7 +11,6 @@ pub mod pve_rs_multipath_candidates {
     use pve_multipath::cluster::report::{self, Peers};
     use pve_multipath::config::alias_template::{AliasTemplate, Lun};
     use pve_multipath::config::{self, Config, Value};
-    use pve_multipath::multipath_conf::blacklisted;
     use pve_multipath::node::candidates::{
         self, Candidates, Disk, Inputs, Mapped, ReportedList, Shown, Sources, VolumeGroups,
         identify, listing,
@@ -22,16 +21,7 @@ pub mod pve_rs_multipath_candidates {
     use serde::{Deserialize, Serialize, Serializer};
 
     use crate::broadcast::pve_rs_multipath_broadcast::{Known, Write, writes};
-    use crate::types::{self, Reply};
-
-    /// A file with its name.
-    #[derive(Deserialize)]
-    pub struct File<'a> {
-        #[serde(borrow)]
-        name: ByteString<'a>,
-        #[serde(borrow)]
-        text: &'a [u8],
-    }
+    use crate::types::{self, ConfFile, Reply};
 
     /// What was read of a node; what could not be read is undefined.
     #[derive(Deserialize)]
@@ -42,7 +32,7 @@ pub mod pve_rs_multipath_candidates {
         #[serde(borrow, default)]
         configuration: Option<Reply<'a>>,
         #[serde(borrow, default)]
-        files: Vec<File<'a>>,
+        files: Vec<ConfFile<'a>>,
         #[serde(borrow, default)]
         tools_version: Value<'a>,
         #[serde(borrow)]
@@ -65,16 +55,11 @@ pub mod pve_rs_multipath_candidates {
             self,
             config: Option<&Config<'_>>,
         ) -> Result<(Inputs<'a>, Vec<String>), Error> {
-            let files = self.files.iter();
-            let files = files.map(|file| blacklisted::File {
-                name: file.name.as_str(),
-                text: file.text,
-            });
             let allow_list = config.map(|config| config::luns(config).into_keys().collect());
             let sources = Sources {
                 listing: self.listing.map(Into::into),
                 configuration: self.configuration.map(Into::into),
-                files: files.collect(),
+                files: self.files.iter().map(ConfFile::borrowed).collect(),
                 version: types::tools_version(&self.tools_version)?,
                 disks: self.disks,
                 mapped: self.mapped,

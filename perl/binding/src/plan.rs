@@ -9,14 +9,14 @@ pub mod pve_rs_multipath_plan {
     use pve_multipath::config::{self, Config, Value};
     use pve_multipath::node::maps;
     use pve_multipath::node::plan::{
-        self, Certainty, Cluster, Content, Devices, DropIn, Node, Plan, Progress, Reading, Record,
-        Usage,
+        self, Certainty, Cluster, Content, Devices, DropIn, Node, Others, Plan, Progress, Reading,
+        Record, Usage,
     };
     use pve_multipath::wire::byte_string::ByteString;
     use pve_multipath::wire::scalar::Scalar;
     use serde::{Deserialize, Serialize};
 
-    use crate::types::{self, File, content};
+    use crate::types::{self, ConfFile, File, content};
 
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
@@ -33,6 +33,11 @@ pub mod pve_rs_multipath_plan {
         open_counts: Option<File<'a>>,
         #[serde(borrow, default)]
         open_counts_again: Option<File<'a>>,
+        /// The files that are not ours, or why they cannot be read.
+        #[serde(borrow, default)]
+        others: Option<Vec<ConfFile<'a>>>,
+        #[serde(default)]
+        others_error: Option<String>,
         #[serde(borrow, default)]
         tools_version: Value<'a>,
         #[serde(borrow, default)]
@@ -65,7 +70,7 @@ pub mod pve_rs_multipath_plan {
         certainty: Certainty,
     }
 
-    fn node(args: NodeArgs<'_>) -> Node<'_> {
+    fn node<'a>(args: NodeArgs<'a>, others: Option<&'a Vec<ConfFile<'_>>>) -> Node<'a> {
         let drop_ins = args.drop_ins.into_iter();
         Node {
             drop_ins: drop_ins.map(|(name, file)| (name, content(file))).collect(),
@@ -74,6 +79,13 @@ pub mod pve_rs_multipath_plan {
             devices: args.devices,
             usage: usage(content(args.open_counts)),
             usage_again: usage(content(args.open_counts_again)),
+            others: match (args.others_error, others) {
+                (Some(err), _) => Others::Unknown(err),
+                (None, None) => Others::NotAsked,
+                (None, Some(files)) => {
+                    Others::Known(files.iter().map(ConfFile::borrowed).collect())
+                }
+            },
             // one that is not understood is not known
             version: types::tools_version(&args.tools_version).unwrap_or_default(),
             reconfigure_due: args.reconfigure_due.is_true(),
@@ -98,9 +110,10 @@ pub mod pve_rs_multipath_plan {
         config: Config,
         overrides: &[u8],
         certainties: Certainties,
-        args: NodeArgs,
+        mut args: NodeArgs,
     ) -> Plan {
-        plan::plan(&certainties.cluster(&config, overrides), &node(args))
+        let others = args.others.take();
+        plan::plan(&certainties.cluster(&config, overrides), &node(args, others.as_ref()))
     }
 
     /// The steps for the text of a configuration.
@@ -109,10 +122,11 @@ pub mod pve_rs_multipath_plan {
         raw: &[u8],
         overrides: &[u8],
         certainties: Certainties,
-        args: NodeArgs,
+        mut args: NodeArgs,
     ) -> Plan {
+        let others = args.others.take();
         let config = config::parse("multipath.cfg", raw).config;
-        plan::plan(&certainties.cluster(&config, overrides), &node(args))
+        plan::plan(&certainties.cluster(&config, overrides), &node(args, others.as_ref()))
     }
 
     /// The reading of a file, from the one before it if there was one, at a time in seconds of a clock

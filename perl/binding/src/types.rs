@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use pve_multipath::config::{Config, Value};
+use pve_multipath::multipath_conf::blacklisted;
 use pve_multipath::node::Content;
 use pve_multipath::node::maps::{ReplyError, SysfsFacts};
 use pve_multipath::node::paths;
@@ -46,6 +47,24 @@ pub struct File<'a> {
     /// Why it cannot be read.
     #[serde(borrow, default)]
     error: Option<ByteString<'a>>,
+}
+
+/// A file of multipathd's configuration.
+#[derive(Deserialize)]
+pub struct ConfFile<'a> {
+    #[serde(borrow)]
+    name: ByteString<'a>,
+    #[serde(borrow)]
+    text: &'a [u8],
+}
+
+impl ConfFile<'_> {
+    pub fn borrowed(&self) -> blacklisted::File<'_> {
+        blacklisted::File {
+            name: self.name.as_str(),
+            text: self.text,
+        }
+    }
 }
 
 /// What a file held; without one, it does not exist.

@@ -27,7 +27,7 @@ const MAX_RULE: usize = 200;
 /// A device as multipathd compares it with rules. Each character of a text stands for a byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Kernel name.
+    /// Kernel name; empty if it is not known.
     pub name: String,
     /// WWID, if it is known.
     pub wwid: Option<String>,
@@ -180,14 +180,26 @@ impl Rules {
 
     /// What the rules make of each of these devices, in their order.
     pub fn verdicts(&self, devices: &[Facts]) -> Vec<Verdict> {
+        self.of_kinds(
+            &[
+                RuleKind::Devnode,
+                RuleKind::Property,
+                RuleKind::Device,
+                RuleKind::Protocol,
+                RuleKind::Wwid,
+            ],
+            devices,
+        )
+    }
+
+    /// The same by the devices' kernel names and WWIDs alone.
+    pub fn verdicts_by_name(&self, devices: &[Facts]) -> Vec<Verdict> {
+        self.of_kinds(&[RuleKind::Devnode, RuleKind::Wwid], devices)
+    }
+
+    fn of_kinds(&self, kinds: &[RuleKind], devices: &[Facts]) -> Vec<Verdict> {
         let mut found = vec![Verdict::Free; devices.len()];
-        for kind in [
-            RuleKind::Devnode,
-            RuleKind::Property,
-            RuleKind::Device,
-            RuleKind::Protocol,
-            RuleKind::Wwid,
-        ] {
+        for &kind in kinds {
             let of_kind = match kind {
                 RuleKind::Property => self.of_properties(devices),
                 _ => self.of_kind(kind, devices),
@@ -209,7 +221,7 @@ impl Rules {
     fn of_kind(&self, kind: RuleKind, devices: &[Facts]) -> Vec<Verdict> {
         let first = |device: &Facts| {
             Some(match kind {
-                RuleKind::Devnode => device.name.clone(),
+                RuleKind::Devnode => Some(device.name.clone()).filter(|name| !name.is_empty())?,
                 RuleKind::Wwid => device.wwid.clone()?,
                 RuleKind::Protocol => device.protocol.clone()?,
                 RuleKind::Device => device.vendor.clone(),

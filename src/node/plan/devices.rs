@@ -106,7 +106,7 @@ impl Disk {
 
 impl Devices {
     /// The disks by the values that may be their WWIDs.
-    fn disks_by_wwid(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+    pub(super) fn disks_by_wwid(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut by_wwid: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (name, disk) in self.disks.iter().flatten() {
             for wwid in disk.wwids() {

@@ -21,6 +21,7 @@ mod certainty;
 mod devices;
 mod diff;
 mod drop_ins;
+mod outlook;
 mod record;
 mod wwids;
 
@@ -34,12 +35,14 @@ pub use certainty::{Certainty, Reading, SETTLED_AFTER};
 pub use devices::{Devices, Disk, Mapped, Uneven};
 pub use diff::diff;
 pub use drop_ins::{DropIn, DropInAction, DropInReason, DropInStep};
+pub use outlook::{Hidden, Outlook, Rename, Vanishing};
 pub use record::{InvalidRecord, Progress, Record};
 pub use wwids::{WwidAction, WwidReason, WwidStep};
 
 use crate::Wwid;
 use crate::config::settings::Settings;
 use crate::config::{self, Config};
+use crate::multipath_conf::blacklisted::File;
 pub use crate::node::Content;
 use crate::node::maps::InUse;
 use crate::node::wwids_file::parse_wwids;
@@ -82,6 +85,18 @@ pub enum Usage {
     Unknown(String),
 }
 
+/// The files of multipathd's configuration that are not ours.
+#[derive(Clone, Debug, Default)]
+pub enum Others<'a> {
+    /// Not looked up yet.
+    #[default]
+    NotAsked,
+    /// `/etc/multipath.conf` and the files in `/etc/multipath/conf.d`, with these paths as names.
+    Known(Vec<File<'a>>),
+    /// They could not be read, for this reason.
+    Unknown(String),
+}
+
 /// What the node has.
 #[derive(Clone, Debug, Default)]
 pub struct Node<'a> {
@@ -97,6 +112,8 @@ pub struct Node<'a> {
     pub usage: Usage,
     /// The same at least two seconds later. udev and LVM open new and changed devices for a moment.
     pub usage_again: Usage,
+    /// The other files of multipathd's configuration.
+    pub others: Others<'a>,
     /// The version of multipath-tools, if known.
     pub version: Option<ToolsVersion>,
     /// Whether something has changed since multipathd read its configuration.
@@ -132,6 +149,8 @@ pub enum Question {
     Usage,
     /// [`Node::usage_again`].
     UsageAgain,
+    /// [`Node::others`].
+    Others,
 }
 
 /// The steps.
@@ -161,6 +180,9 @@ pub struct Plan {
     /// The LUNs with paths but without a map, to which `multipathd add map` gives one meanwhile.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub maps_to_add: Vec<Wwid>,
+    /// What multipathd will do beside that, if a reconfigure is due.
+    #[serde(flatten)]
+    pub outlook: Outlook,
     /// Whether there is anything to do now.
     pub changes: bool,
     /// Problems for an administrator to solve. The other steps are carried out nevertheless.
@@ -231,6 +253,7 @@ pub fn plan(cluster: &Cluster<'_>, node: &Node<'_>) -> Plan {
     if plan.reconfigure {
         plan.look_at_sizes(&all_luns, node);
         plan.reconfigure = plan.needs_reconfigure(node);
+        plan.look_ahead(&wanted, node);
     }
     plan.changes = plan.has_steps(node);
     plan.unconfirmed = plan
@@ -330,6 +353,17 @@ impl Plan {
             if step.action == WwidAction::Remove {
                 (step.action, step.reason) = (WwidAction::Keep, WwidReason::ReconfigureWaits);
             }
+        }
+    }
+
+    /// Finds out what multipathd will do beside these steps.
+    fn look_ahead(&mut self, wanted: &drop_ins::Wanted<'_>, node: &Node<'_>) {
+        match &node.others {
+            Others::NotAsked => drop(self.questions.insert(Question::Others)),
+            Others::Known(others) => self.outlook = outlook::outlook(self, wanted, others, node),
+            Others::Unknown(err) => self.errors.push(format!(
+                "it is unknown what other files of multipathd's configuration set: {err}"
+            )),
         }
     }
 

@@ -25,7 +25,7 @@ BEGIN {
     *CORE::GLOBAL::mkdir = sub($path, $mode) { main::before_change(); return CORE::mkdir($path, $mode) };
     *CORE::GLOBAL::sysopen = sub :prototype(*$$;$) {
         main::before_change() if $_[2] & Fcntl::O_CREAT();
-        return CORE::sysopen($_[0], $_[1], $_[2], $_[3]);
+        return CORE::sysopen($_[0], $_[1], $_[2], $_[3] // 0666);
     };
 }
 

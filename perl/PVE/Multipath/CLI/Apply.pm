@@ -75,6 +75,35 @@ my sub uneven_line($map) {
     return '  ' . safe("$map->{name} (WWID $map->{wwid}$use): " . join(', ', @paths) . ' bytes');
 }
 
+# What multipathd does beside what is asked of it.
+my sub outlook_lines($plan) {
+    my %lines = (
+        renames => [map { "$_->{from} -> $_->{to} (WWID $_->{wwid})" } $plan->{renames}->@*],
+        vanishing => [map { "$_->{name} (WWID $_->{wwid})" } $plan->{vanishing}->@*],
+        overridden => [
+            map {
+                my $where = $_->{wwid} // 'defaults';
+                "$where: $_->{knob} will be " . ($_->{found} // 'not set') . ", not $_->{wanted}"
+            } $plan->{overridden}->@*
+        ],
+        hidden => [
+            map {
+                my $place = $_->{place} ? "$_->{place}->{file}:$_->{place}->{line}: " : '';
+                "$_->{wwid}: $place$_->{rule}"
+            } $plan->{hidden}->@*
+        ],
+    );
+    return map {
+        my ($what, $title) = @$_;
+        $lines{$what}->@* ? ($title, map { '  ' . safe($_) } $lines{$what}->@*) : ();
+    } (
+        [renames => 'Maps that multipathd renames:'],
+        [vanishing => 'Maps that multipathd removes unless they are in use:'],
+        [overridden => 'Values that another file overrides:'],
+        [hidden => 'Allow-listed LUNs that a blacklist hides:'],
+    );
+}
+
 my sub plan_lines($plan) {
     my @lines;
     for my $step ($plan->{'drop-ins'}->@*) {
@@ -91,6 +120,7 @@ my sub plan_lines($plan) {
     my @uneven = $plan->{uneven}->@*;
     push @lines, 'Maps whose paths have different sizes:' if @uneven;
     push @lines, map { uneven_line($_) } @uneven;
+    push @lines, outlook_lines($plan);
     push @lines,
         defined($plan->{'held-back'})
         ? 'The reconfigure of multipathd is postponed.'
