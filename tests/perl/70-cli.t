@@ -75,7 +75,7 @@ for (
     [['status', 'more'], qr/unexpected argument 'more'/],
     [['status', '--replay'], qr/Option replay requires an argument/],
     [['status', '--replay', $optimal, '--output-format', 'xml'], qr/unknown output format 'xml'/],
-    [['status', '--node', 'pve1'], qr/Unknown option: node/],
+    [['config', '--node', 'pve1'], qr/Unknown option: node/],
     [['maps', '--node', 'pve1'], qr/--node needs --replay/],
 ) {
     my ($args, $message) = @$_;
@@ -84,7 +84,7 @@ for (
     is($res->{code}, 3, "'$what': 3");
     like($res->{err}, qr/\Aerror: /, 'an error');
     like($res->{err}, $message, 'with the reason');
-    like($res->{err}, qr/try 'pvemultipath (?:status |maps )?--help'\n\z/, 'and where to look');
+    like($res->{err}, qr/try 'pvemultipath (?:status |maps |config )?--help'\n\z/, 'and where to look');
     is($res->{out}, '', 'nothing on stdout');
 }
 
@@ -130,26 +130,26 @@ like(cli(['maps', '--replay', "$replay/three-nodes", '--output-format', 'json'])
 # --- the text ---
 
 my $out = cli(['status', '--replay', "$replay/three-nodes"])->{out};
-my ($matrix, $reasons, $summary) = split(/\n\n/, $out);
+my ($summary, $matrix, $reasons) = split(/\n\n/, $out);
 
 # read off by hand from the recordings, see 50-cluster.t
 is_deeply(
     [map { [split(/ {2,}/)] } split(/\n/, $matrix)],
     [
         [qw(LUN ALIAS STATE), 'USED BY', qw(SIZE pve1 pve2 pve3)],
-        ['35000c50000000a01', qw(san-a optimal vg-a), '64 MiB', 'optimal 2/2', 'optimal 2/2',
-            'unknown'],
+        ['35000c50000000e01', qw(- missing - -), 'missing', 'missing', 'unknown'],
         ['35000c50000000b01', qw(san-b degraded vg-b), '96 MiB', 'optimal 4/4', 'degraded 1/4',
+            'unknown'],
+        ['35000c50000000a01', qw(san-a optimal vg-a), '64 MiB', 'optimal 2/2', 'optimal 2/2',
             'unknown'],
         ['35000c50000000c01', qw(- optimal -), '128 MiB', 'optimal 8/8', 'optimal 8/8',
             'unknown'],
         ['35000c50000000d01', qw(san-d optimal vglab), '160 MiB', 'optimal 2/2', 'optimal 2/2',
             'unknown'],
-        ['35000c50000000e01', qw(- missing - -), 'missing', 'missing', 'unknown'],
         ['35000c50000000f01', qw(sas-f optimal -), '48 MiB', 'optimal 2/2', 'optimal 2/2',
             'unknown'],
     ],
-    'the matrix',
+    'the matrix, the worst LUNs first',
 );
 
 my @lines = split(/\n(?! )/, $reasons);
@@ -160,7 +160,7 @@ is_deeply(
         'pve1: 35000c50000000e01 missing: no map for this LUN',
         'pve2: san-b degraded: sdb, sdf, sdk failed (1 of 4 paths active)',
         'pve2: 35000c50000000e01 missing: no map for this LUN',
-        'pve3: san-a, san-b, 35000c50000000c01, san-d, 35000c50000000e01, sas-f unknown:'
+        'pve3: 35000c50000000e01, san-b, san-a, 35000c50000000c01, san-d, sas-f unknown:'
             . ' the last report is 10 min old',
         "pve2: applying the configuration failed 45 s ago: writing"
             . " '/etc/multipath/conf.d/pve-defaults.conf' failed: No space left on device",
@@ -169,7 +169,8 @@ is_deeply(
 );
 is(
     $summary,
-    "6 LUNs: 1 missing, 1 degraded, 4 optimal; 1 node could not apply the configuration\n",
+    "6 LUNs on 3 nodes: 1 missing, 1 degraded, 4 optimal\n"
+        . 'Nodes: 1 unable to apply the configuration: pve2; 1 with an old report: pve3',
     'the summary',
 );
 

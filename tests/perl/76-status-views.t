@@ -89,13 +89,13 @@ $res = cli(['status', '--replay', $dir], COLUMNS => 400);
 is_deeply(
     [$res->{out} =~ m/^(pve1: [^\n]*(?:suspended|marginal|faulty|HBA)[^\n]*)$/mg],
     [
-        'pve1: san-a, san-b: the map is suspended: I/O waits until it is resumed',
+        'pve1: san-b, san-a: the map is suspended: I/O waits until it is resumed',
         'pve1: san-b: all 4 active paths are marginal',
         'pve1: 35000c50000000c01: all 8 active paths are faulty for the path checker, but'
             . ' device-mapper still uses them',
+        'pve1: san-d: the only active path is marginal',
         'pve1: san-d: the only active path is faulty for the path checker, but device-mapper still'
             . ' uses it',
-        'pve1: san-d: the only active path is marginal',
     ],
     'the table has these notes below it, and no others',
 );
@@ -140,10 +140,11 @@ for (
     is($res->{code}, 1, "$what: exit code 1");
     is_deeply(
         [$res->{out} =~ m/^(pve2: [^\n]*)$/mg],
-        ["pve2: san-a, san-b, 35000c50000000c01, san-d, 35000c50000000e01, sas-f unknown: $why"],
+        ["pve2: 35000c50000000e01, san-a, san-b, 35000c50000000c01, san-d, sas-f unknown: $why"],
         'a column of unknown cells, with the reason',
     );
-    like($res->{out}, qr/; 1 report cannot be read$/m, 'and in the summary');
+    my $kind = $why =~ m/newer/ ? 'with the report of a newer version' : 'with an unreadable report';
+    like($res->{out}, qr/^Nodes: 1 $kind: pve2; /m, 'and in the summary');
 
     # LUNs that are not allow-listed are expected nowhere
     $dir = with_reports(['multipath.cfg'], pve2 => $text);
@@ -167,7 +168,7 @@ for (
 }
 $dir = with_reports([], pve2 => 'garbage', pve1 => 'garbage');
 like(
-    cli(['status', '--replay', $dir], COLUMNS => 400)->{out}, qr/; 2 reports cannot be read$/m,
+    cli(['status', '--replay', $dir], COLUMNS => 400)->{out}, qr/^Nodes: 2 with an unreadable report: pve1, pve2; /m,
     'two of them',
 );
 unlink("$dir/kv/multipath/pve2");
@@ -210,6 +211,12 @@ for (
 }
 is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 3], 3)], [1 .. 3], 'as many lines as there are');
 is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 5], 3)], [1, 2, '... 3 more lines'], 'and no more');
+is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 6], 3, 2)], [3, 4, '... 2 more lines'], 'from an offset on');
+is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 5], 3, 2)], [3, 4, 5], 'to the last one');
+is_deeply(
+    [PVE::Multipath::CLI::Watch::keys_of("q \e[6~\e[B\eOAx\e")], ['q', ' ', "\e[6~", "\e[B", "\eOA", 'x', "\e"],
+    'keys of several characters',
+);
 
 SKIP: {
     my $script = qx{script --version 2>/dev/null} // '';

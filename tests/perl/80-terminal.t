@@ -200,27 +200,29 @@ cmp_ok(
 );
 for my $columns (5000, 200, 100) {
     my $out = cli(['status', '--replay', $big], COLUMNS => $columns)->{out};
-    my ($head) = split(/\n\n/, $out);
-    my @found = grep { index($head, $_) >= 0 } @wwids;
+    my @found = grep { $out =~ m/^\Q$_\E /m } @wwids;
     is(scalar(@found), 12, "each WWID is there as a whole ($columns columns)") if $columns >= 200;
-    is(scalar(grep { $out =~ m/(?<![\w-])\Q$_\E(?![\w-])/ } @nodes), 32, 'each node has a column');
+    is(scalar(grep { $out =~ m/(?<![\w-])\Q$_\E(?![\w-])/ } @nodes), 32, 'each node is named');
 }
 # where even that does not fit, it is continued in the next line
-$out = cli(['status', '--replay', "$replay/standalone-iscsi"], COLUMNS => 44)->{out};
-my ($first) = split(/\n\n/, $out);
-my ($header, @rows) = split(/\n/, $first);
-my $wwid_width = index($header, 'ALIAS') - 2;
+$out = cli(['status', '--replay', "$replay/three-nodes"], COLUMNS => 44)->{out};
+my (undef, $table) = split(/\n\n/, $out);
+my ($header, @rows) = split(/\n/, $table);
+my $wwid_width = index($header, 'STATE') - 2;
 is(
-    join('', map { substr($_, 0, $wwid_width) =~ s/ //gr } @rows),
-    '360014051111222033334444555500000' . '360014051111222133334444555500000',
+    join('', map { substr($_, 0, $wwid_width) =~ s/ //gr } @rows[0 .. 2]), '35000c50000000e01',
     'no digit is lost',
 );
 
-# short cells
-$out = cli(['status', '--replay', $big], COLUMNS => 100)->{out};
-for my $short ('ok 4/4', 'DEG 1/4', 'FAIL 0/4', 'MISS', '?') {
-    like($out, qr/ \Q$short\E(?: |$)/m, "'$short'");
+# short words
+for (['three-nodes', 'ok 2/2', 'DEG 1/4', 'MISS', '?'], ['silent-node', 'FAIL 0/0']) {
+    my ($name, @shorts) = @$_;
+    my $out = cli(['status', '--replay', "$replay/$name"], COLUMNS => 80)->{out};
+    like($out, qr/ \Q$_\E(?: |$)/m, "'$_'") for @shorts;
 }
+$out = cli(['status', '--replay', $big], COLUMNS => 100)->{out};
+# the third LUN: every fifth node lost all paths, every fifth some, pve-rack-4 has no map, pve-rack-8 is offline
+like($out, qr/000003  failed  17 ok, 7 FAIL, 1 MISS, 6 DEG, 1 \?$/m, 'counts');
 like($out, qr/^ok optimal, DEG degraded, MISS missing, FAIL failed, \? unknown$/m, 'explained');
 like($out, qr/^pve-rack-8: 12 LUNs unknown: the node is offline$/m, 'many LUNs are counted');
 unlike(cli(['status', '--replay', $big], COLUMNS => 5000)->{out}, qr/DEG/, 'in words if they fit');

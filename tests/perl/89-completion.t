@@ -57,7 +57,8 @@ my @common = qw(--help --version --replay --output-format);
 is_completed(['metrics', '-'], [@common, qw(--cluster --format --output)], 'metrics');
 is_completed(['config', '-'], [@common, '--wwid'], 'config');
 is_completed(['metrics', '--format', 'o'], ['openmetrics'], 'a format');
-is_completed(['status', '-'], [@common, qw(--watch --explain)], 'status');
+is_completed(['status', '-'], [@common, qw(--watch --explain --problems --state --node --lun)], 'status');
+is_completed(['status', '--state', 'm'], ['missing'], 'a state');
 is_completed(['plan', '--'], [@common, '--node'], 'plan');
 is_completed(['wwid', 'remove', 'x', '-'], [@common, qw(--digest --force)], 'wwid remove');
 for my $command (@commands, 'wwid add', 'wwid set', 'wwid remove') {
@@ -94,6 +95,7 @@ is_completed([qw(wwid set), @three, 'san-a', ''], [], 'one is enough');
 is_completed([qw(wwid add), @three, ''], ['35000c50000000701'], 'a new one that nodes see');
 is_completed(['maps', @three, '--node', ''], [qw(pve1 pve2 pve3)], 'nodes of a recording');
 is_completed(['maps', '--node', ''], [], 'and of nothing else');
+is_completed(['status', '--replay', "$replay/standalone-iscsi", '--node', ''], ['pve'], 'nodes of the cluster');
 
 my $dir = copy_tree('three-nodes');
 spew("$dir/kv/multipath/pve1", '{"time":1795252490,"maps":{"3600reported":{"state":"optimal"},"3600$(id)":{"state":"optimal"}}}');

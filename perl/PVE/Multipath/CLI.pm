@@ -40,7 +40,7 @@ my $commands = {
     status => {
         code => \&PVE::Multipath::CLI::Status::run,
         input => 'cluster',
-        options => sub() { ('watch:i', 'explain=s') },
+        options => sub() { ('watch:i', 'explain=s', 'problems', 'state=s@', 'node=s@', 'lun=s') },
     },
     metrics => {
         code => \&PVE::Multipath::CLI::Metrics::run,
@@ -219,7 +219,10 @@ my sub dispatch(@args) {
             . "', known are: " . join(', ', sort keys %$formats), $name)
         if !$formats->{ $opts->{'output-format'} };
     usage_error('--node needs --replay', $name)
-        if defined($opts->{node}) && !defined($opts->{replay}) && $name ne 'candidates';
+        if defined($opts->{node})
+        && !defined($opts->{replay})
+        && $command->{input} ne 'cluster'
+        && $name ne 'candidates';
 
     return $command->{code}->(source($command->{input}, $opts->{replay}), $opts, @args);
 }

@@ -10,7 +10,7 @@ use List::Util qw(max sum0);
 
 our @EXPORT_OK = qw(
     bytes characters decode_texts safe joined_lines one_line width pad pieces wrap size age by_number
-    color shrink table table_width
+    counted color shrink table table_rows table_width
 );
 
 # --- bytes and characters ---
@@ -138,6 +138,32 @@ sub by_number($list) {
     return sort { $keys{$a} cmp $keys{$b} || $a cmp $b } @$list;
 }
 
+# "31 optimal, 1 degraded: pve2": groups of names as [COUNT, WORDS, NAMES, SHORT WORD], with as many of the
+# names as fit into the columns; the first groups come first. The shortest form, "31 ok, 1 DEG", may be longer.
+sub counted($groups, $columns) {
+    my @most = (0) x @$groups;
+    my $text = sub($word) {
+        my ($text, $separator) = ('', '');
+        for my $i (0 .. $#most) {
+            my ($count, $names) = $groups->[$i]->@[0, 2];
+            $text .= "$separator$count $groups->[$i]->[$word]";
+            $separator = $most[$i] ? '; ' : ', ';
+            my @shown = $most[$i] < @$names ? ($names->@[0 .. $most[$i] - 1], '...') : @$names;
+            $text .= ': ' . join(', ', map { safe($_) } @shown) if $most[$i];
+        }
+        return $text;
+    };
+    return $text->(3) if width($text->(1)) > $columns && !grep { !defined($_->[3]) } @$groups;
+
+    for my $i (grep { $groups->[$_]->[2]->@* } 0 .. $#most) {
+        for my $most (scalar($groups->[$i]->[2]->@*), 3, 1, 0) {
+            $most[$i] = $most;
+            last if width($text->(1)) <= $columns;
+        }
+    }
+    return $text->(1);
+}
+
 # --- colour ---
 
 my $state_colors = {
@@ -181,18 +207,21 @@ sub shrink($columns, $width, $least) {
     return;
 }
 
-sub table($columns, $colored = 0) {
+# The lines of the titles and of each row, as lists.
+sub table_rows($columns, $colored = 0) {
     my @widths = map { column_width($_) } @$columns;
-    my @lines;
+    my @rows;
 
     my $add = sub($texts, $states) {
         my @cells = map { [pieces($texts->[$_], $widths[$_])] } 0 .. $#widths;
+        my @lines;
         for my $i (0 .. max(map { $#$_ } @cells)) {
             my @parts = map {
                 color(pad($cells[$_]->[$i] // '', $widths[$_]), $states->[$_], $colored)
             } 0 .. $#widths;
             push @lines, join('  ', @parts) =~ s/ +\z//r;
         }
+        push @rows, \@lines;
     };
 
     $add->([map { $_->{title} } @$columns], []);
@@ -202,7 +231,11 @@ sub table($columns, $colored = 0) {
             [map { ($_->{states} // [])->[$i] } @$columns],
         );
     }
-    return @lines;
+    return \@rows;
+}
+
+sub table($columns, $colored = 0) {
+    return map { @$_ } table_rows($columns, $colored)->@*;
 }
 
 1;

@@ -8,6 +8,7 @@ use List::Util qw(uniq);
 
 use PVE::Multipath;
 use PVE::Multipath::Candidates;
+use PVE::Multipath::CLI::Filter;
 use PVE::Multipath::CLI::Metrics;
 use PVE::Multipath::CLI::Output qw(print_lines);
 use PVE::Multipath::Config;
@@ -49,6 +50,10 @@ my sub offered($given) {
     return map { $_->{offered} ? $_->{wwid} : () } ($found // {})->{candidates}->@*;
 }
 
+my sub cluster_nodes($given) {
+    return source_of($given)->nodelist()->@*;
+}
+
 my sub nodes($given) {
     return () if !defined($given->{replay});
     return (PVE::Multipath::File::names("$given->{replay}/nodes") // [])->@*;
@@ -65,6 +70,8 @@ my $option_values = {
     format => sub($) { @PVE::Multipath::CLI::Metrics::FORMATS },
     output => sub($) { $FILES },
     node => \&nodes,
+    'status node' => \&cluster_nodes,
+    state => sub($) { @PVE::Multipath::CLI::Filter::STATES },
     wwid => \&configured_luns,
     explain => \&known_luns,
     delete => \&knobs,
@@ -78,9 +85,9 @@ my $argument_values = {
     'configured LUN' => \&configured_luns,
 };
 
-# Values of an option; those of a knob are in its schema.
-my sub values_of($option, $given) {
-    my $values = $option_values->{$option};
+# Values of an option of a command; those of a knob are in its schema.
+my sub values_of($name, $option, $given) {
+    my $values = $option_values->{"$name $option"} // $option_values->{$option};
     return $values->($given) if defined($values);
     return ((PVE::Multipath::Config::wwid_api_schema()->{$option} // {})->{enum} // [])->@*;
 }
@@ -128,7 +135,7 @@ my sub candidates($commands, $common, $current, @words) {
     my @specs = (@$common, $command->{options} ? $command->{options}->() : ());
     my %takes_value = map { m/\A([\w-]+)[^=]*=/ ? ($1 => 1) : () } @specs;
     my ($given, $arguments, $option) = given(\%takes_value, @words);
-    return values_of($option, $given) if defined($option);
+    return values_of($name, $option, $given) if defined($option);
     return map { '--' . s/[|=:].*//r } @specs if $current =~ m/\A-/;
 
     my @wanted = ($command->{args} // [])->@*;

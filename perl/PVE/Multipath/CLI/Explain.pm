@@ -7,7 +7,7 @@ use v5.36;
 use List::Util qw(uniq);
 
 use PVE::Multipath::CLI::Output qw(terminal_width plural is_count);
-use PVE::Multipath::CLI::Reasons qw(reason_text note_text);
+use PVE::Multipath::CLI::Reasons qw(cell_reasons lasting note_text causes_of);
 use PVE::Multipath::Text qw(safe wrap size by_number);
 
 # "a, b and c"
@@ -25,9 +25,10 @@ my sub paths_sentence($cell) {
     return "$text.";
 }
 
-my sub cell_sentences($node, $cell) {
-    my @reasons = map { reason_text($_, {}) } ($cell->{reasons} // [])->@*;
-    my $state = 'On ' . safe($node) . " it is $cell->{state}";
+my sub cell_sentences($node, $cell, $causes, $now) {
+    my @reasons = cell_reasons($cell, $causes, {});
+    my $lasting = lasting($cell, $now);
+    my $state = 'On ' . safe($node) . (length($lasting) ? ' it has been ' : ' it is ') . $cell->{state} . $lasting;
     $state .= ': ' . joined(@reasons) if @reasons;
 
     my @sentences = ("$state.", paths_sentence($cell));
@@ -70,9 +71,9 @@ my sub use_sentences($lun, $obstacles) {
     } grep { ($_->{how} // '') ne 'base' || $_->{storage} ne $storage } @$obstacles;
 }
 
-# The lines of --explain, ending in $node_lines about the nodes themselves. $obstacles are what uses
-# the LUN, as PVE::Multipath::Uses::refusal() returns them.
-sub lines($lun, $node_lines, $obstacles = []) {
+# The lines of --explain, ending in $node_lines about the nodes themselves. $causes are those of the cluster's
+# status; $obstacles are what uses the LUN, as PVE::Multipath::Uses::refusal() returns them.
+sub lines($lun, $causes, $now, $node_lines, $obstacles = []) {
     my $width = terminal_width();
     my $wrap = sub(@sentences) { wrap(join(' ', @sentences), $width, '    ') };
 
@@ -86,9 +87,11 @@ sub lines($lun, $node_lines, $obstacles = []) {
 
     my @lines = $wrap->(@head);
     push @lines, map { $wrap->($_) } use_sentences($lun, $obstacles);
+    push @lines, map { $wrap->('Cause: ' . safe($_->{text}) . '.') }
+        uniq(map { causes_of($_, $causes) } values $lun->{nodes}->%*);
     my @nodes = by_number([keys $lun->{nodes}->%*]);
     push @lines, $wrap->('No node reports it, and it is not expected on any node.') if !@nodes;
-    push @lines, map { $wrap->(cell_sentences($_, $lun->{nodes}->{$_})) } @nodes;
+    push @lines, map { $wrap->(cell_sentences($_, $lun->{nodes}->{$_}, $causes, $now)) } @nodes;
 
     my @unknown = grep { $lun->{nodes}->{$_}->{state} eq 'unknown' } @nodes;
     push @lines, $wrap->(

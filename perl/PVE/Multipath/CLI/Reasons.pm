@@ -1,6 +1,6 @@
 package PVE::Multipath::CLI::Reasons;
 
-# The reasons and notes of a map or a cell, in words.
+# The reasons and notes of a map or a cell, in words, and the causes that a cell names.
 
 use v5.36;
 
@@ -9,7 +9,7 @@ use Exporter qw(import);
 use PVE::Multipath::CLI::Output qw(plural is_count);
 use PVE::Multipath::Text qw(safe age);
 
-our @EXPORT_OK = qw(reason_text note_text urgent_notes of_paths);
+our @EXPORT_OK = qw(reason_text cell_reasons lasting note_text urgent_notes of_paths causes_of);
 
 # Facts of a map or a cell: { paths-active, paths-total }.
 sub of_paths($facts) {
@@ -119,6 +119,34 @@ sub reason_text($reason, $facts) {
     my $code = $reason->{code} // 'unknown reason';
     my $render = $reason_texts->{$code};
     return defined($render) ? $render->($reason, $facts) : safe($code);
+}
+
+# The causes of a cell, of those in the cluster's status.
+sub causes_of($cell, $causes) {
+    return grep { defined } map { $causes->[$_] } grep { is_count($_) && $_ >= 0 } ($cell->{causes} // [])->@*;
+}
+
+my sub port_text($cause) {
+    return 'target port ' . safe($cause->{target}) if $cause->{code} eq 'target-port';
+    my ($host, $initiator) = map { safe($_) } $cause->@{qw(host initiator)};
+    return length($host) && length($initiator) ? "$host ($initiator)" : $host || $initiator;
+}
+
+# The reasons of a cell, the ports that broke first. $facts as for reason_text.
+sub cell_reasons($cell, $causes, $facts) {
+    my @ports = map { port_text($_) } causes_of($cell, $causes);
+    return map {
+        my $text = reason_text($_, $facts);
+        # only reasons about paths have ports
+        @ports && $_->{code} =~ m/path/ ? 'through ' . join(' and ', @ports) . ": $text" : $text;
+    } ($cell->{reasons} // [])->@*;
+}
+
+# " for 3 h", how long a cell has had its state, if it is known.
+sub lasting($cell, $now) {
+    my $since = $cell->{since};
+    return '' if !is_count($since) || !is_count($now) || $since > $now;
+    return ' for ' . age($now - $since);
 }
 
 1;

@@ -1,28 +1,35 @@
 package PVE::Multipath::CLI::Status;
 
-# pvemultipath status: the matrix of LUNs and nodes, and why a cell is not optimal.
+# pvemultipath status: the summary, the matrix of LUNs and nodes, and why a cell is not optimal.
 
 use v5.36;
 
 use JSON::PP ();
-use List::Util qw(max);
+use List::Util qw(min);
 
 use PVE::Multipath;
 use PVE::Multipath::CLI::Explain;
+use PVE::Multipath::CLI::Filter qw(is_filtered filtered);
 use PVE::Multipath::CLI::Lun qw(find_lun);
+use PVE::Multipath::CLI::Matrix qw(worst_first matrix legend);
 use PVE::Multipath::CLI::Output qw(
-    terminal_width use_color print_json plural is_count print_result
+    terminal_width terminal_height use_color print_json is_count print_result
 );
-use PVE::Multipath::CLI::Reasons qw(reason_text note_text urgent_notes of_paths);
+use PVE::Multipath::CLI::Reasons qw(reason_text cell_reasons lasting note_text urgent_notes of_paths causes_of);
+use PVE::Multipath::CLI::Summary qw(summary_lines cause_lines is_explained);
 use PVE::Multipath::CLI::Watch;
-use PVE::Multipath::Text qw(
-    characters safe one_line wrap size age by_number shrink table table_width
-);
+use PVE::Multipath::Text qw(characters safe one_line wrap age by_number);
 use PVE::Multipath::Uses;
 
 my $EXIT_OPTIMAL = 0;
 my $EXIT_PROBLEM = 1;
 my $EXIT_FAILED = 2;
+
+# How many lines a terminal has at least: the summary, causes and the worst LUNs have room there.
+my $SCREEN = 24;
+
+# How many LUNs come before the reasons.
+my $WORST = 10;
 
 # How many LUNs with the same reason are listed by name below the table.
 my $MOST_NAMES = 8;
@@ -33,161 +40,52 @@ my $MOST_NOTES = 20;
 # Default interval of --watch, in seconds.
 my $WATCH_SECONDS = 2;
 
-# For tables with many nodes. They can be told apart without colour.
-my $short_states = {
-    optimal => 'ok',
-    degraded => 'DEG',
-    missing => 'MISS',
-    failed => 'FAIL',
-    unknown => '?',
-};
-
-# The text of a cell, in full or short.
-my sub cell_text($cell, $short) {
-    return '-' if !defined($cell);
-
-    my $state = $cell->{state};
-    my ($active, $total) = $cell->@{qw(paths-active paths-total)};
-    my $numbers = is_count($active) && is_count($total) ? " $active/$total" : '';
-
-    return $state . $numbers if !$short;
-    # the numbers of an old report would look like current ones
-    return $state eq 'unknown' ? '?' : ($short_states->{$state} // safe($state)) . $numbers;
-}
-
-my sub node_columns($luns, $nodes, $short) {
-    return map {
-        my $node = $_;
-        my @cells = map { $_->{nodes}->{$node} } @$luns;
-        {
-            title => safe($node),
-            cells => [map { cell_text($_, $short) } @cells],
-            states => [map { defined($_) ? $_->{state} : undef } @cells],
-        };
-    } @$nodes;
-}
-
-# As many node columns to a block as fit beside the first columns; each further block repeats what
-# tells the LUNs apart.
-my sub matrix_blocks($first, $repeated, $node_columns, $width) {
-    # all nodes side by side, if that is possible at all
-    my $together = [@$repeated, @$node_columns];
-    return ($first, $together) if table_width($together) <= $width;
-
-    my @blocks;
-    my @columns = @$first;
-    my $pending = [@$node_columns];
-
-    while (1) {
-        my $fixed = scalar(@columns);
-        while (@$pending) {
-            last
-                if table_width([@columns, $pending->[0]]) > $width
-                # even where it does not fit: it has to be somewhere
-                && !(@blocks && @columns == $fixed);
-            push @columns, shift @$pending;
-        }
-        push @blocks, [@columns];
-        last if !@$pending;
-        @columns = map { { %$_ } } @$repeated;
-    }
-    return @blocks;
-}
-
-my sub matrix_lines($luns, $width, $colored) {
-    my %seen;
-    $seen{$_}++ for map { keys $_->{nodes}->%* } @$luns;
-    my $nodes = [by_number([keys %seen])];
-
-    my $wwid = { title => 'LUN', cells => [map { safe($_->{wwid}) } @$luns] };
-    my $alias = { title => 'ALIAS', cells => [map { safe($_->{alias} // '-') } @$luns] };
-    my $state = {
-        title => 'STATE',
-        cells => [map { $_->{'cluster-state'} } @$luns],
-        states => [map { $_->{'cluster-state'} } @$luns],
-    };
-    my $used_by = { title => 'USED BY', cells => [map { safe($_->{'used-by'} // '-') } @$luns] };
-    my $size =
-        { title => 'SIZE', cells => [map { size($_->{size}) } @$luns] };
-    my $first = [$wwid, $alias, $state, $used_by, $size];
-
-    for my $short (0, 1) {
-        my @columns = (@$first, node_columns($luns, $nodes, $short));
-        next if table_width(\@columns) > $width;
-        return ($short, table(\@columns, $colored));
-    }
-
-    # Several blocks. An alias tells LUNs apart in less space, where each has one of its own.
-    my %labels = map { ($_->{alias} // $_->{wwid}) => 1 } @$luns;
-    my $label = {
-        title => 'LUN',
-        cells => [
-            scalar(keys %labels) == @$luns
-            ? map { safe($_->{alias} // $_->{wwid}) } @$luns
-            : $wwid->{cells}->@*
-        ],
-    };
-    shrink($first, $width, 8);
-    shrink([$label], int($width / 2), 8);
-
-    my ($short, @blocks);
-    for my $try (0, 1) {
-        my @node_columns = node_columns($luns, $nodes, $try);
-        $_->{width} = max(12, max(map { length } $_->{cells}->@*)) for @node_columns;
-        ($short, @blocks) = ($try, matrix_blocks($first, [$label], \@node_columns, $width));
-        # in words, as long as that takes no more than one block below the first
-        last if @blocks <= 2;
-    }
-
-    my @lines;
-    for my $block (@blocks) {
-        push @lines, '' if @lines;
-        push @lines, table($block, $colored);
-    }
-    return ($short, @lines);
-}
-
-# One entry for each text that the code returns for a cell; LUNs with the same text on a node share
-# one.
-my sub cell_lines($luns, $width, $texts_of) {
-    my %groups;
+# One entry for each text that the code returns for a cell, as [STATE, REASON]; LUNs with the same text on a node
+# share one.
+my sub cell_lines($luns, $now, $width, $texts_of) {
+    my (%groups, %lists);
 
     for my $lun (@$luns) {
         for my $node (keys $lun->{nodes}->%*) {
-            for my $words ($texts_of->($lun->{nodes}->{$node})) {
-                my $group = $groups{$node}->{$words} //=
-                    { text => $words, first => $lun->{wwid}, luns => [] };
+            my $cell = $lun->{nodes}->{$node};
+            for my $text ($texts_of->($cell, $node)) {
+                my $group = $groups{$node}->{"@$text"} //= do {
+                    push $lists{$node}->@*, my $new = { text => $text };
+                    $new;
+                };
                 push $group->{luns}->@*, safe($lun->{alias} // $lun->{wwid});
+                $group->{ages}->{ lasting($cell, $now) } = 1;
             }
         }
     }
 
     my @lines;
-    for my $node (by_number([keys %groups])) {
-        my @sorted = sort { $a->{first} cmp $b->{first} || $a->{text} cmp $b->{text} }
-            values $groups{$node}->%*;
-        for my $group (@sorted) {
+    for my $node (by_number([keys %lists])) {
+        for my $group ($lists{$node}->@*) {
             # the table shows which ones
             my @names = $group->{luns}->@*;
             my $who = @names > $MOST_NAMES ? scalar(@names) . ' LUNs' : join(', ', @names);
-            push @lines,
-                wrap(safe($node) . ": $who$group->{text}", $width, '    ');
+            my ($state, $text) = $group->{text}->@*;
+            my ($age, @others) = keys $group->{ages}->%*;
+            $state = " $state" . (@others ? '' : $age) if length($state);
+            push @lines, wrap(safe($node) . ": $who$state: $text", $width, '    ');
         }
     }
     return @lines;
 }
 
-my sub cell_reasons($cell) {
-    return if $cell->{state} eq 'optimal';
-    my @texts = map { reason_text($_, $cell) } ($cell->{reasons} // [])->@*;
+# The state and a reason, for each that the causes do not explain.
+my sub state_texts($cell, $node, $causes) {
+    return if $cell->{state} eq 'optimal' || is_explained($cell, $node, $causes);
+    my @texts = cell_reasons($cell, $causes, $cell);
     # a peer need not send any
     @texts = (of_paths($cell) =~ s/\A \((.*)\)\z/$1/r || 'no reason given') if !@texts;
-    return map { " $cell->{state}: $_" } @texts;
+    return map { [$cell->{state}, $_] } @texts;
 }
 
 # The notes that need attention at once. 'maps' and '--explain' show the others as well.
-my sub cell_notes($cell) {
-    return map { ': ' . note_text($_, $cell) } urgent_notes($cell->{notes});
+my sub note_texts($cell) {
+    return map { ['', note_text($_, $cell)] } urgent_notes($cell->{notes});
 }
 
 # The disagreements between nodes.
@@ -228,20 +126,6 @@ my sub node_lines($status, $now, $width) {
     return map { wrap($_, $width, '    ') } @texts;
 }
 
-my sub status_summary($luns, $nodes) {
-    my %count;
-    $count{ $_->{'cluster-state'} }++ for @$luns;
-    my @worst_first = qw(failed missing degraded unknown optimal);
-    my @states = map { "$count{$_} $_" } grep { $count{$_} } @worst_first;
-    my $line = plural(scalar(@$luns), 'LUN') . ': ' . join(', ', @states);
-
-    my $failed = grep { defined($_->{'apply-error'}) } values %$nodes;
-    $line .= '; ' . plural($failed, 'node') . ' could not apply the configuration' if $failed;
-    my $unreadable = grep { defined($_->{'report-error'}) } values %$nodes;
-    $line .= '; ' . plural($unreadable, 'report') . ' cannot be read' if $unreadable;
-    return $line;
-}
-
 my sub status_exit_code($status) {
     my %states;
     for my $lun ($status->{luns}->@*) {
@@ -254,40 +138,53 @@ my sub status_exit_code($status) {
     return $EXIT_OPTIMAL;
 }
 
-my sub status_lines($status, $now) {
-    my ($luns, $nodes) = $status->@{qw(luns nodes)};
-    my $width = terminal_width();
+# The causes that the LUNs name.
+my sub causes_of_luns($luns, $causes) {
+    my %named = map { $_ => 1 } map { causes_of($_, $causes) } map { values $_->{nodes}->%* } @$luns;
+    return grep { $named{$_} } @$causes;
+}
 
-    my @lines;
-    if (@$luns) {
-        my ($short, @matrix) = matrix_lines($luns, $width, use_color());
-        push @lines, @matrix;
-        if ($short) {
-            my @legend =
-                map { "$short_states->{$_} $_" } qw(optimal degraded missing failed unknown);
-            push @lines, '', wrap(join(', ', @legend), $width, '    ');
-        }
-    } else {
-        push @lines, wrap($_, $width, '    ') for (
+# The text, in which the summary, the causes and the worst LUNs take at most so many rows. $all is the number
+# of LUNs before filters.
+sub lines($status, $now, $all = scalar($status->{luns}->@*), $rows = $SCREEN) {
+    my $causes = $status->{causes} // [];
+    my ($width, @luns) = (terminal_width(), worst_first($status->{luns}));
+
+    if (!$all) {
+        return map { wrap($_, $width, '    ') } (
             'No LUN is allow-listed, and no node reports a multipath map.',
-            "To start, add a LUN with 'pvemultipath wwid add WWID'; 'lsblk -o"
-                . " NAME,SIZE,WWN,VENDOR,MODEL' shows the disks of a node.",
+            "To start, add a LUN with 'pvemultipath wwid add WWID'; 'pvemultipath candidates' lists the LUNs"
+                . ' that a node sees.',
+            node_lines($status, $now, $width),
         );
     }
-
-    my $is_reported = grep { $_->{nodes}->%* } @$luns;
-    my @below = (
-        @$luns && !$is_reported ? 'No node has reported a LUN yet, and none is expected on any node.' : (),
-        cell_lines($luns, $width, \&cell_reasons),
-        cell_lines($luns, $width, \&cell_notes),
-        disagreement_lines($luns, $width),
+    my $is_reported = grep { $_->{nodes}->%* } @luns;
+    my @reasons = (
+        @luns && !$is_reported ? 'No node has reported a LUN yet, and none is expected on any node.' : (),
+        cell_lines(\@luns, $now, $width, sub($cell, $node) { state_texts($cell, $node, $causes) }),
+        cell_lines(\@luns, $now, $width, sub($cell, $) { note_texts($cell) }),
+        disagreement_lines(\@luns, $width),
         node_lines($status, $now, $width),
     );
-    push @lines, '', @below if @below;
-    push @lines, '', wrap(status_summary($luns, $nodes), $width, '    ')
-        if @$luns;
+    my @summary = summary_lines($status, $all, $width);
+    return (@summary, @reasons ? ('', @reasons) : ()) if !@luns;
 
-    return @lines;
+    my ($table, $is_short) = matrix(\@luns, $width, use_color());
+    my ($head, @table) = @$table;
+    my @worst = map { @$_ } $head, splice(@table, 0, $WORST);
+    push @worst, scalar(@table) . ' more ' . (@table == 1 ? 'LUN' : 'LUNs') . ', see below' if @table;
+
+    my @causes = @luns == $all ? @$causes : causes_of_luns(\@luns, $causes);
+    my @parts = (
+        [@summary],
+        [cause_lines(\@causes, $rows - @summary - @worst - 2, $width)],
+        [@worst],
+        [@reasons],
+        [@table ? map { @$_ } $head, @table : ()],
+        [$is_short ? wrap(legend(), $width, '    ') : ()],
+    );
+    my ($first, @others) = grep { @$_ } @parts;
+    return (@$first, map { ('', @$_) } @others);
 }
 
 my sub decode_json_text($bytes) {
@@ -300,6 +197,15 @@ my sub status_args($source) {
     return PVE::Multipath::cluster_status_args($source);
 }
 
+# The status, as far as the options select it, and what else is needed to show it.
+my sub selected($source, $opts) {
+    my $args = status_args($source);
+    my $status = PVE::Multipath::cluster_status($args);
+    my $all = scalar($status->{luns}->@*);
+    $status = filtered($status, $opts, [keys(($args->{members} // {})->%*)]) if is_filtered($opts);
+    return ($status, $args->{now}, $all);
+}
+
 my sub watch($source, $opts) {
     die "--watch cannot be combined with --output-format or --explain\n"
         if $opts->{'output-format'} ne 'text' || defined($opts->{explain});
@@ -309,14 +215,16 @@ my sub watch($source, $opts) {
     die "--watch needs at least 1 second\n" if $seconds < 1;
 
     return PVE::Multipath::CLI::Watch::run($seconds, sub() {
-        my $args = status_args($source);
-        my $status = PVE::Multipath::cluster_status($args);
-        return ([status_lines($status, $args->{now})], status_exit_code($status));
+        my ($status, $now, $all) = selected($source, $opts);
+        my $rows = min($SCREEN, terminal_height()) - $PVE::Multipath::CLI::Watch::HEAD;
+        return ([lines($status, $now, $all, $rows)], status_exit_code($status));
     });
 }
 
 # The status of a single LUN.
 my sub explain($source, $opts) {
+    die "--explain cannot be combined with --problems, --state, --node or --lun\n" if is_filtered($opts);
+
     my $args = status_args($source);
     my $status = PVE::Multipath::cluster_status($args);
     my $name = characters($opts->{explain});
@@ -329,7 +237,7 @@ my sub explain($source, $opts) {
         my $users = PVE::Multipath::Uses::users($source);
         my $refusal = PVE::Multipath::Uses::refusal($lun->{wwid}, $users) // {};
         my $obstacles = $refusal->{obstacles} // [];
-        return PVE::Multipath::CLI::Explain::lines($lun, \@of_nodes, $obstacles);
+        return PVE::Multipath::CLI::Explain::lines($lun, $status->{causes} // [], $args->{now}, \@of_nodes, $obstacles);
     });
     return status_exit_code($status);
 }
@@ -338,15 +246,14 @@ sub run($source, $opts) {
     return watch($source, $opts) if defined($opts->{watch});
     return explain($source, $opts) if defined($opts->{explain});
 
-    my $args = status_args($source);
-    if ($opts->{'output-format'} eq 'json') {
-        my $json = PVE::Multipath::cluster_status_json($args);
+    if ($opts->{'output-format'} eq 'json' && !is_filtered($opts)) {
+        my $json = PVE::Multipath::cluster_status_json(status_args($source));
         print_json($json);
         return status_exit_code(decode_json_text($json));
     }
 
-    my $status = PVE::Multipath::cluster_status($args);
-    print_result($opts, $status, sub() { status_lines($status, $args->{now}) });
+    my ($status, $now, $all) = selected($source, $opts);
+    print_result($opts, $status, sub() { lines($status, $now, $all) });
     return status_exit_code($status);
 }
 
