@@ -124,7 +124,7 @@ for my $kind (qw(Live Recorded)) {
     is_deeply([$res->@{qw(code err)}], [1, ''], 'status: 1');
     like($res->{out}, qr/^$wwid  san-a  unknown  -        -\n\nNo node has reported a LUN yet/m, 'unknown, and why');
     is(cli(['status', '--explain', 'san-a', '--replay', $dir])->{code}, 1, 'explained');
-    is(cli(['metrics', '--replay', $dir])->{code}, 0, 'metrics');
+    is(cli(['metrics', '--cluster', '--replay', $dir])->{code}, 0, 'metrics');
     is(cli(['problems', '--replay', $dir])->{code}, 0, 'problems');
 
     for my $command ('maps', 'accept-paths') {

@@ -158,8 +158,8 @@ is_deeply(
     \@lines,
     [
         'pve1: 35000c50000000e01 missing: no map for this LUN',
-        'pve2: san-b degraded: sdb, sdf, sdk failed (1 of 4 paths active)',
         'pve2: 35000c50000000e01 missing: no map for this LUN',
+        'pve2: san-b degraded: sdb, sdf, sdk failed (1 of 4 paths active)',
         'pve3: 35000c50000000e01, san-b, san-a, 35000c50000000c01, san-d, sas-f unknown:'
             . ' the last report is 10 min old',
         "pve2: applying the configuration failed 45 s ago: writing"

@@ -77,8 +77,8 @@ is_completed(['problems', '--multipath-tools', ''], [qw(0.9.4 0.11.1 0.15.1)], '
 is_completed(['wwid', 'set', 'x', '--rr-weight', ''], [qw(priorities uniform)], 'of a knob');
 is_completed(['wwid', 'set', 'x', '--delete', 'rr-'], [qw(rr-min-io-rq rr-weight)], 'names of knobs');
 is_completed(['wwid', 'set', 'x', '--alias', ''], [], 'nothing where anything may be');
-is_deeply([map { s!.*/!!r } completed('status', '--replay', "$root/fixtures/rep")->@*], ['replay'], 'folders');
-is_deeply([map { s!.*/!!r } completed('record', "$root/fixtures/rep")->@*], ['replay'], 'folders as arguments');
+is_deeply([map { s!.*/!!r } completed('status', '--replay', "$root/fixtures/repl")->@*], ['replay'], 'folders');
+is_deeply([map { s!.*/!!r } completed('record', "$root/fixtures/repl")->@*], ['replay'], 'folders as arguments');
 is_deeply([map { s!.*/!!r } completed('check', "$root/READ")->@*], ['README.md'], 'files');
 
 # --- LUNs and nodes ---
