@@ -148,6 +148,17 @@ like(
     'more paths are lost than the cause took away',
 );
 
+# nodes of older versions send no causes
+my $old = { %$fine, causes => [] };
+is_deeply(
+    [grep { m/^pve[29]: / } PVE::Multipath::CLI::Status::lines($old, $now)],
+    [
+        'pve2: 199 LUNs degraded: 2 paths failed (2 of 4 paths active)',
+        'pve2: san-100 degraded: 3 paths failed (1 of 4 paths active)',
+    ],
+    'many different devices are counted',
+);
+
 # indexes of a peer that mean nothing
 $fine->{luns}->[99]->{nodes}->{pve2} = degraded(2, [99, -1, 'x', undef], [qw(sda sdb)]);
 like(
@@ -159,10 +170,14 @@ like(
 
 my $one = {
     nodes => {},
-    'node-info' => { pve1 => { multipathd => 'no-answer' }, pve2 => { multipathd => 'running' }, pve3 => { multipathd => 'stopped' } },
+    'node-info' => {
+        pve1 => { multipathd => 'no-answer', drift => ['rr-weight is uniform'] },
+        pve2 => { multipathd => 'running', drift => ["find\e is no", 'rr-weight is uniform'] },
+        pve3 => { multipathd => 'stopped' },
+    },
     luns => [map {
-        +{ wwid => $_, 'cluster-state' => 'degraded', nodes => {
-            pve1 => optimal(2), pve2 => { degraded(1, [], [qw(sda sdb sdc)])->%*, since => $now - ($_ eq 'a' ? 7200 : 60) } } }
+        my $degraded = { degraded(1, [], [qw(sda sdb sdc)])->%*, since => $now - ($_ eq 'a' ? 7200 : 60) };
+        +{ wwid => $_, 'cluster-state' => 'degraded', nodes => { pve1 => optimal(2), pve2 => $degraded } };
     } qw(a b)],
 };
 is(join("\n", PVE::Multipath::CLI::Status::lines($one, $now)), <<'END' =~ s/\n\z//r, 'a small cluster');
@@ -174,6 +189,8 @@ a    -      degraded  -        -     optimal 2/2  degraded 1/4
 b    -      degraded  -        -     optimal 2/2  degraded 1/4
 
 pve2: a, b degraded: sda, sdb, sdc failed (1 of 4 paths active)
+pve2: overridden by another file: find\x{1b} is no
+pve1, pve2: overridden by another file: rr-weight is uniform
 END
 $one->{luns}->[1]->{nodes}->{pve2}->{since} = $now - 7300;
 like(
@@ -182,7 +199,7 @@ like(
 );
 is_deeply(
     [PVE::Multipath::CLI::Explain::lines(
-        { %{ $status->{luns}->[6] }, nodes => { map { $_ => $status->{luns}->[6]->{nodes}->{$_} } qw(pve2 pve22 pve3) } },
+        PVE::Multipath::CLI::Filter::filtered($status, { node => ['pve2 pve22 pve3'] })->{luns}->[6],
         \@causes, $now, [],
     )],
     [

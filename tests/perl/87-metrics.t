@@ -139,7 +139,8 @@ is($res->{code}, 0, 'a daemon that does not answer');
 like($res->{out}, qr/^pve_multipath_multipathd_up\{node="pve1"\} 0$/m, 'is reported as such');
 rename("$dir/nodes", "$dir/no-nodes");
 is(metrics('--cluster'), $text{'cluster prometheus'}, 'a recording without the node');
-like(cli(['metrics', '--replay', $dir])->{err}, qr/\Aerror: there is no recording of node 'pve1'/, 'has no series of it');
+$res = cli(['metrics', '--replay', $dir]);
+like($res->{err}, qr/\Aerror: there is no recording of node 'pve1'/, 'has no series of it');
 
 # --- wrong arguments ---
 

@@ -47,7 +47,7 @@ my sub on_nodes($lun, $nodes) {
 # What all the options select. Errors of the nodes themselves stay, unless other nodes are selected: a node whose
 # report cannot be read may see any LUN. $members are names of nodes that may be named although they have no LUN.
 sub filtered($status, $opts, $members = []) {
-    my ($luns, $nodes) = $status->@{qw(luns nodes)};
+    my ($luns, $nodes, $infos) = $status->@{qw(luns nodes node-info)};
 
     if (my @names = words($opts->{node} // [])) {
         my %known = map { $_ => 1 } @$members, keys %$nodes, map { keys $_->{nodes}->%* } @$luns;
@@ -56,7 +56,8 @@ sub filtered($status, $opts, $members = []) {
                 . join(', ', map { safe($_) } by_number([keys %known])) . "\n";
         }
         $luns = [map { on_nodes($_, \@names) // () } @$luns];
-        $nodes = { map { $_ => $nodes->{$_} } grep { $nodes->{$_} } @names };
+        ($nodes, $infos) = map { my $hash = $_; +{ map { $_ => $hash->{$_} } grep { $hash->{$_} } @names } }
+            $nodes, $infos // {};
     }
     if (my @states = words($opts->{state} // [])) {
         for my $state (grep { !defined($ranks{$_}) } @states) {
@@ -74,7 +75,7 @@ sub filtered($status, $opts, $members = []) {
         } @$luns];
     }
     $luns = [grep { has_problem($_) } @$luns] if $opts->{problems};
-    return { %$status, luns => $luns, nodes => $nodes };
+    return { %$status, luns => $luns, nodes => $nodes, $infos ? ('node-info' => $infos) : () };
 }
 
 1;

@@ -34,40 +34,47 @@ my $WORST = 10;
 # How many LUNs with the same reason are listed by name below the table.
 my $MOST_NAMES = 8;
 
+# How many lines about a node may name devices.
+my $MOST_LINES = 8;
+
 # How many lines about disagreements between nodes are shown below the table.
 my $MOST_NOTES = 20;
 
 # Default interval of --watch, in seconds.
 my $WATCH_SECONDS = 2;
 
-# One entry for each text that the code returns for a cell, as [STATE, REASON]; LUNs with the same text on a node
-# share one.
-my sub cell_lines($luns, $now, $width, $texts_of) {
-    my (%groups, %lists);
+# "a, b", or how many there are, where there are many.
+my sub listed($names, $word) {
+    return @$names > $MOST_NAMES ? scalar(@$names) . " ${word}s" : join(', ', map { safe($_) } @$names);
+}
 
-    for my $lun (@$luns) {
-        for my $node (keys $lun->{nodes}->%*) {
+# One entry for each text that the code returns for a cell, as [STATE, REASON]; LUNs with the same text on a node
+# share one. If that are many on a node, the code is called with $brief.
+my sub cell_lines($luns, $now, $width, $texts_of) {
+    my %nodes = map { $_ => 1 } map { keys $_->{nodes}->%* } @$luns;
+
+    my $groups_of = sub($node, $brief) {
+        my (%groups, @groups);
+        for my $lun (grep { $_->{nodes}->{$node} } @$luns) {
             my $cell = $lun->{nodes}->{$node};
-            for my $text ($texts_of->($cell, $node)) {
-                my $group = $groups{$node}->{"@$text"} //= do {
-                    push $lists{$node}->@*, my $new = { text => $text };
-                    $new;
-                };
-                push $group->{luns}->@*, safe($lun->{alias} // $lun->{wwid});
+            for my $text ($texts_of->($cell, $node, $brief)) {
+                my $group = $groups{"@$text"} //= { text => $text };
+                push @groups, $group if !$group->{luns};
+                push $group->{luns}->@*, $lun->{alias} // $lun->{wwid};
                 $group->{ages}->{ lasting($cell, $now) } = 1;
             }
         }
-    }
-
+        return @groups;
+    };
     my @lines;
-    for my $node (by_number([keys %lists])) {
-        for my $group ($lists{$node}->@*) {
-            # the table shows which ones
-            my @names = $group->{luns}->@*;
-            my $who = @names > $MOST_NAMES ? scalar(@names) . ' LUNs' : join(', ', @names);
+    for my $node (by_number([keys %nodes])) {
+        my @groups = $groups_of->($node, 0);
+        @groups = $groups_of->($node, 1) if @groups > $MOST_LINES;
+        for my $group (@groups) {
             my ($state, $text) = $group->{text}->@*;
             my ($age, @others) = keys $group->{ages}->%*;
             $state = " $state" . (@others ? '' : $age) if length($state);
+            my $who = listed($group->{luns}, 'LUN');
             push @lines, wrap(safe($node) . ": $who$state: $text", $width, '    ');
         }
     }
@@ -75,9 +82,11 @@ my sub cell_lines($luns, $now, $width, $texts_of) {
 }
 
 # The state and a reason, for each that the causes do not explain.
-my sub state_texts($cell, $node, $causes) {
+my sub state_texts($cell, $node, $causes, $brief) {
     return if $cell->{state} eq 'optimal' || is_explained($cell, $node, $causes);
-    my @texts = cell_reasons($cell, $causes, $cell);
+    my @reasons = ($cell->{reasons} // [])->@*;
+    @reasons = map { { %$_, devs => [] } } @reasons if $brief;
+    my @texts = cell_reasons({ %$cell, reasons => \@reasons }, $causes, $cell);
     # a peer need not send any
     @texts = (of_paths($cell) =~ s/\A \((.*)\)\z/$1/r || 'no reason given') if !@texts;
     return map { [$cell->{state}, $_] } @texts;
@@ -102,6 +111,15 @@ my sub disagreement_lines($luns, $width) {
     return @lines;
 }
 
+# The settings of nodes that other files override.
+my sub drift_texts($infos) {
+    my %nodes;
+    for my $node (by_number([keys %$infos])) {
+        push $nodes{$_}->@*, $node for ($infos->{$node}->{drift} // [])->@*;
+    }
+    return map { listed($nodes{$_}, 'node') . ': overridden by another file: ' . safe($_) } sort keys %nodes;
+}
+
 # Errors of the nodes themselves. An unreadable report is the reason of the node's cells if it has
 # any, and only listed here otherwise.
 my sub node_lines($status, $now, $width) {
@@ -123,6 +141,7 @@ my sub node_lines($status, $now, $width) {
             safe($node) . ": applying the configuration failed$when: "
             . one_line($error);
     }
+    push @texts, drift_texts($status->{'node-info'} // {});
     return map { wrap($_, $width, '    ') } @texts;
 }
 
@@ -144,13 +163,13 @@ my sub causes_of_luns($luns, $causes) {
     return grep { $named{$_} } @$causes;
 }
 
-# The text, in which the summary, the causes and the worst LUNs take at most so many rows. $all is the number
-# of LUNs before filters.
-sub lines($status, $now, $all = scalar($status->{luns}->@*), $rows = $SCREEN) {
+# The text, in which the summary, the causes and the worst LUNs take at most so many rows. If the status is
+# filtered, $all is the number of LUNs before that.
+sub lines($status, $now, $all = undef, $rows = $SCREEN) {
     my $causes = $status->{causes} // [];
     my ($width, @luns) = (terminal_width(), worst_first($status->{luns}));
 
-    if (!$all) {
+    if (!($all // @luns)) {
         return map { wrap($_, $width, '    ') } (
             'No LUN is allow-listed, and no node reports a multipath map.',
             "To start, add a LUN with 'pvemultipath wwid add WWID'; 'pvemultipath candidates' lists the LUNs"
@@ -161,12 +180,12 @@ sub lines($status, $now, $all = scalar($status->{luns}->@*), $rows = $SCREEN) {
     my $is_reported = grep { $_->{nodes}->%* } @luns;
     my @reasons = (
         @luns && !$is_reported ? 'No node has reported a LUN yet, and none is expected on any node.' : (),
-        cell_lines(\@luns, $now, $width, sub($cell, $node) { state_texts($cell, $node, $causes) }),
-        cell_lines(\@luns, $now, $width, sub($cell, $) { note_texts($cell) }),
+        cell_lines(\@luns, $now, $width, sub($cell, $node, $brief) { state_texts($cell, $node, $causes, $brief) }),
+        cell_lines(\@luns, $now, $width, sub($cell, @) { note_texts($cell) }),
         disagreement_lines(\@luns, $width),
         node_lines($status, $now, $width),
     );
-    my @summary = summary_lines($status, $all, $width);
+    my @summary = summary_lines($status, $all // scalar(@luns), $width);
     return (@summary, @reasons ? ('', @reasons) : ()) if !@luns;
 
     my ($table, $is_short) = matrix(\@luns, $width, use_color());
@@ -174,7 +193,7 @@ sub lines($status, $now, $all = scalar($status->{luns}->@*), $rows = $SCREEN) {
     my @worst = map { @$_ } $head, splice(@table, 0, $WORST);
     push @worst, scalar(@table) . ' more ' . (@table == 1 ? 'LUN' : 'LUNs') . ', see below' if @table;
 
-    my @causes = @luns == $all ? @$causes : causes_of_luns(\@luns, $causes);
+    my @causes = defined($all) ? causes_of_luns(\@luns, $causes) : @$causes;
     my @parts = (
         [@summary],
         [cause_lines(\@causes, $rows - @summary - @worst - 2, $width)],
@@ -201,9 +220,9 @@ my sub status_args($source) {
 my sub selected($source, $opts) {
     my $args = status_args($source);
     my $status = PVE::Multipath::cluster_status($args);
-    my $all = scalar($status->{luns}->@*);
-    $status = filtered($status, $opts, [keys(($args->{members} // {})->%*)]) if is_filtered($opts);
-    return ($status, $args->{now}, $all);
+    return ($status, $args->{now}) if !is_filtered($opts);
+    my $shown = filtered($status, $opts, [keys(($args->{members} // {})->%*)]);
+    return ($shown, $args->{now}, scalar($status->{luns}->@*));
 }
 
 my sub watch($source, $opts) {
@@ -237,7 +256,8 @@ my sub explain($source, $opts) {
         my $users = PVE::Multipath::Uses::users($source);
         my $refusal = PVE::Multipath::Uses::refusal($lun->{wwid}, $users) // {};
         my $obstacles = $refusal->{obstacles} // [];
-        return PVE::Multipath::CLI::Explain::lines($lun, $status->{causes} // [], $args->{now}, \@of_nodes, $obstacles);
+        my $causes = $status->{causes} // [];
+        return PVE::Multipath::CLI::Explain::lines($lun, $causes, $args->{now}, \@of_nodes, $obstacles);
     });
     return status_exit_code($status);
 }
