@@ -109,10 +109,6 @@ sub run($seconds, $code) {
         print STDOUT encoded($text);
         STDOUT->flush();
     };
-    my $enter = sub() {
-        $set_keys->(1);
-        $write->($ENTER);
-    };
     my $leave = sub() {
         $write->($LEAVE);
         $set_keys->(0);
@@ -126,9 +122,11 @@ sub run($seconds, $code) {
             ($stopped, $redraw) = (0, 1);
         }
         if ($redraw) {
-            $enter->();
+            $write->($ENTER);
             ($shown, $redraw) = ([], 0);
         }
+        # a shell tells nothing to a job that it brings from the background while it runs
+        $set_keys->(1);
         my $height = max(terminal_height() - $HEAD, 1);
         $offset = max(min($offset, @$lines - $height), 0);
         my $keys = @$lines > $height ? 'space and b page, q ends' : 'q ends';
@@ -138,7 +136,8 @@ sub run($seconds, $code) {
     };
 
     my $done = eval {
-        $enter->();
+        $set_keys->(1);
+        $write->($ENTER);
         while (!$ended) {
             my @res = eval { $code->() };
             $error = length($@) ? 'error: ' . $@ =~ s/\n.*//sr : '';
