@@ -32,12 +32,12 @@ pve2: applying the configuration failed 45 s ago: writing '/etc/multipath/conf.d
 END
 is(
     cli(['status', '--explain', '35000c50000000b01', '--replay', "$replay/three-nodes"])->{out},
-    $res->{out}, 'by its WWID as well',
+    $res->{out}, 'the LUN given by its WWID',
 );
 my $json = cli([
     'status', '--explain', 'san-b', '--replay', "$replay/three-nodes", '--output-format', 'json',
 ])->{out};
-is_deeply([map { $_->{wwid} } from_json($json)->{luns}->@*], ['35000c50000000b01'], 'as data');
+is_deeply([map { $_->{wwid} } from_json($json)->{luns}->@*], ['35000c50000000b01'], 'JSON has only this LUN');
 
 my $dir = copy_tree('three-nodes');
 rename("$dir/kv/multipath-apply/pve2", "$dir/no-apply-error");
@@ -70,7 +70,7 @@ END
 like(
     cli(['status', '--replay', $dir])->{out},
     qr/^san-a: the nodes disagree about its size: 1 GiB on pve1, 2 GiB on pve2$/m,
-    'the table has the disagreements below it',
+    'disagreements are listed below the table',
 );
 
 # --- maps that may serve no I/O although their paths are active ---
@@ -97,22 +97,22 @@ is_deeply(
         'pve1: san-d: the only active path is faulty for the path checker, but device-mapper still'
             . ' uses it',
     ],
-    'the table has these notes below it, and no others',
+    'urgent notes are listed below the table, other notes are not',
 );
-like($res->{out}, qr/^35000c50000000a01  san-a  optimal /m, 'the state is what the paths are');
+like($res->{out}, qr/^35000c50000000a01  san-a  optimal /m, 'the state depends only on the paths');
 like(
     cli(['status', '--explain', 'san-b', '--replay', $dir], COLUMNS => 400)->{out},
     qr/^On pve1 it is optimal\. 4 of 4 paths are active\. The map is suspended: I\/O waits until it is resumed\. All 4 active paths are marginal\.$/m,
-    '--explain tells them as well',
+    '--explain shows the notes',
 );
 
 my $reply = "$dir/nodes/pve1/multipathd/show-maps-json.out";
 spew($reply, slurp($reply) =~ s/"dm_st" : "active"/"dm_st" : "suspend"/r);
 my ($map) = PVE::Multipath::get_maps(PVE::Multipath::Node->replay($dir, 'pve1'))->@*;
-is_deeply($map->{notes}->[0], { code => 'suspended' }, 'a map that is suspended');
-is($map->{health}, 'optimal', 'is what its paths are');
+is_deeply($map->{notes}->[0], { code => 'suspended' }, 'a suspended map has a note');
+is($map->{health}, 'optimal', 'its health depends only on the paths');
 like(
-    cli(['maps', '--replay', $dir])->{out}, qr/the map is suspended: I\/O waits/, "'maps' tells it",
+    cli(['maps', '--replay', $dir])->{out}, qr/the map is suspended: I\/O waits/, "'maps' shows the note",
 );
 
 # --- reports that cannot be read ---
@@ -141,42 +141,42 @@ for (
     is_deeply(
         [$res->{out} =~ m/^(pve2: [^\n]*)$/mg],
         ["pve2: 35000c50000000e01, san-a, san-b, 35000c50000000c01, san-d, sas-f unknown: $why"],
-        'a column of unknown cells, with the reason',
+        'all cells of the node are unknown, with the reason',
     );
     my $kind = $why =~ m/newer/ ? 'with the report of a newer version' : 'with an unreadable report';
-    like($res->{out}, qr/^Nodes: 1 $kind: pve2; /m, 'and in the summary');
+    like($res->{out}, qr/^Nodes: 1 $kind: pve2; /m, 'the summary names the node');
 
     # LUNs that are not allow-listed are expected nowhere
     $dir = with_reports(['multipath.cfg'], pve2 => $text);
     $res = cli(['status', '--replay', $dir], COLUMNS => 400);
-    is($res->{code}, 1, 'nothing is expected: exit code 1 as well');
-    is_deeply([$res->{out} =~ m/^(pve2: [^\n]*)$/mg], ["pve2: $why"], 'a line of its own');
+    is($res->{code}, 1, 'exit code 1 where nothing is expected');
+    is_deeply([$res->{out} =~ m/^(pve2: [^\n]*)$/mg], ["pve2: $why"], 'the node has its own line');
     like(
         cli(['status', '--explain', '35000c50000000a01', '--replay', $dir], COLUMNS => 400)->{out},
-        qr/^pve2: \Q$why\E$/m, '--explain as well',
+        qr/^pve2: \Q$why\E$/m, '--explain shows the line',
     );
 
     # and there may be none
     unlink(map { "$dir/kv/multipath/$_" } qw(pve1 pve3));
     $res = cli(['status', '--replay', $dir], COLUMNS => 400);
-    is($res->{code}, 1, 'no LUN: exit code 1 as well');
-    like($res->{out}, qr/^No LUN is allow-listed.*^pve2: \Q$why\E$/ms, 'with the line');
+    is($res->{code}, 1, 'exit code 1 without any LUN');
+    like($res->{out}, qr/^No LUN is allow-listed.*^pve2: \Q$why\E$/ms, 'the node has its own line without any LUN');
     is(cli(['status', '--replay', $dir, '--output-format', $_])->{code}, 1, "also as $_")
         for qw(json json-pretty yaml);
     my $metrics = cli(['metrics', '--cluster', '--replay', $dir])->{out};
-    like($metrics, qr/^pve_multipath_node_report_unreadable\{node="pve2"\} 1$/m, 'in metrics');
+    like($metrics, qr/^pve_multipath_node_report_unreadable\{node="pve2"\} 1$/m, 'metrics has the node');
 }
 $dir = with_reports([], pve2 => 'garbage', pve1 => 'garbage');
 like(
     cli(['status', '--replay', $dir], COLUMNS => 400)->{out}, qr/^Nodes: 2 with an unreadable report: pve1, pve2; /m,
-    'two of them',
+    'two unreadable reports in the summary',
 );
 unlink("$dir/kv/multipath/pve2");
 spew("$dir/storage.cfg", "multipath: san\n\tnodes pve2\n");
 like(
     cli(['status', '--replay', $dir], COLUMNS => 400)->{out},
     qr/^pve2: san-a, [^\n]* missing: the node has not sent a report$/m,
-    'no report at all is something else',
+    'a node without a report is missing, not unknown',
 );
 
 # --- wrong arguments ---
@@ -192,8 +192,8 @@ for (
     my ($args, $message) = @$_;
     $res = cli([@$args, '--replay', "$replay/three-nodes"]);
     is($res->{code}, 3, "@$args: 3" =~ s/\e/ESC/gr);
-    like($res->{err}, $message, 'with a message');
-    is($res->{out}, '', 'and nothing else');
+    like($res->{err}, $message, 'with an error message');
+    is($res->{out}, '', 'nothing on stdout');
 }
 
 # --- --watch ---
@@ -209,13 +209,13 @@ for (
     my ($old, $new, $wanted, $what) = @$_;
     is(PVE::Multipath::CLI::Watch::changes($old, $new), $wanted, "changes: $what");
 }
-is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 3], 3)], [1 .. 3], 'as many lines as there are');
-is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 5], 3)], [1, 2, '... 3 more lines'], 'and no more');
-is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 6], 3, 2)], [3, 4, '... 2 more lines'], 'from an offset on');
-is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 5], 3, 2)], [3, 4, 5], 'to the last one');
+is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 3], 3)], [1 .. 3], 'all lines fit');
+is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 5], 3)], [1, 2, '... 3 more lines'], 'the last line counts those that do not fit');
+is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 6], 3, 2)], [3, 4, '... 2 more lines'], 'lines from an offset, with more to come');
+is_deeply([PVE::Multipath::CLI::Watch::fit([1 .. 5], 3, 2)], [3, 4, 5], 'the last lines');
 is_deeply(
     [PVE::Multipath::CLI::Watch::keys_of("q \e[6~\e[B\eOAx\e")], ['q', ' ', "\e[6~", "\e[B", "\eOA", 'x', "\e"],
-    'keys of several characters',
+    'keys that send several characters',
 );
 
 SKIP: {
@@ -223,16 +223,16 @@ SKIP: {
     skip "no 'script'", 14 if $script !~ m/util-linux/;
     skip 'no pseudo terminal', 14 if system("script -qec true /dev/null >/dev/null 2>&1 </dev/null");
 
-    # the fifth look ends it
+    # the fifth update ends it
     my $program = spew(stub(), <<'END');
 use v5.36;
 use PVE::Multipath::CLI::Watch;
-my $looks = 0;
+my $updates = 0;
 my $code = PVE::Multipath::CLI::Watch::run(0.01, sub {
-    $looks++;
-    kill(INT => $$) if $looks == 5;
-    die "cannot look\nnot at all\n" if $looks == 3;
-    return (['LUN  STATE', $looks < 4 ? 'a  optimal' : 'a  failed'], $looks < 4 ? 0 : 2);
+    $updates++;
+    kill(INT => $$) if $updates == 5;
+    die "cannot read\nnot at all\n" if $updates == 3;
+    return (['LUN  STATE', $updates < 4 ? 'a  optimal' : 'a  failed'], $updates < 4 ? 0 : 2);
 });
 exit($code);
 END
@@ -240,45 +240,45 @@ END
     local %ENV = (%ENV, TERM => 'xterm', LC_ALL => 'C.UTF-8', LINES => 24);
     my $code = system("script -qec '$^X $program' $log >/dev/null 2>&1 </dev/null") >> 8;
     my $out = slurp($log);
-    is($code, 2, 'the exit code is that of the last look');
+    is($code, 2, 'the exit code is that of the last update');
     my $count = sub($text) { scalar(() = $out =~ m/\Q$text\E/g) };
-    is($count->('LUN  STATE'), 1, 'what stays is written once');
-    is($count->('a  optimal'), 1, 'also while looking fails');
-    is($count->("\e[2;1Herror: cannot look\e[K"), 1, 'with an error message');
-    is($count->("\e[4;1Ha  failed\e[K"), 1, 'what has changed is written where it stands');
-    like($out, qr/\e\[\?1049h.*\e\[\?25h\e\[\?1049l/s, 'the terminal is left as it was');
+    is($count->('LUN  STATE'), 1, 'a line that does not change is written once');
+    is($count->('a  optimal'), 1, 'also if an update fails');
+    is($count->("\e[2;1Herror: cannot read\e[K"), 1, 'with an error message');
+    is($count->("\e[4;1Ha  failed\e[K"), 1, 'a changed line is written at its row');
+    like($out, qr/\e\[\?1049h.*\e\[\?25h\e\[\?1049l/s, 'the terminal is restored');
 
     # what closes, hangs up or kills it leaves the terminal in order, Ctrl-\ as well
     my $signalled = spew(stub(), <<'END');
 use v5.36;
 use PVE::Multipath::CLI::Watch;
 my ($signal) = @ARGV;
-my $looks = 0;
+my $updates = 0;
 exit(PVE::Multipath::CLI::Watch::run(0.01, sub {
-    $looks++;
-    if ($signal eq 'TSTP' && $looks == 2 && fork() == 0) {
+    $updates++;
+    if ($signal eq 'TSTP' && $updates == 2 && fork() == 0) {
         select(undef, undef, undef, 0.5);
         kill(CONT => getppid());
         require POSIX;
         POSIX::_exit(0);
     }
-    kill($signal => $$) if $looks == 2;
-    kill(INT => $$) if $signal eq 'TSTP' && $looks == 5;
+    kill($signal => $$) if $updates == 2;
+    kill(INT => $$) if $signal eq 'TSTP' && $updates == 5;
     return (['LUN  STATE'], 1);
 }));
 END
     for my $signal (qw(QUIT TERM HUP)) {
         my $code = system("script -qec '$^X $signalled $signal' $log >/dev/null 2>&1 </dev/null") >> 8;
         is($code, 1, "SIG$signal ends it");
-        like(slurp($log), qr/\e\[\?25h\e\[\?1049l[^\e]*\z/, 'and the terminal is left as it was');
+        like(slurp($log), qr/\e\[\?25h\e\[\?1049l[^\e]*\z/, 'the terminal is restored');
     }
     # below a shell, since script stops itself together with its child
     $code = system("script -qec '$^X $signalled TSTP; exit \$?' $log >/dev/null 2>&1 </dev/null") >> 8;
-    is($code, 1, 'Ctrl-Z stops it, and it goes on');
+    is($code, 1, 'it continues after Ctrl-Z');
     $out = slurp($log);
     like(
         $out, qr/\e\[\?1049l\e\[\?1049h.*LUN  STATE.*\e\[\?1049l[^\e]*\z/s,
-        'with the screen of the shell in between',
+        'the shell has its own screen while it is stopped',
     );
 }
 

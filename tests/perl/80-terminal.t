@@ -23,9 +23,9 @@ binmode($_, ':encoding(UTF-8)') for map { Test::More->builder()->$_() }
 # --- the parts ---
 
 is(PVE::Multipath::Text::safe("a\e[31mb\x{9b}c\rd\0"), 'a\x{1b}[31mb\x{9b}c\x{d}d\x{0}', 'safe');
-is(PVE::Multipath::Text::safe("\x{202e}abc\x{200b}"), '\x{202e}abc\x{200b}', 'no reordering');
-is(PVE::Multipath::Text::safe("a\x{3164}\x{fe0f}\x{115f}b"), 'a\x{3164}\x{fe0f}\x{115f}b', 'nothing invisible');
-is(PVE::Multipath::Text::safe("gr\x{fc}n \x{65e5}"), "gr\x{fc}n \x{65e5}", 'letters stay');
+is(PVE::Multipath::Text::safe("\x{202e}abc\x{200b}"), '\x{202e}abc\x{200b}', 'characters that reorder text are escaped');
+is(PVE::Multipath::Text::safe("a\x{3164}\x{fe0f}\x{115f}b"), 'a\x{3164}\x{fe0f}\x{115f}b', 'invisible characters are escaped');
+is(PVE::Multipath::Text::safe("gr\x{fc}n \x{65e5}"), "gr\x{fc}n \x{65e5}", 'letters beyond ASCII are not escaped');
 is(PVE::Multipath::Text::safe(undef), '', 'undef');
 is(PVE::Multipath::Text::one_line("a\n  b\r\nc\n"), 'a; b; c', 'several lines in one');
 is(PVE::Multipath::Text::width("a\x{65e5}e\x{301}"), 4, 'wide and combining characters');
@@ -101,16 +101,15 @@ for my $format (qw(text json json-pretty yaml)) {
         my $res = cli([@$command, '--replay', $dir, '--output-format', $format]);
         cmp_ok($res->{code}, '<', 3, "$command->[0] as $format of hostile data");
         my $out = Encode::decode('UTF-8', $res->{out});
-        # a terminal is steered by control characters only; the JSON and text formats have none
-        # beyond ASCII at all
+        # only control characters affect a terminal; the JSON and text formats are ASCII
         unlike($out, qr/[^\n\P{Cc}]/, 'no control characters');
         like($out, $plain, 'plain ASCII') if $format =~ m/json|text/;
     }
 }
-like(cli(['status', '--replay', $dir])->{out}, qr/failed: .*\\x\{1b\}\]0;owned/s, 'but readable');
+like(cli(['status', '--replay', $dir])->{out}, qr/failed: .*\\x\{1b\}\]0;owned/s, 'hostile text is shown escaped');
 
 my $res = cli(['maps', '--replay', "/tmp/\e[2J"]);
-like($res->{err}, qr/\Aerror: '\/tmp\/\\x\{1b\}\[2J' is not a folder/, 'errors as well');
+like($res->{err}, qr/\Aerror: '\/tmp\/\\x\{1b\}\[2J' is not a folder/, 'hostile text in an error');
 
 # letters beyond ASCII where the terminal has them, escaped where not
 $dir = copy_tree('three-nodes');
@@ -136,19 +135,19 @@ my $yaml = do {
     $buffer;
 };
 utf8::decode(my $yaml_characters = $yaml);
-unlike($yaml_characters, qr/[^\n\P{C}]/, 'nothing in YAML steers a terminal or reorders a line');
-like($yaml_characters, qr/^  - "gr\x{fc}n"$/m, 'letters stay');
+unlike($yaml_characters, qr/[^\n\P{C}]/, 'YAML has no characters that affect a terminal or the order of text');
+like($yaml_characters, qr/^  - "gr\x{fc}n"$/m, 'letters beyond ASCII are not escaped');
 like($yaml, qr/^  - "no"$/m, 'a word that YAML reads as false is quoted');
-like($yaml, qr/^"no":$/m, 'also as a key');
-like($yaml, qr/^  - "\\u202eabc"$/m, 'what reorders is escaped');
-like($yaml, qr/^  - "\\U000e0001"$/m, 'with more digits beyond 16 bits');
-like($yaml, qr/^  - 1$/m, 'numbers are bare');
+like($yaml, qr/^"no":$/m, 'a key that YAML reads as false is quoted');
+like($yaml, qr/^  - "\\u202eabc"$/m, 'a character that reorders text is escaped');
+like($yaml, qr/^  - "\\U000e0001"$/m, 'a character beyond 16 bits is escaped with 8 digits');
+like($yaml, qr/^  - 1$/m, 'numbers are not quoted');
 
 for my $format (qw(json json-pretty)) {
     open(local *STDOUT, '>', \my $buffer) or die "cannot write to a variable - $!\n";
     PVE::Multipath::CLI::Output::print_data($hostile, $format);
     like($buffer, $plain, "nothing but printable ASCII as $format");
-    is_deeply($json->decode($buffer), $hostile, 'which is read as the same');
+    is_deeply($json->decode($buffer), $hostile, 'the output is read as the same data');
 }
 # bytes that perl alone would decode
 is(PVE::Multipath::Text::characters($_), $_, 'invalid UTF-8 is left unchanged') for "\xed\xa0\x80", "\xf4\x90\x80\x80";
@@ -196,7 +195,7 @@ my $out = cli(['status', '--replay', $big])->{out};
 cmp_ok(max(map { length } split(/\n/, $out)), '<=', 100, '100 columns without a terminal');
 cmp_ok(
     max(map { length } split(/\n/, cli(['maps', '--replay', "$replay/standalone-iscsi"])->{out})),
-    '<=', 100, 'maps as well',
+    '<=', 100, '100 columns for maps',
 );
 for my $columns (5000, 200, 100) {
     my $out = cli(['status', '--replay', $big], COLUMNS => $columns)->{out};
@@ -211,7 +210,7 @@ my ($header, @rows) = split(/\n/, $table);
 my $wwid_width = index($header, 'STATE') - 2;
 is(
     join('', map { substr($_, 0, $wwid_width) =~ s/ //gr } @rows[0 .. 2]), '35000c50000000e01',
-    'no digit is lost',
+    'a WWID in several lines is complete',
 );
 
 # short words
@@ -225,7 +224,7 @@ $out = cli(['status', '--replay', $big], COLUMNS => 100)->{out};
 like($out, qr/000003  failed  17 ok, 7 FAIL, 1 MISS, 6 DEG, 1 \?$/m, 'counts');
 like($out, qr/^ok optimal, DEG degraded, MISS missing, FAIL failed, \? unknown$/m, 'explained');
 like($out, qr/^pve-rack-8: 12 LUNs unknown: the node is offline$/m, 'many LUNs are counted');
-unlike(cli(['status', '--replay', $big], COLUMNS => 5000)->{out}, qr/DEG/, 'in words if they fit');
+unlike(cli(['status', '--replay', $big], COLUMNS => 5000)->{out}, qr/DEG/, 'states are words if these fit');
 
 # --- colour ---
 
@@ -250,15 +249,15 @@ SKIP: {
 
     my $out = $terminal->("stty cols 120; $status", $none);
     like($out, qr/\e\[32moptimal 2\/2\e\[0m/, 'colour on a terminal');
-    like($out, qr/\e\[1;31mfailed 0\/0\e\[0m/, 'of its own for each state');
-    unlike($out, qr/\e(?!\[[0-9;]+m)/, 'and nothing else');
+    like($out, qr/\e\[1;31mfailed 0\/0\e\[0m/, 'each state has its own colour');
+    unlike($out, qr/\e(?!\[[0-9;]+m)/, 'no other escape sequences');
     unlike($terminal->("stty cols 120; $status", { %$none, NO_COLOR => 1 }), qr/\e/, 'NO_COLOR');
     unlike($terminal->("stty cols 120; $status", { %$none, TERM => 'dumb' }), qr/\e/, 'dumb');
 
     my $text = spew(stub(), "defaults {\n\tpolling_interval 0\n}\n");
     like(
         $terminal->("$^X $root/perl/bin/pvemultipath check $text", $none),
-        qr/:2:19: \e\[1;31merror\e\[0m: .* \e\[1;31m\^\e\[0m/s, 'of severities as well',
+        qr/:2:19: \e\[1;31merror\e\[0m: .* \e\[1;31m\^\e\[0m/s, 'colour of severities',
     );
 
     for my $columns (70, 120) {
@@ -268,7 +267,7 @@ SKIP: {
     }
     like(
         $terminal->("stty cols 120; $status", $none) =~ s/\e\[[0-9;]+m//gr,
-        qr/^35000c50000000a01 .* missing\r?$/m, 'all nodes beside each other where there is room',
+        qr/^35000c50000000a01 .* missing\r?$/m, 'all nodes have columns if there is room',
     );
 }
 

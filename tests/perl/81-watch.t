@@ -20,7 +20,7 @@ my $LEAVE = "\e[?7h\e[?25h\e[?1049l";
 # The longest wait, where everything is slow.
 my $PATIENCE = 60;
 
-# --- a terminal, and a session on it that knows jobs, as a shell does ---
+# --- a terminal and a session with job control, as a shell has ---
 
 # Linux has these numbers on amd64 and arm64; elsewhere the test is skipped.
 my ($TIOCGPTN, $TIOCSPTLCK) = (0x80045430, 0x40045431);
@@ -33,7 +33,7 @@ my sub pseudo_terminal() {
     return -c $path ? ($master, $path) : ();
 }
 
-# Runs the program as a job in the foreground, and tells what becomes of it, a line for each news.
+# Runs the program as a job in the foreground, and reports when it is stopped or ends, one line each.
 my sub session($path, $news, @command) {
     POSIX::setsid();
     open(my $tty, '+<', $path) or die "no terminal - $!\n";
@@ -51,7 +51,7 @@ my sub session($path, $news, @command) {
     }
     syswrite($news, "$job\n");
     while (waitpid($job, WUNTRACED) == $job) {
-        # one that has ended is not there any more
+        # a process that has ended no longer exists
         my $is_stopped = kill(0, $job);
         syswrite(
             $news,
@@ -91,14 +91,14 @@ my sub start(@command) {
     return {
         type => sub($keys) { syswrite($master, $keys) },
         signal => sub($name) { kill($name => $job) or die "no job - $!\n" },
-        # what it has written until that text; undef if it does not come
+        # its output up to this text; undef if the text does not appear
         until => sub($text) {
             my $deadline = time() + $PATIENCE;
             $read->(0.1) while index($out, $text) < 0 && time() < $deadline;
             my $end = index($out, $text);
             return $end < 0 ? undef : substr($out, 0, $end + length($text), '');
         },
-        # what has become of it, what else it has written, and whether the terminal's modes are as before
+        # how it ended, the rest of its output, and whether the terminal's modes are as before
         outcome => sub() {
             my $deadline = time() + $PATIENCE;
             $read->(0.05) while !is_ready($news, 0) && time() < $deadline;
@@ -121,14 +121,14 @@ close($probe);
 
 my @watch = ($^X, "$root/perl/bin/pvemultipath", 'status', '--watch=1', '--replay', "$replay/three-nodes");
 
-# The program has drawn its table, which stands there.
+# The program has drawn its table on the other screen.
 my sub is_shown($job, $what) {
     my $out = $job->{until}->('1 degraded, 4 optimal') // '';
     is(rindex($out, $LEAVE) <= rindex($out, $ENTER) && index($out, $ENTER) >= 0, 1, "$what: on another screen");
     return;
 }
 
-# Nothing is drawn behind the end of the other screen.
+# Nothing is drawn after the other screen was left.
 my sub is_restored($job, $outcome, $what) {
     my ($is, $out, $same) = $job->{outcome}->();
     is($is, $outcome, "$what: $outcome");
@@ -146,7 +146,7 @@ for (
     my $job = start(@watch);
     is_shown($job, $what);
     $job->{$how}->($argument);
-    # that of the last look
+    # the exit code of the last update
     is_restored($job, 'exit 1', $what);
     $job->{end}->();
 }
@@ -164,11 +164,11 @@ for (['Ctrl-Z', type => "\x1a"], ['TSTP', signal => 'TSTP']) {
         is_shown($job, 'continued');
     }
     $job->{type}->("\x1c");
-    is_restored($job, 'exit 1', 'ended after that');
+    is_restored($job, 'exit 1', 'ended after being stopped');
     $job->{end}->();
 }
 
-# SIGSTOP cannot be caught, but what it left behind is drawn again
+# SIGSTOP cannot be caught, so the screen is drawn again afterwards
 {
     my $job = start(@watch);
     is_shown($job, 'STOP');
@@ -191,7 +191,7 @@ END
     my $job = start($^X, $program);
     my $first = sub($n) { "\e[3;1Hline $n.\e[K" };
     # 24 rows: the time, an error, 21 lines, and how many follow
-    like($job->{until}->('... 29 more lines'), qr/\Q${\$first->(1)}\E.*line 21\./s, 'as much as fits');
+    like($job->{until}->('... 29 more lines'), qr/\Q${\$first->(1)}\E.*line 21\./s, 'the first page');
     for (
         ['other keys, space' => "zz\x{1}\e[20~ ", 22, '... 8 more lines'],
         # no further than to the last one
@@ -215,7 +215,7 @@ END
     $job->{end}->();
 }
 
-# --- a look that does not come to an end ---
+# --- an update that does not end ---
 {
     my $program = spew(stub(), <<'END');
 use v5.36;
@@ -223,9 +223,9 @@ use PVE::Multipath::CLI::Watch;
 exit(PVE::Multipath::CLI::Watch::run(1, sub { syswrite(STDOUT, 'at work'); select(undef, undef, undef, 0.1) while 1 }));
 END
     my $job = start($^X, $program);
-    ok($job->{until}->('at work'), 'a look that takes long');
+    ok($job->{until}->('at work'), 'an update that takes long');
     $job->{type}->("\x03");
-    # two at once would be one
+    # two signals at once would be one
     sleep(1);
     $job->{type}->("\x03");
     is_restored($job, 'exit 0', 'the second one ends it');
