@@ -33,26 +33,21 @@ sub legend() {
     return join(', ', map { "$short_states->{$_} $_" } qw(optimal degraded missing failed unknown));
 }
 
-# The names of a LUN's nodes, by state.
-my sub by_state($lun) {
-    my %nodes;
-    push $nodes{ $lun->{nodes}->{$_}->{state} }->@*, $_ for by_number([keys $lun->{nodes}->%*]);
-    return \%nodes;
-}
-
 # By state, then by the number of nodes in each of the states, then by the least number of active paths.
 sub worst_first($luns) {
     my %keys = map {
-        my ($lun, $nodes) = ($_, by_state($_));
-        my @cells = values $lun->{nodes}->%*;
-        my @active = grep { is_count($_) } map { $_->{'paths-active'} } grep { $_->{state} ne 'optimal' } @cells;
-        $lun->{wwid} => join(
-            ' ',
-            state_rank($lun->{'cluster-state'}),
-            (map { sprintf('%05d', 99999 - scalar(($nodes->{$_} // [])->@*)) } @STATES[0 .. 3]),
-            sprintf('%05d', min(99999, @active)),
-            (grep { urgent_notes($_->{notes}) } @cells) || $lun->{notes} ? 0 : 1,
-            $lun->{wwid},
+        my $lun = $_;
+        my ($active, $noted, %count) = (99999, $lun->{notes} ? 1 : 0);
+        for my $cell (values $lun->{nodes}->%*) {
+            $noted ||= urgent_notes($cell->{notes}) if $cell->{notes};
+            next if $cell->{state} eq 'optimal';
+            $count{ $cell->{state} }++;
+            $active = min($active, $cell->{'paths-active'}) if is_count($cell->{'paths-active'});
+        }
+        my @numbers = (map { 99999 - ($count{$_} // 0) } @STATES[0 .. 3]);
+        $lun->{wwid} => sprintf(
+            '%d %05d %05d %05d %05d %05d %d %s',
+            state_rank($lun->{'cluster-state'}), @numbers, $active, $noted ? 0 : 1, $lun->{wwid},
         )
     } @$luns;
     return sort { $keys{ $a->{wwid} } cmp $keys{ $b->{wwid} } } @$luns;
@@ -71,8 +66,7 @@ my sub cell_text($cell, $short) {
     return $state eq 'unknown' ? '?' : ($short_states->{$state} // safe($state)) . $numbers;
 }
 
-my sub node_columns($luns, $short) {
-    my %seen = map { $_ => 1 } map { keys $_->{nodes}->%* } @$luns;
+my sub node_columns($luns, $nodes, $short) {
     return map {
         my $node = $_;
         my @cells = map { $_->{nodes}->{$node} } @$luns;
@@ -81,16 +75,27 @@ my sub node_columns($luns, $short) {
             cells => [map { cell_text($_, $short) } @cells],
             states => [map { defined($_) ? $_->{state} : undef } @cells],
         };
-    } by_number([keys %seen]);
+    } @$nodes;
 }
 
-my sub counts_text($lun, $width) {
-    my $nodes = by_state($lun);
-    my @groups = map {
-        my $names = $nodes->{$_} // [];
-        @$names ? [scalar(@$names), $_, $_ eq 'optimal' ? [] : $names, $short_states->{$_}] : ()
-    } 'optimal', @STATES[0 .. 3];
-    return @groups ? counted(\@groups, $width) : '-';
+# The number of nodes in each state, for each LUN. Most LUNs have the same text.
+my sub counts_column($luns, $nodes, $width) {
+    my %texts;
+    my $text = sub(@states) {
+        my %names;
+        push $names{ $states[$_] }->@*, $nodes->[$_] for grep { $states[$_] ne '' } 0 .. $#states;
+        my @groups = map {
+            my $names = $names{$_} // [];
+            @$names ? [scalar(@$names), $_, $_ eq 'optimal' ? [] : $names, $short_states->{$_}] : ()
+        } 'optimal', @STATES[0 .. 3];
+        return @groups ? counted(\@groups, $width) : '-';
+    };
+    my @cells = map {
+        my $cells = $_->{nodes};
+        my @states = map { defined($_) ? $_->{state} : '' } $cells->@{@$nodes};
+        $texts{"@states"} //= $text->(@states);
+    } @$luns;
+    return { title => 'NODES', cells => \@cells, width => $width };
 }
 
 # What tells the LUNs apart, from most to least room. An alias does so where each has one of its own.
@@ -115,20 +120,23 @@ my sub first_columns($luns) {
 # lines of the header and of each LUN, and whether they have short words for the states.
 sub matrix($luns, $width, $colored) {
     my @sets = first_columns($luns);
-    my @words = node_columns($luns, 0);
-    my @short = node_columns($luns, 1);
-    for my $set (@sets) {
-        for my $nodes (\@words, \@short) {
-            my $columns = [@$set, @$nodes];
-            next if table_width($columns) > $width;
-            return (table_rows($columns, $colored), $nodes == \@short);
+    my %seen = map { $_ => 1 } map { keys $_->{nodes}->%* } @$luns;
+    my $nodes = [by_number([keys %seen])];
+    # the titles alone may be too wide
+    if (table_width($sets[-1]) + length(join('  ', '', @$nodes)) <= $width) {
+        my @forms = map { [node_columns($luns, $nodes, $_)] } 0, 1;
+        for my $set (@sets) {
+            for my $short (0, 1) {
+                my $columns = [@$set, $forms[$short]->@*];
+                return (table_rows($columns, $colored), $short) if table_width($columns) <= $width;
+            }
         }
     }
 
     my ($set) = ((grep { table_width($_) + 2 + $GOOD_ROOM <= $width } @sets), $sets[-1]);
     shrink($set, $width - 2 - $LEAST_ROOM, 8);
     my $room = max($width - 2 - table_width($set), 8);
-    my $counts = { title => 'NODES', cells => [map { counts_text($_, $room) } @$luns], width => $room };
+    my $counts = counts_column($luns, $nodes, $room);
     my $is_short = grep { m/\A[0-9]+ (?:ok|DEG|MISS|FAIL|\?)(?:,|\z)/ } $counts->{cells}->@*;
     return (table_rows([@$set, $counts], $colored), $is_short);
 }

@@ -49,14 +49,17 @@ my sub listed($names, $word) {
 }
 
 # One entry for each text that the code returns for a cell, as [STATE, REASON]; LUNs with the same text on a node
-# share one. If that are many on a node, the code is called with $brief.
-my sub cell_lines($luns, $now, $width, $texts_of) {
-    my %nodes = map { $_ => 1 } map { keys $_->{nodes}->%* } @$luns;
-
+# share one. If that are many on a node, the code is called with $brief. $which selects the cells.
+my sub cell_lines($luns, $now, $width, $which, $texts_of) {
+    my %cells;
+    for my $lun (@$luns) {
+        my $nodes = $lun->{nodes};
+        push $cells{$_}->@*, [$lun, $nodes->{$_}] for grep { $which->($nodes->{$_}) } keys %$nodes;
+    }
     my $groups_of = sub($node, $brief) {
         my (%groups, @groups);
-        for my $lun (grep { $_->{nodes}->{$node} } @$luns) {
-            my $cell = $lun->{nodes}->{$node};
+        for my $pair ($cells{$node}->@*) {
+            my ($lun, $cell) = @$pair;
             for my $text ($texts_of->($cell, $node, $brief)) {
                 my $group = $groups{"@$text"} //= { text => $text };
                 push @groups, $group if !$group->{luns};
@@ -67,7 +70,7 @@ my sub cell_lines($luns, $now, $width, $texts_of) {
         return @groups;
     };
     my @lines;
-    for my $node (by_number([keys %nodes])) {
+    for my $node (by_number([keys %cells])) {
         my @groups = $groups_of->($node, 0);
         @groups = $groups_of->($node, 1) if @groups > $MOST_LINES;
         for my $group (@groups) {
@@ -83,7 +86,7 @@ my sub cell_lines($luns, $now, $width, $texts_of) {
 
 # The state and a reason, for each that the causes do not explain.
 my sub state_texts($cell, $node, $causes, $brief) {
-    return if $cell->{state} eq 'optimal' || is_explained($cell, $node, $causes);
+    return if is_explained($cell, $node, $causes);
     my @reasons = ($cell->{reasons} // [])->@*;
     @reasons = map { { %$_, devs => [] } } @reasons if $brief;
     my @texts = cell_reasons({ %$cell, reasons => \@reasons }, $causes, $cell);
@@ -180,8 +183,12 @@ sub lines($status, $now, $all = undef, $rows = $SCREEN) {
     my $is_reported = grep { $_->{nodes}->%* } @luns;
     my @reasons = (
         @luns && !$is_reported ? 'No node has reported a LUN yet, and none is expected on any node.' : (),
-        cell_lines(\@luns, $now, $width, sub($cell, $node, $brief) { state_texts($cell, $node, $causes, $brief) }),
-        cell_lines(\@luns, $now, $width, sub($cell, @) { note_texts($cell) }),
+        cell_lines(
+            \@luns, $now, $width,
+            sub($cell) { $cell->{state} ne 'optimal' },
+            sub($cell, $node, $brief) { state_texts($cell, $node, $causes, $brief) },
+        ),
+        cell_lines(\@luns, $now, $width, sub($cell) { $cell->{notes} }, sub($cell, @) { note_texts($cell) }),
         disagreement_lines(\@luns, $width),
         node_lines($status, $now, $width),
     );

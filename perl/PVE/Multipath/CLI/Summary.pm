@@ -41,16 +41,18 @@ my $daemon_words = {
 };
 
 # The nodes with which something is wrong, by what that is.
-my sub node_groups($status) {
+my sub node_groups($status, $with_luns) {
     my %found;
     for my $lun ($status->{luns}->@*) {
-        for my $node (keys $lun->{nodes}->%*) {
-            my $cell = $lun->{nodes}->{$node};
-            my $daemon = (($status->{'node-info'} // {})->{$node} // {})->{multipathd} // '';
+        my $cells = $lun->{nodes};
+        for my $node (grep { $cells->{$_}->{reasons} } keys %$cells) {
             $found{$_}->{$node} = 1
-                for grep { defined } $daemon_words->{$daemon},
-                map { $reason_words->{ $_->{code} } } ($cell->{reasons} // [])->@*;
+                for map { $reason_words->{ $_->{code} } // () } $cells->{$node}->{reasons}->@*;
         }
+    }
+    for my $node (keys %$with_luns) {
+        my $daemon = (($status->{'node-info'} // {})->{$node} // {})->{multipathd} // next;
+        $found{ $daemon_words->{$daemon} // next }->{$node} = 1;
     }
     for my $node (keys $status->{nodes}->%*) {
         my $errors = $status->{nodes}->{$node};
@@ -77,7 +79,7 @@ sub summary_lines($status, $all, $width) {
     $line .= ' on ' . plural(scalar(keys %nodes), 'node') if %nodes;
     $line .= ': ' . join(', ', map { "$count{$_} $_" } grep { $count{$_} } @STATES) if @$luns;
 
-    my @groups = node_groups($status);
+    my @groups = node_groups($status, \%nodes);
     my $nodes = counted(\@groups, $MOST_NODE_LINES * ($width - 12));
     return (wrap($line, $width, '    '), @groups ? wrap("Nodes: $nodes", $width, '    ') : ());
 }
