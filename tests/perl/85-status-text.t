@@ -133,6 +133,20 @@ my $fine = {
 @lines = PVE::Multipath::CLI::Status::lines($fine, $now);
 is_deeply([@lines[2 .. 10]], [(map { $_->{text} } @causes[0 .. 7]), '... and 1 more cause'], '8 causes at most');
 is($lines[23], '190 more LUNs, see below', 'on the first screen');
+# WWIDs of NVMe
+my $nvme = { %$status, luns => [map {
+    +{ %$_, alias => undef, wwid => 'uuid.6c3b9a52-7d1e-4f0a-8b2c-' . substr($_->{wwid}, -12) }
+} $status->{luns}->@*] };
+is_deeply(
+    [(PVE::Multipath::CLI::Status::lines($nvme, $now))[12 .. 14, 23]],
+    [
+        'LUN                                        STATE     NODES',
+        'uuid.6c3b9a52-7d1e-4f0a-8b2c-000000000150  failed    28 ok, 1 FAIL, 1 DEG, 2 ?',
+        'uuid.6c3b9a52-7d1e-4f0a-8b2c-000000000042  missing   21 ok, 1 MISS, 8 DEG, 2 ?',
+        '190 more LUNs, see below',
+    ],
+    'long WWIDs',
+);
 # a name that no line has room for
 $fine->{causes} = [map { { %$_, text => "$_->{text} " . 'x' x 60 } } @causes];
 @lines = PVE::Multipath::CLI::Status::lines($fine, $now);
@@ -146,6 +160,12 @@ like(
     join(' ', PVE::Multipath::CLI::Status::lines($fine, $now)),
     qr/pve2: san-100 degraded: through host1 \(0x2100001b32810a02\): sda, sdb, sdc failed +\(1 of 4 paths active\)/,
     'more paths are lost than the cause took away',
+);
+
+# a text that a peer may have had a hand in
+is(
+    (PVE::Multipath::CLI::Status::lines({ %$fine, causes => [{ code => 'x', text => "port \e[2J\n\x{202e}" }] }, $now))[2],
+    'port \x{1b}[2J\x{a}\x{202e}', 'a hostile cause',
 );
 
 # nodes of older versions send no causes

@@ -16,9 +16,9 @@ use Exporter qw(import);
 our @EXPORT_OK = qw(worst_first matrix legend);
 
 # Where the nodes have no columns, the room for their numbers, '31 optimal, 1 degraded: pve2': so that further
-# columns are shown, and at least.
+# columns are shown, and at least. On 80 columns, the latter leaves room for the longest WWIDs, those of NVMe.
 my $GOOD_ROOM = 50;
-my $LEAST_ROOM = 30;
+my $LEAST_ROOM = 26;
 
 # For tables with many nodes. They can be told apart without colour.
 my $short_states = {
