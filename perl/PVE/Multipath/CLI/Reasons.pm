@@ -128,8 +128,9 @@ sub causes_of($cell, $causes) {
 
 my sub port_text($cause) {
     return 'target port ' . safe($cause->{target}) if $cause->{code} eq 'target-port';
-    my ($host, $initiator) = map { safe($_) } $cause->@{qw(host initiator)};
-    return length($host) && length($initiator) ? "$host ($initiator)" : $host || $initiator;
+    my ($host, $initiator) = $cause->@{qw(host initiator)};
+    return 'port ' . safe($initiator) if !is_count($host);
+    return "host$host" . (defined($initiator) ? ' (' . safe($initiator) . ')' : '');
 }
 
 # The reasons of a cell, the ports that broke first. $facts as for reason_text.
