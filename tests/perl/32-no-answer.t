@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 use MultipathNode;
-use MultipathTest qw($replay slurp stub warnings_of);
+use MultipathTest qw($replay slurp from_json stub warnings_of);
 use PVE::Multipath;
 use PVE::Multipath::Generator;
 use PVE::Storage;
@@ -81,10 +81,11 @@ cmp_ok(
         ],
         'and each part says so',
     );
-    is_deeply(
-        [map { $_->[0] } MultipathTest::Cluster::take()], ['multipath-apply'],
-        'no health is claimed, and the other nodes are told',
-    );
+    my %sent = map { $_->[0] => from_json($_->[1]) } MultipathTest::Cluster::take();
+    is_deeply([sort keys %sent], ['multipath', 'multipath-apply'], 'the other nodes are told');
+    my $report = $sent{multipath};
+    is_deeply([$report->{maps}, $report->{time}], [{}, undef], 'no health is claimed');
+    is($report->{node}->{multipathd}, 'no-answer', 'but that multipathd does not answer');
     is($node->text('loaded'), undef, 'the daemon has read nothing');
 
     # it is told once it is there again

@@ -44,20 +44,27 @@ my sub nothing_sent($what) {
     is_deeply([$sent, $warnings], [[], []], $what);
 }
 
-my sub empty_report($what) {
+my sub node(%more) {
+    return { version => PVE::RS::Multipath::version(), %more };
+}
+
+my sub empty_report($what, %node) {
     my ($sent, $warnings) = broadcast();
     is_deeply(
-        [$sent, $warnings], [[['multipath', qq({"maps":{},"time":$now})]], []], $what,
+        [map { $_->[0], from_json($_->[1]) } @$sent],
+        ['multipath', { maps => {}, node => node(%node), time => $now }],
+        $what,
     );
+    is_deeply($warnings, [], 'without a warning');
 }
 
 # --- without multipath-tools ---
 
-empty_report('no multipath-tools: an empty report, since the node is there');
+empty_report('no multipath-tools: an empty report, since the node is there', multipathd => 'not-installed');
 $now += 59;
 nothing_sent('refreshed like any other');
 $now += 1;
-empty_report('after 60 s');
+empty_report('after 60 s', multipathd => 'not-installed');
 $now += 1;
 
 $PVE::Multipath::Node::MULTIPATH = stub('exit 0');
@@ -81,8 +88,9 @@ is_deeply(
         size => 327680 * 512,
         name => 'mpathe',
         'write-protected' => 0,
+        since => $now,
     },
-    'in the form that peers know',
+    'in the form that peers know, and when it began',
 );
 
 $now += 10;
@@ -111,10 +119,15 @@ is(
 # --- failures leave the key alone ---
 
 {
+    my $before = from_json($sent->[0]->[1]);
     local $PVE::Multipath::Node::MULTIPATHD = stub('echo nothing >&2; exit 1');
     $now += 100;
     ($sent, $warnings) = broadcast();
-    is_deeply($sent, [], 'multipathd does not answer: nothing is sent, nothing cleared');
+    is_deeply(
+        [map { $_->[0], from_json($_->[1]) } @$sent],
+        ['multipath', { %$before, node => node(multipathd => 'stopped', time => $now) }],
+        'multipathd does not answer: the last maps with their time, and why',
+    );
     is(scalar(@$warnings), 1, 'with a warning');
     like($warnings->[0], qr/^cannot get the health of multipath maps: no answer/, 'with the reason');
     $now += 10;
@@ -175,10 +188,10 @@ is(scalar(@$sent), 1, 'once it runs again, the text is sent at once');
 
 spew($out, slurp("$replay/silent-node/nodes/pve3/multipathd/show-maps-json.out"));
 $now += 1;
-empty_report('no maps: an empty report at once');
+empty_report('no maps: an empty report at once', multipathd => 'running', remembers => 5);
 nothing_sent('once');
 $now += 60;
-empty_report('and again after 60 s');
+empty_report('and again after 60 s', multipathd => 'running', remembers => 5);
 reply_of('pve1');
 ($sent) = broadcast();
 is(scalar(@$sent), 1, 'maps that come back are sent at once');

@@ -99,8 +99,11 @@ my sub wanted($n) {
     return \%wanted;
 }
 
+# Maps that were not there before have begun to be.
 my sub cells() {
-    return { map { $_->{wwid} => $_->{nodes}->{pve1} } status(0)->@* };
+    my %cells = map { $_->{wwid} => $_->{nodes}->{pve1} } status(0)->@*;
+    delete $_->{since} for values %cells;
+    return \%cells;
 }
 
 # --- there and back ---

@@ -161,7 +161,8 @@ is_deeply(
         my $alone = { %$args, kv => { pve3 => $text }, config => {} };
         $status = PVE::Multipath::cluster_status($alone);
         is_deeply(
-            $status, { luns => [], nodes => { pve3 => { 'report-error' => $reason } } },
+            $status,
+            { luns => [], nodes => { pve3 => { 'report-error' => $reason } }, causes => [], 'node-info' => {} },
             'without any LUN as well',
         );
     }
@@ -189,7 +190,7 @@ is_deeply($nodes, {}, 'nor does its apply error');
 
 for my $args (undef, {}, { kv => undef, members => undef, now => undef, config => undef }) {
     my $status = PVE::Multipath::cluster_status($args);
-    is_deeply($status, { luns => [], nodes => {} }, 'no data, no rows');
+    is_deeply($status, { luns => [], nodes => {}, causes => [], 'node-info' => {} }, 'no data, no rows');
     is_deeply(from_json(PVE::Multipath::cluster_status_json($args)), $status, 'also as JSON');
 }
 

@@ -366,6 +366,7 @@ my sub sync($seconds = 10) {
     is_deeply($node->wwids(), [qw(3600a 3600b)], 'it adds');
     is($node->text('etc/multipath/conf.d/pve-overrides.conf'), undef, 'but the overrides may be half of what is saved');
     is_deeply([sync()], [[['multipath-apply', undef]], []], 'the next: the published error is cleared');
+    like($node->text('run/applied.json'), qr/"time":\d+,"digest":"[0-9a-f]{40}"/, 'and noted what it has applied');
     like($node->text('etc/multipath/conf.d/pve-overrides.conf'), qr/vendor A/, 'and all is applied');
 
     # another file overrides a value

@@ -70,10 +70,11 @@ use PVE::Multipath::File;
 use PVE::Multipath::Node;
 use PVE::Multipath::Source;
 use PVE::Multipath::State;
-use PVE::Multipath::Text qw(joined_lines one_line);
+use PVE::Multipath::Text qw(bytes joined_lines one_line);
 use PVE::Multipath::WwidsFile;
 use PVE::RS::Multipath::Cluster;
 use PVE::RS::Multipath::Plan;
+use PVE::RS::Multipath::Reporter;
 
 # How long to wait for another pass, in seconds. Adding a thousand LUNs takes a while.
 our $LOCK_TIMEOUT = 60;
@@ -466,17 +467,33 @@ my sub quietly($code) {
     return $code->();
 }
 
-# The values that are not in effect although the last pass has applied them. Between two passes,
-# multipathd has had time to read them.
+# The values that are not in effect although the last pass has applied them, undef if that was not looked
+# at. Between two passes, multipathd has had time to read them.
 my sub verify($config, $overrides) {
     my $state = PVE::Multipath::State::current();
-    my $applied = $state->{unverified} // return;
+    my $applied = $state->{unverified} // return undef;
     $state->{unverified} = undef;
-    return if $applied ne "$config\0$overrides" || !PVE::Multipath::is_running();
+    return undef if $applied ne "$config\0$overrides" || !PVE::Multipath::is_running();
 
     my $cfg =
         quietly(sub() { PVE::Multipath::Config->parse_config('multipath.cfg', $config) });
-    return drift($cfg, $overrides);
+    return [drift($cfg, $overrides)];
+}
+
+# Writes down which configuration the node has, since when, and what overrides it, for its reports. A boot
+# removes it.
+my sub note_applied($cluster, $drift, $changed) {
+    my $file = PVE::Multipath::Node->live()->{'run-dir'} . '/applied.json';
+    my $text = PVE::RS::Multipath::Reporter::applied({
+        before => scalar(eval { PVE::Multipath::File::read($file) }),
+        config => $cluster->{config},
+        overrides => $cluster->{overrides},
+        drift => defined($drift) ? [map { bytes($_) } @$drift] : undef,
+        changed => $changed,
+        now => time(),
+    });
+    replace($file, $text) if defined($text);
+    return;
 }
 
 # Whether this node should have any of the configured LUNs. If the storages are unknown, every node
@@ -506,14 +523,18 @@ my sub daemon_pass() {
         return $cluster->{certainty}->{config} eq 'settled';
     }
     # the configuration is applied even if multipathd does not answer now
-    my @lost = eval { verify($config, $overrides) };
+    my $drift = eval { verify($config, $overrides) };
     warn "cannot check whether the multipath configuration is in effect: $@" if $@;
-    warn "overridden by another file of multipathd's configuration: $_\n" for @lost;
+    warn "overridden by another file of multipathd's configuration: $_\n" for @{ $drift // [] };
 
     my $read = sub() { return $cluster = read_cluster() };
     my $res = pass($read, timeout => 0, limit => $TIME_LIMIT);
     PVE::Multipath::State::current()->{unverified} = "$cluster->{config}\0$cluster->{overrides}"
         if $res->{changed} && $res->{complete};
+    if ($res->{complete}) {
+        eval { note_applied($cluster, $drift, $res->{changed}) };
+        warn "cannot note what was applied: $@" if $@;
+    }
     return $res->{complete};
 }
 

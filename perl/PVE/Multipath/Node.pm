@@ -161,6 +161,31 @@ sub block($self, $devices) {
     return $block;
 }
 
+# Most ports and connections that are looked at. A node has a session for each path to each target.
+my $MAX_PORTS = 1024;
+
+# What sysfs has of Fibre Channel ports and iSCSI connections: { 'fc-hosts' => { host1 => name }, connections
+# => { 'connection1:0' => { address, port } } }, the texts of the files.
+sub ports($self) {
+    my $names = sub($class) {
+        my @names = sort(@{ entries($self, "$self->{sysfs}/class/$class") // [] });
+        return splice(@names, 0, $MAX_PORTS);
+    };
+    my $ports = { 'fc-hosts' => {}, connections => {} };
+    for my $host ($names->('fc_host')) {
+        my $name = attribute($self, "$self->{sysfs}/class/fc_host/$host/port_name");
+        $ports->{'fc-hosts'}->{$host} = $name if defined($name);
+    }
+    # a session has one connection; what it was told to use stays when it is lost
+    for my $connection (grep { m/:0\z/ } $names->('iscsi_connection')) {
+        my $dir = "$self->{sysfs}/class/iscsi_connection/$connection";
+        my ($address, $port) = map { attribute($self, "$dir/persistent_$_") } qw(address port);
+        $ports->{connections}->{$connection} = { address => $address, port => $port }
+            if defined($address) && defined($port);
+    }
+    return $ports;
+}
+
 my sub all_blocks($self) {
     return (entries($self, "$self->{sysfs}/block") // [])->@*;
 }

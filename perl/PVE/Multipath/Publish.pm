@@ -93,33 +93,55 @@ my sub publish_all($what, $key, $values, $known) {
     return;
 }
 
+# What reports the health of this node's maps. It goes on from what the process before this one published.
+my sub new_reporter() {
+    my $reporter = PVE::RS::Multipath::Reporter->new();
+    eval {
+        my $source = PVE::Multipath::Source->live();
+        my $name = $source->nodename();
+        my $own = sub($key) { $source->kv($key)->{$name} };
+        my $values = { $KV_KEY => $own->($KV_KEY) };
+        my $keys = PVE::RS::Multipath::Broadcast::continuation_keys($KV_KEY, { $name => $values->{$KV_KEY} });
+        $values->{$_} = $own->($_) for @$keys;
+        $reporter->resume($values);
+    };
+    complain("cannot read what this node has published: $@") if $@;
+    return $reporter;
+}
+
 # Publishes the health of this node's maps if it has changed or the last report is too old, and
 # remembers numbers of paths that have settled. A node without maps, or without multipath-tools,
-# publishes an empty report. If multipathd cannot be asked, the maps are unknown and the last report
-# stays until it is stale.
+# publishes an empty report. If multipathd cannot be asked, the last maps are published with their old time.
 my sub publish_health() {
-
     my $state = PVE::Multipath::State::current();
     # it keeps what it has read, so that a reply or a file that did not change costs little
-    my $reporter = $state->{reporter} //= PVE::RS::Multipath::Reporter->new();
+    my $reporter = $state->{reporter} //= new_reporter();
     my $known = known($KV_KEY);
-    my $facts = { sysfs => {}, known => $known };
+    my $facts = { silent => 'not-installed', known => $known };
     my $node;
     if (PVE::Multipath::Daemon::is_supported()) {
         $node = PVE::Multipath::Node->live();
+        $facts->{'tools-version'} = $node->tools_version();
+        $facts->{applied} = eval { PVE::Multipath::File::read("$node->{'run-dir'}/applied.json") };
         my $read = eval {
             PVE::Multipath::Maps::read_reply($node, sub($reply) { $reporter->read($reply) });
         };
-        if (my $err = $@ || $read->{error}) {
+        my $err = $@ || $read->{error};
+        $facts->{silent} = undef;
+        if ($err) {
             complain("cannot get the health of multipath maps: $err");
-            return;
+            my $daemon = PVE::Multipath::Daemon::daemon_state($node);
+            # it runs, but what it answers cannot be read
+            $facts->{silent} = $daemon eq 'running' ? 'no-answer' : $daemon;
+        } else {
+            $facts->{sysfs} = $node->block($read->{devices});
+            $facts->{ports} = $node->ports();
+            my $config = PVE::Multipath::Maps::config_text();
+            $facts->{config} = $config;
+            $facts->{certainty} = PVE::Multipath::Source::certainty(config => $config)
+                if defined($config);
+            $facts->{memory} = PVE::Multipath::File::content($node->{'paths-file'});
         }
-        $facts->{sysfs} = $node->block($read->{devices});
-        my $config = PVE::Multipath::Maps::config_text();
-        $facts->{config} = $config;
-        $facts->{certainty} = PVE::Multipath::Source::certainty(config => $config)
-            if defined($config);
-        $facts->{memory} = PVE::Multipath::File::content($node->{'paths-file'});
     }
 
     my $what = 'the health of multipath maps';

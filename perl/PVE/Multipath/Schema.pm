@@ -286,7 +286,10 @@ sub status() {
             initiator => text("The name of an initiator's port."),
             host => number("The number of the SCSI host of an initiator's port."),
             target => text("The name of a target's port."),
-            array => object({ map { $_ => text("The array's $_.") } qw(vendor product wwnn) }),
+            array => {
+                %{ object({ map { $_ => text("The array's $_.") } qw(vendor product wwnn) }) },
+                description => 'The array, as far as it is known.',
+            },
             paths => number('Number of paths that were lost.'),
             luns => number('Number of LUNs that lost paths.'),
             nodes => {

@@ -113,6 +113,8 @@ our @sent;
 our $fail;
 # As the real one does it where pmxcfs does not run.
 our $warn;
+# What the nodes have published, { key => { node => text } }.
+our %kv;
 
 sub install() {
     no strict 'refs';
@@ -123,6 +125,7 @@ sub install() {
         return warn $warn if defined($warn);
         push @sent, [$key, $value];
     };
+    *{'PVE::Cluster::get_node_kv'} = sub($key) { return $kv{$key} // {} };
     *{'PVE::Cluster::get_nodelist'} = sub() { return ['pve1', 'pve2'] };
 }
 

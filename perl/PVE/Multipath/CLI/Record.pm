@@ -33,6 +33,16 @@ my sub record_reply($path, $reply) {
     return;
 }
 
+# The node's Fibre Channel ports and iSCSI connections.
+my sub record_ports($class, $ports) {
+    my ($hosts, $connections) = $ports->@{qw(fc-hosts connections)};
+    spew("$class/fc_host/$_/port_name", $hosts->{$_}) for sort keys %$hosts;
+    for my $name (sort keys %$connections) {
+        spew("$class/iscsi_connection/$name/persistent_$_", $connections->{$name}->{$_}) for qw(address port);
+    }
+    return;
+}
+
 # Data of the block devices. The links of paths are already recorded; the data of a path is written
 # to the target of its link.
 my sub record_devices($base, $devices) {
@@ -125,6 +135,7 @@ my sub record_node($base) {
             spew("$sys/$dev/holders/$_", '') for $block->{holders}->{$dev}->@*;
         }
     }
+    record_ports("$base/sys/class", $node->ports());
     my $candidates = record_candidates($base);
     record_devices($base, $node->devices());
     record_reply("$base/dmsetup/info", $node->open_counts());
@@ -142,7 +153,7 @@ my sub record_node($base) {
         spew($to, $text) if defined($text);
     };
     $copy->($node->{$_}, $to{$_}) for qw(wwids-file record-file paths-file);
-    $copy->("$node->{'run-dir'}/reconfigure", "$to{'run-dir'}/reconfigure");
+    $copy->("$node->{'run-dir'}/$_", "$to{'run-dir'}/$_") for qw(reconfigure applied.json);
     for my $file (PVE::RS::Multipath::Plan::drop_ins()->@*) {
         $copy->("$node->{'drop-in-dir'}/$file", "$to{'drop-in-dir'}/$file");
     }
