@@ -155,6 +155,14 @@ fn check(what: &str, text: &[u8], continued: &[u8]) {
     if read.is_err() {
         assert_eq!(own.state.as_str(), "unknown", "{what}");
     }
+    for cause in &status.causes {
+        assert!(
+            cause.text.len() < 1_000
+                && cause.text.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+            "{what}"
+        );
+    }
+    assert!(status.causes.len() <= 64, "{what}");
     let json = status.to_json();
     let known = json.len() < 8 * text.len().min(1 << 22) + 200 * MAX_MAPS;
     assert!(
@@ -238,13 +246,17 @@ fn a_thousand_hostile_broadcasts() {
             "write-protected",
             "reasons",
             "notes",
+            "since",
+            "causes",
         ] {
             let other = r#""state":"optimal","paths-active":2,"paths-total":2"#;
             let text =
                 format!(r#"{{"maps":{{"3600a":{{{other},"{field}":{value}}}}},"time":{NOW}}}"#);
             check(&text, text.as_bytes(), b"");
         }
-        for field in ["format", "time", "maps", "values", "sha1", "data", "other"] {
+        for field in [
+            "format", "time", "maps", "values", "sha1", "data", "node", "causes", "other",
+        ] {
             let text = format!(r#"{{"maps":{{"3600a":{{}}}},"time":{NOW},"{field}":{value}}}"#);
             check(&text, text.as_bytes(), b"");
             let text = format!(r#"{{"format":2,"values":2,"data":"","{field}":{value}}}"#);
@@ -255,6 +267,28 @@ fn a_thousand_hostile_broadcasts() {
             let text = format!(
                 r#"{{"maps":{{"3600a":{{"state":"failed","reasons":{reasons}}}}},"time":{NOW}}}"#
             );
+            check(&text, text.as_bytes(), b"");
+        }
+        for key in ["initiator", "host", "target", "array", "paths"] {
+            let cause = format!(r#"{{"target":"0x50","host":1,"paths":2,"{key}":{value}}}"#);
+            let array =
+                format!(r#"{{"host":1,"paths":2,"array":{{"vendor":{value},"wwnn":{value}}}}}"#);
+            let maps = r#"{"3600a":{"state":"degraded","causes":[0,1,63,64]}}"#;
+            let text = format!(r#"{{"maps":{maps},"causes":[{cause},{array}],"time":{NOW}}}"#);
+            check(&text, text.as_bytes(), b"");
+        }
+        for key in [
+            "version",
+            "multipath-tools",
+            "multipathd",
+            "time",
+            "applied",
+            "drift",
+            "remembers",
+        ] {
+            let node =
+                format!(r#"{{"{key}":{value},"drift":[{value}],"applied":{{"digest":{value}}}}}"#);
+            let text = format!(r#"{{"maps":{{"3600a":{{}}}},"node":{node},"time":{NOW}}}"#);
             check(&text, text.as_bytes(), b"");
         }
         check(&value, value.as_bytes(), b"");
@@ -298,6 +332,28 @@ fn large_ones() {
         (
             "nesting below a map",
             format!(r#"{{"maps":{{"3600a":{}"#, "[".repeat(100_000)),
+        ),
+        (
+            "1 MB of causes, of all of which each map has lost paths",
+            format!(
+                r#"{{"maps":{{{}"3600a":{{}}}},"causes":[{}{{}}],"time":{NOW}}}"#,
+                (0..MAX_MAPS - 1)
+                    .map(|n| format!(
+                        r#""a{n}":{{"state":"degraded","causes":[{}63]}},"#,
+                        (0..63).map(|n| format!("{n},")).collect::<String>()
+                    ))
+                    .collect::<String>(),
+                (0..30_000)
+                    .map(|n| format!(r#"{{"target":"{n}","paths":9}},"#))
+                    .collect::<String>()
+            ),
+        ),
+        (
+            "1 MB of drift",
+            format!(
+                r#"{{"maps":{{}},"node":{{"drift":[{}"x"]}},"time":{NOW}}}"#,
+                r#""\u001b[31m","#.repeat(100_000)
+            ),
         ),
         (
             "1 MB of reasons",

@@ -15,6 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::inflate::decompress_to_vec_zlib;
 use pve_multipath::cluster::status::{StatusArgs, status};
+use pve_multipath::node::maps::{DaemonState, Reply};
+use pve_multipath::pass::{Facts, Reporter};
 use serde_json::{Map, Value, json};
 use sha1::{Digest, Sha1};
 
@@ -208,5 +210,101 @@ fn a_packed_report_in_full() {
         assert_eq!(cell["state"], state, "{number}");
         assert_eq!(cell["paths-active"], active, "{number}");
         assert_eq!(cell["paths-expected"], 4, "{number}");
+    }
+}
+
+/// multipathd's reply with so many maps, each with a path through either of two HBAs; those of the first
+/// one are lost or not.
+fn reply(maps: usize, is_lost: bool) -> String {
+    let map = |number: usize| {
+        let path = |hba: usize| {
+            let state = if is_lost && hba == 0 {
+                "failed"
+            } else {
+                "active"
+            };
+            format!(
+                r#"{{"dev":"sd{hba}","dm_st":"{state}","host_wwpn":"0x210{hba}","target_wwpn":"0x50"}}"#
+            )
+        };
+        // Digits that do not compress.
+        let digits = (number as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 28;
+        let paths = [path(0), path(1)].join(",");
+        format!(r#"{{"uuid":"36001405{digits:025x}","path_groups":[{{"paths":[{paths}]}}]}}"#)
+    };
+    let maps: Vec<_> = (1..=maps).map(map).collect();
+    format!(r#"{{"maps":[{}]}}"#, maps.join(","))
+}
+
+/// What is in the store after a report.
+fn report(reporter: &mut Reporter, text: &str, silent: Option<DaemonState>, now: i64) -> Values {
+    let reply = Reply {
+        exit_code: Some(0),
+        stdout: text.as_bytes(),
+        ..Reply::default()
+    };
+    if silent.is_none() {
+        reporter.read(&reply).unwrap();
+    }
+    let outcome = reporter.report(&Facts {
+        silent,
+        now,
+        ..Facts::default()
+    });
+    assert!(outcome.warnings.is_empty());
+    let values = outcome.values.into_iter();
+    values
+        .filter_map(|value| Some((value.key, value.text?)))
+        .collect()
+}
+
+#[test]
+fn an_older_reader_reads_what_it_knows() {
+    for (maps, values) in [(0, 1), (2, 1), (2_000, 2)] {
+        let mut reporter = Reporter::default();
+        report(&mut reporter, &reply(maps, false), None, TIME - 60);
+        let sent = report(&mut reporter, &reply(maps, true), None, TIME);
+        assert_eq!(sent.len(), values, "{maps}");
+
+        let mut read = cells(&sent, TIME + 180);
+        for cell in read.values_mut() {
+            let cell = cell.as_object_mut().unwrap();
+            assert_eq!(cell.remove("since"), Some(json!(TIME)));
+            assert_eq!(cell.remove("causes"), Some(json!([0])));
+        }
+        assert_eq!(read.len(), maps);
+        assert!(read == old::cells(&sent, TIME + 180), "{maps}");
+        assert!(
+            cells(&sent, TIME + 181) == old::cells(&sent, TIME + 181),
+            "{maps}"
+        );
+    }
+}
+
+#[test]
+fn an_older_reader_sees_maps_go_stale_while_multipathd_does_not_answer() {
+    let mut reporter = Reporter::default();
+    report(&mut reporter, &reply(2, false), None, TIME);
+    let silent = Some(DaemonState::Stopped);
+    for (age, old_code, code) in [
+        (10, None, None),
+        (180, None, None),
+        (181, Some("reporter-stale"), Some("no-multipathd")),
+    ] {
+        let now = TIME + age;
+        let sent = report(&mut reporter, "", silent, now);
+        for (cells, code) in [
+            (old::cells(&sent, now), old_code),
+            (cells(&sent, now), code),
+        ] {
+            assert_eq!(cells.len(), 2);
+            for cell in cells.values() {
+                let state = if code.is_some() { "unknown" } else { "optimal" };
+                assert_eq!(cell["state"], state, "{age}");
+                assert_eq!(cell["reasons"][0]["code"], json!(code), "{age}");
+                let wanted = code.map(|_| age);
+                assert_eq!(cell["reasons"][0]["age"], json!(wanted), "{age}");
+            }
+        }
     }
 }

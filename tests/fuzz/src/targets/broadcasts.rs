@@ -18,7 +18,11 @@ pub(crate) const TARGET: Target = Target {
     name: "broadcasts",
     start: || Ok(Box::new(run)),
     inputs: 4_000,
-    seeds: &[("cluster", ".json"), ("replay", "/kv/")],
+    seeds: &[
+        ("cluster", ".json"),
+        ("replay", "/kv/"),
+        ("reports", "/multipath"),
+    ],
     words: super::maps::JSON_WORDS,
 };
 
@@ -27,7 +31,8 @@ const NOW: i64 = 10_000;
 const HONEST: &[u8] = br#"{"maps":{
 "3600a":{"state":"optimal","paths-active":2,"paths-total":2},
 "3600b":{"state":"degraded","paths-active":1,"paths-total":2,
-"reasons":[{"code":"path-failed","count":1,"devs":["sdb"]}]}},"time":10000}"#;
+"reasons":[{"code":"path-failed","count":1,"devs":["sdb"]}],"since":7,"causes":[0]}},
+"causes":[{"host":1,"paths":1}],"node":{"version":"1"},"time":10000}"#;
 
 fn run(input: &[u8]) -> bool {
     let texts = split(input);
@@ -120,6 +125,18 @@ fn check(status: &Status) {
     assert!(json["luns"].is_array());
     let wwids: Vec<_> = status.luns.luns().map(|lun| lun.wwid).collect();
     assert!(wwids.is_sorted());
+    for cause in &status.causes {
+        assert!(!cause.nodes.is_empty() && cause.luns > 0, "{cause:?}");
+        assert!(!cause.text.contains(char::is_control), "{cause:?}");
+    }
+    let causes = status.causes.len() as u64;
+    for cell in json["luns"].as_array().into_iter().flatten() {
+        let cells = cell["nodes"].as_object().into_iter().flatten();
+        for position in cells.flat_map(|(_, cell)| cell["causes"].as_array().into_iter().flatten())
+        {
+            assert!(position.as_u64().is_some_and(|position| position < causes));
+        }
+    }
     for lun in status.luns.luns() {
         for (node, cell) in lun.nodes.iter() {
             let good = cell.state == CellState::Optimal;
