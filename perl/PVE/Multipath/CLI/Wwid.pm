@@ -82,19 +82,20 @@ my sub unknown_text($unknown) {
     return '; not known from ' . join(', ', map { "$_ ($unknown->{$_})" } @nodes);
 }
 
-# Tells what speaks against putting these on the allow-list, and dies of what must not be there.
-my sub assert_wanted($opts, $luns, $seen) {
+# What speaks against putting these on the allow-list; dies of what must not be there.
+my sub cautions($opts, $luns, $seen) {
     my @refused = grep { defined($_->{refusal}) } @$luns;
     die join('', map { safe($_->{wwid}) . ": $_->{refusal} - use --force to add it anyway\n" } @refused)
         if @refused && !$opts->{force};
+    my @told;
     for my $lun (@$luns) {
         my $wwid = $lun->{wwid};
-        warn "$wwid: no node sees this LUN - check the WWID" . unknown_text($seen->{unknown}) . "\n"
+        push @told, "$wwid: no node sees this LUN - check the WWID" . unknown_text($seen->{unknown}) . "\n"
             if $seen->{checked} && $lun->{how} eq 'unseen';
         my $why = $lun->{refusal} // $lun->{caution};
-        warn "$wwid: $why\n" if defined($why);
+        push @told, "$wwid: $why\n" if defined($why);
     }
-    return;
+    return @told;
 }
 
 # The alias of each of these LUNs by its WWID, if one was given.
@@ -129,9 +130,10 @@ sub add($source, $opts, @typed) {
     warn "it is not known which LUNs the nodes see" . unknown_text($seen->{unknown}) . "\n"
         if !$seen->{checked} && !defined($opts->{replay});
 
+    my @told;
     my $change = sub($cfg) {
         my @new = grep { !is_listed($cfg, $_->{wwid}) } @$luns;
-        assert_wanted($opts, \@new, $seen);
+        @told = cautions($opts, \@new, $seen);
         my $aliases = aliases($cfg, $alias, \@new);
         for my $lun (@$luns) {
             my $wwid = $lun->{wwid};
@@ -149,6 +151,7 @@ sub add($source, $opts, @typed) {
     } else {
         ($cfg) = $source->change_config($change);
     }
+    warn $_ for @told;
 
     my @data = map {
         my $lun = $_;
