@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cluster::report::{
-    self, Broadcast, Context, Entry, KEY, KvWrite, LastSent, NamedEntry, NodeInfo, is_recent,
+    self, Broadcast, Context, Entry, KEY, KvWrite, LastSent, MAX_ABSENT, NamedEntry, NodeInfo,
+    is_recent,
 };
 use crate::config;
 use crate::node::Content;
+use crate::node::absent::absent;
 use crate::node::applied::AppliedFile;
+use crate::node::candidates;
 use crate::node::causes::{Array, Cause, causes};
 use crate::node::maps::{
     DaemonState, Map, MapList, Reply, ReplyError, SysfsFacts, WantedDevices, parse,
@@ -21,6 +24,7 @@ use crate::node::paths::{
 };
 use crate::node::plan::Certainty;
 use crate::node::ports::{Ends, PortFacts, PortName};
+use crate::types::absence::Absence;
 use crate::types::label::Label;
 use crate::{Health, VERSION, Wwid};
 
@@ -58,6 +62,8 @@ pub struct Outcome {
     pub values: Vec<KvWrite>,
     /// Whether the node has learned numbers of paths, see [`Reporter::remember`].
     pub has_learned: bool,
+    /// Whether allow-listed LUNs have no map, see [`Reporter::explain`].
+    pub has_absent: bool,
     /// Warnings for an administrator, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -96,6 +102,8 @@ pub struct Reporter {
     maps: ReadMaps,
     /// The report that was published last, and the first value of its text.
     published: Option<(Vec<u8>, Broadcast)>,
+    /// Why LUNs had no maps when that was last looked for.
+    absences: BTreeMap<Wwid, Absence>,
     learning: Learning,
     /// The time of the last pass, and whether its configuration was settled.
     now: i64,
@@ -178,6 +186,16 @@ impl Reporter {
                 }
             }
         }
+        let absent: Vec<&Wwid> = self.absent().collect();
+        outcome.has_absent = is_known && !absent.is_empty();
+        let absent = absent.into_iter().filter_map(|wwid| {
+            let absence = self.absences.get(wwid)?;
+            Some((wwid.clone(), absence.clone()))
+        });
+        let absent: BTreeMap<Wwid, Absence> = absent.take(MAX_ABSENT).collect();
+        if *self.report.absent != absent {
+            self.report.absent = Arc::new(absent);
+        }
         let node = self.node(facts);
         if self.report.node.as_deref() != Some(&node) {
             self.report.node = Some(Arc::new(node));
@@ -197,6 +215,26 @@ impl Reporter {
             }
         }
         outcome
+    }
+
+    /// Looks for the reasons why LUNs have no maps, which the next [report](Self::report) tells. It may take a
+    /// while: once a minute is enough, and only if [`Outcome::has_absent`].
+    pub fn explain(&mut self, inputs: &candidates::Inputs<'_>, wwids_file: &Content<'_>) {
+        let absences = absent(self.absent(), inputs, wwids_file).into_iter();
+        self.absences = absences
+            .filter_map(|(wwid, absence)| Some((wwid, absence?)))
+            .collect();
+    }
+
+    /// The allow-listed LUNs without a map.
+    fn absent(&self) -> impl Iterator<Item = &Wwid> {
+        let entries = &self.report.entries;
+        let configured = self.inputs.configured.iter();
+        configured.flat_map(Configured::luns).filter(|wwid| {
+            entries
+                .binary_search_by(|map| (*map.wwid).cmp(wwid))
+                .is_err()
+        })
     }
 
     /// What the node says of itself.

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pve_multipath::cluster::doctor::{Facts, Here, findings};
+use pve_multipath::cluster::report::Broadcast;
 use pve_multipath::cluster::status::StatusArgs;
 use pve_multipath::config::{self, AllowList};
 use pve_multipath::multipath_conf::blacklisted::Rules;
@@ -13,6 +14,8 @@ use pve_multipath::node::boot::BootRisk;
 use pve_multipath::node::candidates::listing::Listing;
 use pve_multipath::node::candidates::{Disk, Inputs, Mapped, VolumeGroups};
 use pve_multipath::node::maps::Reply;
+use pve_multipath::pass;
+use pve_multipath::types::absence::Absence;
 use pve_multipath::types::label::Label;
 use pve_multipath::{NodeName, Wwid};
 
@@ -275,4 +278,51 @@ fn at_most_eight_luns_are_named() {
         .map(|found| (found.luns.len(), found.count))
         .collect();
     assert_eq!(counts, [(8, 300)]);
+}
+
+/// What a node reports of LUNs without a map: why, as soon as that was looked for, until they have one.
+#[test]
+fn a_pass_reports_why_luns_have_no_map() {
+    let reply = |wwids: &[&str]| {
+        let path = r#"{"paths": [{"dev": "sda", "dm_st": "active"}]}"#;
+        let maps = wwids
+            .iter()
+            .map(|wwid| format!(r#"{{"uuid": "{wwid}", "path_groups": [{path}]}}"#));
+        format!(r#"{{"maps": [{}]}}"#, maps.collect::<Vec<_>>().join(","))
+    };
+    let mut reporter = pass::Reporter::default();
+    let mut pass = |wwids: &[&str], now| {
+        let reply = Reply {
+            exit_code: Some(0),
+            stdout: reply(wwids).leak().as_bytes(),
+            ..Reply::default()
+        };
+        reporter.read(&reply).unwrap();
+        let facts = pass::Facts {
+            config: Some(b"wwid: 3600a\n\nwwid: 3600b\n\nwwid: 3600c\n"),
+            now,
+            ..pass::Facts::default()
+        };
+        let outcome = reporter.report(&facts);
+        let here = here();
+        if now == 1000 {
+            reporter.explain(&here.inputs, &here.wwids_file);
+        }
+        let text = outcome.values[0].text.clone().unwrap();
+        let absent = Broadcast::decode(text.as_bytes()).unwrap().absent;
+        (outcome.has_absent, absent)
+    };
+    assert_eq!(pass(&["3600a"], 1000), (true, BTreeMap::new().into()));
+    // 3600b is seen: it is not known why it has no map
+    let lun = Wwid::new("3600c").unwrap();
+    let absent: BTreeMap<_, _> = [(lun, Absence::NotVisible)].into();
+    assert_eq!(pass(&["3600a"], 1010), (true, absent.into()));
+    assert_eq!(
+        pass(&["3600a", "3600c"], 1020),
+        (true, BTreeMap::new().into())
+    );
+    assert_eq!(
+        pass(&["3600a", "3600b", "3600c"], 1030),
+        (false, BTreeMap::new().into())
+    );
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::absence::Absence;
 use super::daemon::DaemonState;
 use super::words::checked_text;
 
@@ -69,6 +70,9 @@ pub enum Reason {
     },
     /// The node reported a state that is none of the known ones.
     UnknownState,
+    /// The node should carry the LUN and says why it has no map for it.
+    #[serde(untagged)]
+    Absent(Absence),
 }
 
 /// Kernel name of a path's block device, such as `sdb`: `[a-zA-Z0-9!_.:-]`, at most 32 bytes.

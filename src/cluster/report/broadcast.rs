@@ -1,13 +1,15 @@
 //! A peer's report, and why a text is not one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::parts::{NamedEntry, NodeInfo};
-use crate::Reason;
 use crate::node::causes::Cause;
+use crate::types::absence::Absence;
 use crate::types::daemon::DaemonState;
+use crate::{Reason, Wwid};
 
 /// Seconds after which an unchanged report is sent again.
 pub const REFRESH_SECONDS: i64 = 60;
@@ -17,6 +19,9 @@ pub const STALE_SECONDS: i64 = 3 * REFRESH_SECONDS;
 
 /// Most maps that one report may have. A flood of names would cost every reader time and memory.
 pub const MAX_MAPS: usize = 16_384;
+
+/// Most LUNs without a map of which a report tells why.
+pub const MAX_ABSENT: usize = 256;
 
 /// What a node reports. Of one that was received, only WWIDs, states, names and numbers that can be such are
 /// left.
@@ -31,6 +36,8 @@ pub struct Broadcast {
     /// The ports that explain lost paths, see [`Context::causes`](super::Context::causes). At most
     /// [`MAX_CAUSES`](crate::node::causes::MAX_CAUSES).
     pub causes: Arc<[Cause]>,
+    /// Why the node has no map of allow-listed LUNs, as far as it knows; at most [`MAX_ABSENT`].
+    pub absent: Arc<BTreeMap<Wwid, Absence>>,
 }
 
 impl Broadcast {

@@ -25,7 +25,9 @@ mod send;
 mod uses;
 
 pub use apply::{ApplyStatus, apply_status};
-pub use broadcast::{BadBroadcast, Broadcast, Freshness, MAX_MAPS, REFRESH_SECONDS, STALE_SECONDS};
+pub use broadcast::{
+    BadBroadcast, Broadcast, Freshness, MAX_ABSENT, MAX_MAPS, REFRESH_SECONDS, STALE_SECONDS,
+};
 pub use candidates::{CANDIDATES_KEY, candidates};
 pub use entry::{Entry, MapData, entries};
 pub use packed::{KEY, MAX_UNPACKED_LEN, MAX_VALUE_LEN, MAX_VALUES, continuation_keys};

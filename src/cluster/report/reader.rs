@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use serde::de::MapAccess;
 
-use super::broadcast::{BadBroadcast, Broadcast, MAX_MAPS};
+use super::broadcast::{BadBroadcast, Broadcast, MAX_ABSENT, MAX_MAPS};
 use super::entry::{Entry, ReadEntry};
 use super::packed::{self, Data, Head};
 use super::parts::{Context, NamedEntry, NodeInfo};
 use super::scan::{Sample, scan};
 use crate::node::causes::{Cause, MAX_CAUSES};
+use crate::types::absence::Absence;
 use crate::wire::lenient::{Lenient, Parts, fields, list, read, skip};
 use crate::wire::scalar::Scalar;
 use crate::{CellState, NodeName, Reason, Wwid};
@@ -217,6 +218,24 @@ pub(super) struct Document {
     maps: Option<Option<Maps>>,
     node: Option<NodeInfo>,
     causes: Vec<Cause>,
+    absent: Option<AbsentLuns>,
+}
+
+/// Why LUNs have no maps, by WWID.
+#[derive(Default)]
+struct AbsentLuns(BTreeMap<Wwid, Absence>);
+
+impl<'de> Parts<'de> for AbsentLuns {
+    fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
+        let mut luns = BTreeMap::new();
+        fields(object, |name, from| {
+            let Lenient(absence) = from.next_value()?;
+            let lun = Wwid::new(name).ok().zip(absence);
+            luns.extend(lun.filter(|_| luns.len() < MAX_ABSENT));
+            Ok(())
+        })?;
+        Ok(Some(Self(luns)))
+    }
 }
 
 impl Document {
@@ -253,6 +272,7 @@ impl Document {
             entries,
             node: self.node.map(Arc::new),
             causes: self.causes.into(),
+            absent: Arc::new(self.absent.unwrap_or_default().0),
         }
     }
 }
@@ -265,6 +285,9 @@ impl<'de> Parts<'de> for Document {
                 .next_value()
                 .map(|Lenient(maps)| document.maps = Some(maps)),
             "node" => from.next_value().map(|Lenient(node)| document.node = node),
+            "absent" => from
+                .next_value()
+                .map(|Lenient(absent)| document.absent = absent),
             "causes" => list::<_, MAX_CAUSES, _>(from).map(|causes| document.causes = causes),
             _ => document.head.read(name, from),
         })?;

@@ -12,6 +12,7 @@ use super::packed::{self, KEY, MAX_VALUE_LEN, MAX_VALUES};
 use super::parts::{Context, NamedEntry, NodeInfo};
 use crate::Wwid;
 use crate::node::causes::Cause;
+use crate::types::absence::Absence;
 
 /// What was sent last under the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,8 @@ impl Broadcast {
             node: Option<&'a NodeInfo>,
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             causes: &'a [Cause],
+            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+            absent: &'a BTreeMap<Wwid, Absence>,
             #[serde(skip_serializing_if = "Option::is_none")]
             time: Option<i64>,
         }
@@ -90,6 +93,7 @@ impl Broadcast {
             maps: Maps(&self.entries),
             node: self.node.as_deref(),
             causes: &self.causes,
+            absent: &self.absent,
             time,
         };
         // Neither keys nor values can fail to serialize: all are texts, numbers and lists of these.

@@ -61,6 +61,11 @@ impl Configured {
         self.luns.get(wwid).copied().flatten().or(self.default)
     }
 
+    /// The allow-listed LUNs, sorted.
+    pub fn luns(&self) -> impl Iterator<Item = &Wwid> {
+        self.luns.keys()
+    }
+
     fn is_allow_listed(&self, wwid: &Wwid) -> bool {
         self.luns.contains_key(wwid)
     }
