@@ -33,6 +33,10 @@ is_deeply(
     'the five LUNs are offered, with their numbers of paths',
 ) or diag(explain($luns));
 is($luns->{$san_a}->{size}, 64 * 1024 * 1024, 'their size');
+my %others = map { $_->{offered} ? () : ($_->{devs}->[0] => $_->{reason}) } values %$luns;
+is_deeply($others{sr0}, { code => 'cd' }, 'a CD drive is not offered');
+my @local = grep { $_->{code} eq 'local-disk' && $_->{what} eq 'SATA' } values %others;
+is(scalar(@local), 1, 'and neither is a local disk') or diag(explain(\%others));
 
 my sub first_path($wwid) { '/dev/' . (paths_of($wwid))[0] }
 
@@ -64,8 +68,7 @@ must('mount', "/dev/mapper/$san_d", '/mnt');
 open(my $held, '<', "/dev/mapper/$san_e") or die "cannot open a map - $!\n";
 must('udevadm', 'settle', '--timeout=60');
 
-my sub uses() {
-    my $maps = our_maps();
+my sub uses_in($maps) {
     return { map { $_ => [map { $_->{code} } ($maps->{$_}->{uses} // [])->@*] } keys %$maps };
 }
 
@@ -76,11 +79,40 @@ my $uses = {
     $san_d => ['mount'],
     $san_e => ['open'],
 };
-eventually(\&uses, $uses, 'each use is named');
+eventually(sub() { uses_in(our_maps()) }, $uses, 'each use is named');
 $text = run(qw(pvemultipath maps))->{out};
 like($text, qr/^ +use: LVM volume group vg-a with 1 active logical volume \(lv-one\)$/m, 'the active volumes');
 like($text, qr/^ +use: LVM volume group vg-b, no logical volume is active$/m, 'a group without active volumes');
 like($text, qr!^ +use: .*/mnt!m, 'where a file system is mounted');
+
+for my $wwid ($san_a, $san_b, $san_c, $san_d, $san_e) {
+    my $refused = run(qw(pvemultipath wwid remove), $wwid);
+    like($refused->{err}, qr/^error: WWID '$wwid' is used by /, "$wwid cannot be taken away");
+}
+
+# an array in place of the file system, a group on a partition in place of the process
+must('umount', '/mnt');
+must(qw(mdadm --create /dev/md7 --run --force --level=1 --raid-devices=1), "/dev/mapper/$san_d");
+close($held) or die "cannot close a map - $!\n";
+open(my $map, '+<:raw', "/dev/mapper/$san_e") or die "cannot open a map - $!\n";
+seek($map, 446, 0);
+print $map pack('C8 V V x48 v', 0, 0, 0, 0, 0x8e, 0, 0, 0, 2048, 129024, 0xaa55);
+close($map) or die "cannot write a table of partitions - $!\n";
+must(qw(kpartx -a -p -part), "/dev/mapper/$san_e");
+must('udevadm', 'settle', '--timeout=60');
+must('pvcreate', "/dev/mapper/$san_e-part1");
+must('vgcreate', 'vg-part', "/dev/mapper/$san_e-part1");
+must('udevadm', 'settle', '--timeout=60');
+my $maps;
+eventually(sub() { $maps = our_maps(); uses_in($maps) }, { %$uses, $san_d => ['md'], $san_e => ['volume-group'] }, 'each use is named')
+    or diag(explain($maps));
+$text = run(qw(pvemultipath maps))->{out};
+like($text, qr/^ +use: md array md7\b/m, 'the array');
+like($text, qr/^ +use: LVM volume group vg-part\b.*part1/m, 'the partition');
+for my $wwid ($san_d, $san_e) {
+    my $refused = run(qw(pvemultipath wwid remove), $wwid);
+    like($refused->{err}, qr/^error: WWID '$wwid' is used by /, "$wwid cannot be taken away");
+}
 
 # --- all paths lost ---
 
@@ -90,6 +122,35 @@ is(run(qw(timeout --kill-after=1 10 vgs vg-b))->{code} ? 1 : 0, 1, 'LVM does not
 my $res = run(qw(timeout --kill-after=1 10 pvemultipath maps));
 is($res->{code}, 2, 'pvemultipath maps answers');
 like($res->{out}, qr/^ +use: LVM volume group vg-b, no logical volume is active$/m, '... with what uses the map');
+
+# what a daemon's pass runs, and doctor, each in the time that a pass may take; without loading the modules
+my $seconds = JSON::PP->new()->decode(must(qw(timeout --kill-after=1 120 perl -e), <<'PERL'));
+use v5.36;
+use PVE::Multipath;
+use PVE::Multipath::Candidates;
+use PVE::Multipath::Doctor;
+use PVE::Multipath::Uses;
+use Time::HiRes ();
+$INC{'PVE/Cluster.pm'} = 1;
+my $sent = 0;
+sub PVE::Cluster::broadcast_node_kv { $sent++ }
+my $node = sub() { PVE::Multipath::Node->live() };
+my $source = PVE::Multipath::Source->files();
+my $parts = {
+    broadcast => sub() { PVE::Multipath::broadcast_health(); die "nothing was sent\n" if !$sent },
+    uses => sub() { PVE::Multipath::Uses::of_node($node->()) },
+    candidates => sub() { PVE::Multipath::Candidates::list($node->(), $source->config()) },
+    doctor => sub() { PVE::Multipath::Doctor::findings($source, undef, $node->(), 'guest') },
+};
+my %seconds = map {
+    my $start = Time::HiRes::time();
+    $parts->{$_}->();
+    ($_ => Time::HiRes::time() - $start)
+} keys %$parts;
+print JSON::PP->new()->encode(\%seconds);
+PERL
+cmp_ok($seconds->{$_}, '<', 2, "$_ ends in time") for qw(broadcast uses candidates doctor);
+diag(join(', ', map { sprintf('%s %.2f s', $_, $seconds->{$_}) } sort keys %$seconds));
 set_path($_, 'running') for paths_of($san_b);
 eventually(sub() { our_maps()->{$san_b}->{health} }, 'optimal', 'the paths are back');
 
