@@ -16,10 +16,13 @@ use std::sync::{LazyLock, Mutex};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use pve_multipath::cluster::report::{Broadcast, KEY, MAX_MAPS, Reader, continuation_keys};
+use pve_multipath::cluster::report::{
+    Broadcast, KEY, MAX_MAPS, Peers, Reader, Texts, USES_KEY, continuation_keys,
+};
 use pve_multipath::cluster::status::{
     ByName, KnownExpectations, Presence, RawText, Status, StatusArgs, status,
 };
+use pve_multipath::cluster::uses::Users;
 use pve_multipath::types::node_name::NodeNames;
 use pve_multipath::wire::scalar::Scalar;
 use serde_json::json;
@@ -75,7 +78,26 @@ fn status_with(text: &[u8], continued: &[u8], cluster: Cluster) -> Status {
         "pve3".into(),
         "pve9".into(),
     ]);
+    // The same bytes under the keys of uses and candidates.
+    let mut of_uses = Texts {
+        kv: kv.clone(),
+        ..Texts::default()
+    };
+    let more = (1..4).map(|number| format!("{USES_KEY}-{number}"));
+    of_uses.continued = more.map(|key| (key, of_hostile())).collect();
+    let peers = Peers {
+        uses: of_uses,
+        now: Scalar::Int(NOW),
+        ..Peers::default()
+    };
+    let _ = peers.uses.uses(HOSTILE, NOW);
+    let _ = peers.uses.candidates(HOSTILE, NOW);
+    let users = Users {
+        peers,
+        ..Users::default()
+    };
     let args = StatusArgs {
+        users: Some(users),
         members: Some(
             kv.keys()
                 .map(|node| (node.clone(), Presence(true)))

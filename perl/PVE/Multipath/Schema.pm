@@ -256,7 +256,23 @@ sub status() {
         {
             wwid => wwid(),
             alias => text('The alias.'),
-            'used-by' => text('The storage that uses it.'),
+            'used-by' => text('The storage that uses it, else what nodes have found.'),
+            uses => list('What uses it.', object(
+                {
+                    text => text('What uses it, in words.'),
+                    storage => text('The storage.'),
+                    how => text("How it does: 'base', 'volume-group', 'direct'."),
+                    vg => text('The volume group.'),
+                    target => text('The target.'),
+                    nodes => { type => 'object', description => 'The nodes that report it.', additionalProperties => 1 },
+                    node => text('The node that has found it.'),
+                    uses => list('What it has found.', {
+                        type => 'object', description => 'A code, details and a text.', additionalProperties => 1,
+                    }),
+                    'not-known' => text('Why it is not known whether the node uses it.'),
+                },
+                'text',
+            )),
             size => $size,
             'cluster-state' => $state,
             notes => list('Disagreements between the nodes.', $note),

@@ -98,13 +98,15 @@ sub status_args($args) {
 # whose configuration is only read if it is not passed in.
 sub cluster_status_args($source = PVE::Multipath::Source->live(), $config = $source->config()) {
     my ($kv, $continued) = $source->reports($PVE::Multipath::Publish::KV_KEY);
+    my $storages = $source->storage_ids();
     return {
         kv => $kv,
         'kv-continued' => $continued,
         'apply-kv' => $source->kv($PVE::Multipath::Publish::KV_APPLY_KEY),
         members => $source->members(),
         now => $source->now(),
-        expectations => storage_expectations($source->storage_ids(), $source->nodelist()),
+        expectations => storage_expectations($storages, $source->nodelist()),
+        users => { storages => $storages, peers => $source->peers('uses') },
         config => $config,
     };
 }

@@ -130,7 +130,7 @@ pub enum Freshness {
 
 impl Freshness {
     /// Of what was sent at this time.
-    fn of(time: Option<i64>, now: i64) -> Self {
+    pub(super) fn of(time: Option<i64>, now: i64) -> Self {
         match time.map(|time| now.saturating_sub(time)) {
             Some(age) if (-REFRESH_SECONDS..=STALE_SECONDS).contains(&age) => Self::Fresh,
             age => Self::Stale { age },

@@ -78,7 +78,7 @@ impl Peers<'_> {
     /// The report on the health of a node's maps, if it counts.
     pub fn health(&self, node: &str) -> Result<Broadcast, NoReport> {
         let broadcast = self.last_health(node)?;
-        match broadcast.freshness(self.now()) {
+        match Freshness::of(broadcast.sent(), self.now()) {
             Freshness::Fresh => Ok(broadcast),
             Freshness::Stale { age } => Err(NoReport::Stale(age)),
         }

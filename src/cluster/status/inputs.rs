@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::cluster::report::Members;
 pub use crate::cluster::report::{KvTexts, Presence};
+use crate::cluster::uses::Users;
 use crate::config::{self, Config};
 use crate::types::node_name::NodeNames;
 use crate::wire::byte_string::ByteString;
@@ -36,6 +37,9 @@ pub struct StatusArgs<'a> {
     /// Who should carry which LUN.
     #[serde(borrow)]
     pub expectations: Option<KnownExpectations<'a>>,
+    /// What may use LUNs, if the status should have it.
+    #[serde(borrow)]
+    pub users: Option<Users<'a>>,
     /// The cluster's multipath configuration.
     #[serde(borrow, deserialize_with = "config::sections_of_hash")]
     pub config: Option<Config<'a>>,

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use super::causes::StatusCause;
 use crate::cluster::disagreement::Disagreement;
 use crate::cluster::report::{Context, Entry, NodeInfo};
+use crate::cluster::uses::Obstacle;
 use crate::types::daemon::DaemonState;
 use crate::types::label::Label;
 use crate::{Alias, CellState, NodeName, Note, Reason, Wwid};
@@ -197,6 +198,7 @@ pub(super) struct Row {
     pub(super) wwid: Arc<Wwid>,
     pub(super) alias: Option<Alias>,
     pub(super) used_by: Option<String>,
+    pub(super) uses: Vec<Obstacle>,
     pub(super) size: Option<u64>,
     pub(super) state: CellState,
     pub(super) notes: Vec<Disagreement>,
@@ -221,9 +223,12 @@ pub struct Lun<'m> {
     /// Its alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<&'m Alias>,
-    /// The storage that uses it.
+    /// The storage that uses it, else what nodes have found: `VG data on pve1, pve2`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_by: Option<&'m str>,
+    /// What uses it, storages first; nothing if the caller has not asked for it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub uses: &'m [Obstacle],
     /// Size in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
@@ -299,6 +304,7 @@ impl Matrix {
             wwid: &row.wwid,
             alias: row.alias.as_ref(),
             used_by: row.used_by.as_deref(),
+            uses: &row.uses,
             size: row.size,
             cluster_state: row.state,
             notes: &row.notes,

@@ -9,6 +9,7 @@ use super::inputs::{AggregateArgs, ByName, KnownExpectations, KvTexts, StatusArg
 use super::matrix::{ApplyError, Matrix, NodeErrors, ReportedInfo, Row, RowCell, Status};
 use crate::cluster::disagreement::disagreements;
 use crate::cluster::report::{ApplyStatus, BadBroadcast, Broadcast, Context, Entry, Reader};
+use crate::cluster::uses::summary;
 use crate::config;
 use crate::types::node_name::NodeNames;
 use crate::wire::scalar::Scalar;
@@ -61,7 +62,7 @@ pub fn status_with(args: &StatusArgs<'_>, reader: &mut Reader) -> Status {
     });
     let node_info = node_info.collect();
     let RolledUp {
-        luns,
+        mut luns,
         unreadable: report_errors,
         causes,
     } = roll_up(
@@ -70,6 +71,13 @@ pub fn status_with(args: &StatusArgs<'_>, reader: &mut Reader) -> Status {
         allow_list.collect(),
         expectations.consumers.as_ref(),
     );
+    // the names of nodes that the caller knows itself are the only thing that may be wrong with it
+    let uses = args.users.as_ref().and_then(|users| users.uses().ok());
+    let mut uses = uses.unwrap_or_default();
+    for row in &mut luns.rows {
+        row.uses = uses.remove(row.wwid.as_ref()).unwrap_or_default();
+        row.used_by = row.used_by.take().or_else(|| summary(&row.uses));
+    }
     let mut nodes: BTreeMap<NodeName, NodeErrors> = BTreeMap::new();
     for (node, error) in apply_errors(args.apply_kv.as_ref(), &is_online) {
         nodes.entry(node).or_default().apply = Some(error);
@@ -351,6 +359,7 @@ impl Row {
             wwid,
             alias: None,
             used_by: None,
+            uses: Vec::new(),
             size: None,
             state: CellState::Unknown,
             notes: Vec::new(),

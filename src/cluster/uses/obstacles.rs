@@ -139,6 +139,29 @@ pub fn refusal(wwid: &Wwid, obstacles: &[Obstacle]) -> Option<String> {
     }
 }
 
+/// What uses a LUN, in a few words: the first storage by its ID, else what nodes have found, such as
+/// `VG data on pve1, pve2`. Nodes that have found something else first are left out.
+pub fn summary(obstacles: &[Obstacle]) -> Option<String> {
+    let storage = obstacles.iter().find_map(|obstacle| match obstacle {
+        Obstacle::Storage(used) => Some(used.storage.clone()),
+        _ => None,
+    });
+    let found = || {
+        obstacles.iter().filter_map(|obstacle| match obstacle {
+            Obstacle::Node { node, uses } => Some((uses.first()?.short(), node.as_str())),
+            _ => None,
+        })
+    };
+    storage.or_else(|| {
+        let (first, _) = found().next()?;
+        let nodes: Vec<&str> = found()
+            .filter(|(used, _)| *used == first)
+            .map(|(_, node)| node)
+            .collect();
+        Some(format!("{first} on {}", nodes.join(", ")))
+    })
+}
+
 /// As it goes on after "is used by"; of what is not known, a clause.
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -289,5 +312,37 @@ mod tests {
             serde_json::to_string(&Obstacle::Node { node, uses }).unwrap(),
             r#"{"text":"node pve1 (swap space)","node":"pve1","uses":[{"code":"swap","text":"swap space"}]}"#
         );
+    }
+
+    #[test]
+    fn in_a_few_words() {
+        let node = |name: &str, json: &str| {
+            let json = format!(r#"{{"maps":{{"3600a":[{json}]}}}}"#);
+            let uses = NodeUses::from_json(json.as_bytes()).unwrap();
+            let node = NodeName::new(name).unwrap();
+            Obstacle::Node {
+                node,
+                uses: uses.maps.into_values().next().unwrap(),
+            }
+        };
+        let group = r#"{"code":"volume-group","vg":"data","active":1},{"code":"swap"}"#;
+        let not_known = Obstacle::NotKnown {
+            node: NodeName::new("pve0").unwrap(),
+            why: String::new(),
+        };
+        let mut found = vec![
+            not_known.clone(),
+            node("pve1", group),
+            node("pve2", r#"{"code":"swap"}"#),
+            node("pve3", group),
+        ];
+        assert_eq!(summary(&found).as_deref(), Some("VG data on pve1, pve3"));
+        let how = How::Base;
+        found.push(Obstacle::Storage(StorageUse {
+            storage: "san".to_owned(),
+            how,
+        }));
+        assert_eq!(summary(&found).as_deref(), Some("san"));
+        assert_eq!(summary(&[not_known]), None);
     }
 }

@@ -52,7 +52,7 @@ type Sorted = (
 impl Users<'_> {
     /// The uses of all LUNs that have any: storages, then guests, then nodes. Nodes of which nothing is known
     /// are left out.
-    pub fn uses(self) -> Result<BTreeMap<Wwid, Vec<Obstacle>>, InvalidNodeName> {
+    pub fn uses(&self) -> Result<BTreeMap<Wwid, Vec<Obstacle>>, InvalidNodeName> {
         let (mut storages, mut guests, mut nodes) = self.sorted()?;
         nodes.retain(|_, state| matches!(state, NodeState::Uses(_)));
         let of_nodes = nodes.values().flat_map(|state| match state {
@@ -71,7 +71,7 @@ impl Users<'_> {
     }
 
     /// Whether a LUN must not be taken away, and why. An ID that is not a WWID stands for no LUN.
-    pub fn refusal(self, id: &str) -> Result<Option<Refusal>, InvalidNodeName> {
+    pub fn refusal(&self, id: &str) -> Result<Option<Refusal>, InvalidNodeName> {
         let Ok(wwid) = Wwid::new(id) else {
             return Ok(None);
         };
@@ -87,9 +87,9 @@ impl Users<'_> {
     }
 
     /// The storages and guests by the LUNs that they use, and the nodes.
-    fn sorted(self) -> Result<Sorted, InvalidNodeName> {
-        let nodes = self.nodes.into_iter();
-        let nodes = nodes.map(|(node, state)| Ok((NodeName::new(&node)?, state)));
+    fn sorted(&self) -> Result<Sorted, InvalidNodeName> {
+        let nodes = self.nodes.iter();
+        let nodes = nodes.map(|(node, state)| Ok((NodeName::new(node)?, state.clone())));
         let mut nodes: BTreeMap<NodeName, NodeState> = nodes.collect::<Result<_, _>>()?;
         for (node, is_online) in self.peers.nodes() {
             if is_online && !nodes.contains_key(&node) {
@@ -225,6 +225,15 @@ mod tests {
             text(&silent, "3600c")
                 .unwrap()
                 .contains("node pve2 uses it is not known (its report is out of date: it is 181")
+        );
+        // its maps are old, since multipathd does not answer, but the node reports
+        let busy = silent.replace(
+            r#"\"time\":819}""#,
+            r#"\"time\":100,\"node\":{\"time\":990}}""#,
+        );
+        assert!(
+            !text(&busy, "3600c").unwrap().contains("node pve2"),
+            "{busy}"
         );
         let older = users.replace(r#""pve3": "{\"maps\":{},\"time\":99}","#, "");
         assert_eq!(text(&older, "3600c"), None);

@@ -72,7 +72,7 @@ my sub use_sentences($lun, $obstacles) {
 }
 
 # The lines of --explain, ending in $node_lines about the nodes themselves. $causes are those of the cluster's
-# status; $obstacles are what uses the LUN, as PVE::Multipath::Uses::refusal() returns them.
+# status; $obstacles are what uses the LUN, as PVE::Multipath::Uses::of_cluster() returns them.
 sub lines($lun, $causes, $now, $node_lines, $obstacles = []) {
     my $width = terminal_width();
     my $wrap = sub(@sentences) { wrap(join(' ', @sentences), $width, '    ') };

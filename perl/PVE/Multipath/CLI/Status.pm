@@ -257,14 +257,13 @@ my sub explain($source, $opts) {
     my $lun = find_lun($status->{luns}, $name)
         // die "no LUN '" . safe($name) . "': it is not allow-listed, and no node reports it\n";
     $status->{luns} = [$lun];
+    my $uses = PVE::Multipath::Uses::of_cluster(PVE::Multipath::Uses::users($source))->{ $lun->{wwid} };
+    $lun->{uses} = $uses if defined($uses);
 
     print_result($opts, $status, sub() {
         my @of_nodes = node_lines($status, $args->{now}, terminal_width());
-        my $users = PVE::Multipath::Uses::users($source);
-        my $refusal = PVE::Multipath::Uses::refusal($lun->{wwid}, $users) // {};
-        my $obstacles = $refusal->{obstacles} // [];
         my $causes = $status->{causes} // [];
-        return PVE::Multipath::CLI::Explain::lines($lun, $causes, $args->{now}, \@of_nodes, $obstacles);
+        return PVE::Multipath::CLI::Explain::lines($lun, $causes, $args->{now}, \@of_nodes, $uses // []);
     });
     return status_exit_code($status);
 }

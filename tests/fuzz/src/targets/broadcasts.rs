@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use pve_multipath::CellState;
-use pve_multipath::cluster::report::{ApplyStatus, Broadcast, Entry};
+use pve_multipath::cluster::report::{ApplyStatus, Broadcast, Entry, Peers, Texts};
 use pve_multipath::cluster::status::{
     AggregateArgs, Presence, RawText, Status, StatusArgs, aggregate, status,
 };
+use pve_multipath::cluster::uses::Users;
 use pve_multipath::config;
 use pve_multipath::wire::scalar::Scalar;
 
@@ -106,7 +107,24 @@ fn roll_up(texts: &[&[u8]], online: bool) -> Status {
         members.insert(name.clone(), Presence(online));
     }
     let config = config::parse("multipath.cfg", b"wwid: 3600a\n\nwwid: 3600c\n");
+    // The same texts as reports of uses and candidates.
+    let peers = Peers {
+        uses: Texts {
+            kv: kv.clone(),
+            ..Texts::default()
+        },
+        now: Scalar::Int(NOW),
+        ..Peers::default()
+    };
+    for name in &names {
+        let _ = peers.uses.candidates(name, NOW);
+    }
+    let users = Some(Users {
+        peers,
+        ..Users::default()
+    });
     let args = StatusArgs {
+        users,
         kv: Some(kv),
         apply_kv: Some(apply_kv),
         members: Some(members),
