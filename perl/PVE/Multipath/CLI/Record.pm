@@ -193,9 +193,13 @@ sub run($source, $opts, $dir) {
         my $members = $live->members();
         my $json = JSON::PP->new()->utf8()->canonical()->pretty();
         $optional->('members.json', $json->encode($members)) if defined($members);
-        for my $key ($PVE::Multipath::KV_KEY, $PVE::Multipath::KV_APPLY_KEY) {
-            my $kv = $live->kv($key);
-            spew("$dir/kv/$key/$_", $kv->{$_}) for sort keys %$kv;
+        my %texts = ($PVE::Multipath::KV_APPLY_KEY => $live->kv($PVE::Multipath::KV_APPLY_KEY));
+        for my $key (values $PVE::Multipath::Source::KEYS->%*) {
+            ($texts{$key}, my $continued) = $live->reports($key);
+            $texts{$_} = $continued->{$_} for keys %$continued;
+        }
+        for my $key (sort keys %texts) {
+            spew("$dir/kv/$key/$_", $texts{$key}->{$_}) for sort keys $texts{$key}->%*;
         }
     });
     $part->('the node', sub() {
