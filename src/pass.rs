@@ -397,6 +397,7 @@ impl Reporter {
                 && is_recent(last.time, facts.now)
                 && published.entries == report.entries
                 && published.causes == report.causes
+                && published.absent == report.absent
                 && timeless(published) == timeless(report)
         })
     }

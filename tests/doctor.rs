@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pve_multipath::cluster::doctor::{Facts, Here, findings};
-use pve_multipath::cluster::report::Broadcast;
+use pve_multipath::cluster::report::{Broadcast, LastSent};
 use pve_multipath::cluster::status::StatusArgs;
 use pve_multipath::config::{self, AllowList};
 use pve_multipath::multipath_conf::blacklisted::Rules;
@@ -184,7 +184,7 @@ const STATUS: &str = r#"{
     "now": 1000,
     "kv": {
         "pve1": "{\"maps\":{\"3600a\":{\"state\":\"optimal\"},\"3600b\":{\"state\":\"optimal\"}},\"time\":990}",
-        "pve2": "{\"maps\":{\"3600a\":{\"state\":\"degraded\"}},\"node\":{\"multipathd\":\"running\",\"drift\":[\"x is a, not b\"]},\"time\":990}",
+        "pve2": "{\"maps\":{\"3600a\":{\"state\":\"degraded\"}},\"node\":{\"multipathd\":\"running\",\"drift\":[\"x is a, not b\"]},\"absent\":{\"3600b\":{\"code\":\"not-visible\"},\"3600a\":{\"code\":\"native-nvme\"}},\"time\":990}",
         "pve3": "{\"maps\":{\"3600a\":{\"state\":\"optimal\"}},\"node\":{\"multipathd\":\"stopped\"},\"time\":100}",
         "pve4": "{\"maps\":",
         "pve5": "{\"format\":9,\"time\":990}"
@@ -215,7 +215,7 @@ fn what_the_nodes_report() {
     let expected = [
         "error pve2 apply-failed",
         "warning pve2 drift",
-        "error pve2 not-assembled 3600b",
+        "error pve2 not-visible 3600b",
         "error pve3 daemon-stopped",
         "error pve3 reporter-stale",
         "error pve4 bad-broadcast",
@@ -291,6 +291,7 @@ fn a_pass_reports_why_luns_have_no_map() {
         format!(r#"{{"maps": [{}]}}"#, maps.collect::<Vec<_>>().join(","))
     };
     let mut reporter = pass::Reporter::default();
+    let mut last = String::new();
     let mut pass = |wwids: &[&str], now| {
         let reply = Reply {
             exit_code: Some(0),
@@ -301,6 +302,10 @@ fn a_pass_reports_why_luns_have_no_map() {
         let facts = pass::Facts {
             config: Some(b"wwid: 3600a\n\nwwid: 3600b\n\nwwid: 3600c\n"),
             now,
+            last: Some(LastSent {
+                text: Some(last.as_bytes()),
+                time: 1000,
+            }),
             ..pass::Facts::default()
         };
         let outcome = reporter.report(&facts);
@@ -310,6 +315,7 @@ fn a_pass_reports_why_luns_have_no_map() {
         }
         let text = outcome.values[0].text.clone().unwrap();
         let absent = Broadcast::decode(text.as_bytes()).unwrap().absent;
+        last = text;
         (outcome.has_absent, absent)
     };
     assert_eq!(pass(&["3600a"], 1000), (true, BTreeMap::new().into()));

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
 use serde::de::MapAccess;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::label::Label;
 use super::reason::{Device, MAX_DEVICES};
@@ -111,6 +111,16 @@ impl<'de> Parts<'de> for Absence {
                 .map(|count| Self::PathsOffline { count }),
             _ => None,
         })
+    }
+}
+
+/// A reason as the cluster's status has it, if it is one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told(pub Option<Absence>);
+
+impl<'de> Deserialize<'de> for Told {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Lenient::deserialize(deserializer).map(|Lenient(absence)| Self(absence))
     }
 }
 

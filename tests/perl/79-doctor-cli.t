@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Path qw(make_path);
+use JSON::PP ();
 use Test::More;
 
 use MultipathTest qw($root $replay slurp spew from_json copy_tree cli stub);
@@ -188,6 +189,45 @@ like($text->{out}, qr/^error: pve2: the node could not apply the configuration: 
     my @codes = map { $_->{code} } @$found;
     ok((grep { $_ eq 'daemon-silent' } @codes), '... and said to be silent');
     ok((grep { $_ eq 'held' } @codes), 'what the files tell is told') or diag("@codes");
+
+    # a daemon's pass looks for it, and the next one reports it
+    MultipathTest::Cluster::install();
+    spew("$dir/multipath.cfg", $luns->($given->@{qw(f06 f08)}, '3600a'));
+    local $PVE::Multipath::Node::MULTIPATHD = stub(<<"SH");
+case "\$*" in
+    'show maps json') echo '{"major_version":0,"minor_version":1,"maps":[]}';;
+    'show paths raw'*) cat '$recorded/multipathd/show-paths-raw.out';;
+    *) echo fail; exit 1;;
+esac
+SH
+    local $PVE::Multipath::Node::MULTIPATH = stub('exit 1');
+    local $PVE::Multipath::Node::PATHS_FILE = "$dir/paths.json";
+    local $PVE::Multipath::Node::RUN_DIR = "$dir/run";
+    local $SIG{__WARN__} = sub { };
+    my sub reported() {
+        PVE::Multipath::broadcast_health();
+        my ($report) = map { $_->[0] eq 'multipath' ? from_json($_->[1]) : () } MultipathTest::Cluster::take();
+        return $report;
+    }
+    is(reported()->{absent}, undef, 'the first report tells nothing of it');
+    my $report = reported();
+    is_deeply(
+        $report->{absent},
+        {
+            '3600a' => { code => 'not-visible' },
+            $given->{f06} => {
+                code => 'blacklisted', rule => 'device vendor "BADVEND", product ".*"', place => '/etc/multipath.conf:8',
+            },
+            $given->{f08} => { code => 'held', devs => ['sdi'], by => "held by 'md7'" },
+        },
+        'the next one tells why LUNs have no map',
+    );
+    # and the status shows it
+    make_path("$dir/kv/multipath");
+    spew("$dir/kv/multipath/pve1", JSON::PP->new()->utf8()->encode($report));
+    spew("$dir/now", "$report->{time}\n");
+    my $explained = cli(['status', '--explain', $given->{f08}, '--replay', $dir], COLUMNS => 200)->{out};
+    like($explained, qr/multipathd cannot have its paths: sdi held by 'md7'/, 'the cell has the reason');
 }
 
 done_testing();

@@ -37,6 +37,9 @@ our $KV_STALE_SECONDS = PVE::RS::Multipath::Broadcast::stale_seconds();
 our $USES_INTERVAL = 60;
 our $CANDIDATES_INTERVAL = 300;
 
+# The same of the reasons why LUNs have no maps, while there are such.
+our $EXPLAIN_INTERVAL = 60;
+
 # Devices that come and go without any disk.
 my $is_virtual = qr/\A(?:dm-|loop|ram|zram|zd|md|nbd|rbd)/;
 
@@ -109,6 +112,21 @@ my sub new_reporter() {
     return $reporter;
 }
 
+# Looks for the reasons why LUNs have no maps, once a minute: that reads a lot of files. The next report tells them.
+my sub explain($reporter, $node) {
+    my $state = PVE::Multipath::State::current();
+    my $now = monotonic();
+    return if defined($state->{explained}) && $now - $state->{explained} < $EXPLAIN_INTERVAL;
+
+    $state->{explained} = $now;
+    eval {
+        my ($facts) = PVE::Multipath::Candidates::facts($node);
+        $reporter->explain($facts, PVE::Multipath::File::content($node->{'wwids-file'}));
+    };
+    complain("cannot look for the reasons why LUNs have no maps: $@") if $@;
+    return;
+}
+
 # Publishes the health of this node's maps if it has changed or the last report is too old, and
 # remembers numbers of paths that have settled. A node without maps, or without multipath-tools,
 # publishes an empty report. If multipathd cannot be asked, the last maps are published with their old time.
@@ -156,6 +174,7 @@ my sub publish_health() {
         };
         complain("cannot remember how many paths the LUNs have: $@") if $@;
     }
+    explain($reporter, $node) if $outcome->{'has-absent'};
     publish_all($what, $KV_KEY, $outcome->{values}, $known);
 
     return;

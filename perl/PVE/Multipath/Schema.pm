@@ -86,7 +86,9 @@ my $reason = {
         code => text(
             'The kind of reason, for programs: no-paths, all-paths-failed, path-failed,'
                 . ' path-gone; of a node not-assembled, no-report, node-offline, reporter-stale,'
-                . ' no-multipathd, bad-broadcast, newer-broadcast, unknown-state.',
+                . ' no-multipathd, bad-broadcast, newer-broadcast, unknown-state, and why a node has no map:'
+                . ' not-visible, other-wwid, blacklisted, missing-property, no-wwid, not-monitored,'
+                . ' native-nvme, held, not-in-wwids-file, alias-taken, paths-offline.',
         ),
     },
     additionalProperties => 1,

@@ -38,6 +38,10 @@ C<< { KEY => { text, time, store } } >>: the last value that was sent under a ke
 store, when, and the start time of the pmxcfs that it was sent to. After clearing a key there is a
 C<time> but no C<text>.
 
+=item explained
+
+when it was last looked for why LUNs have no maps
+
 =item uses
 
 C<< { reporter, time } >>: what the library keeps between two looks at what uses the LUNs, and when the last one
@@ -91,6 +95,7 @@ sub new($class) {
         silence => { program => '', until => 0 },
         reporter => undef,
         'last-sent' => {},
+        explained => undef,
         uses => { reporter => undef, time => undef },
         candidates => { basis => '', time => undef, again => 0 },
         complaints => {},

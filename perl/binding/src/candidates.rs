@@ -51,10 +51,7 @@ pub mod pve_rs_multipath_candidates {
 
     impl<'a> NodeArgs<'a> {
         /// What is known of the node's disks, and what a person should be told.
-        pub fn read(
-            self,
-            config: Option<&Config<'_>>,
-        ) -> Result<(Inputs<'a>, Vec<String>), Error> {
+        pub fn read(self, config: Option<&Config<'_>>) -> Result<(Inputs<'a>, Vec<String>), Error> {
             let allow_list = config.map(|config| config::luns(config).into_keys().collect());
             let sources = Sources {
                 listing: self.listing.map(Into::into),

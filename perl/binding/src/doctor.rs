@@ -8,6 +8,7 @@ pub mod pve_rs_multipath_doctor {
     use pve_multipath::config::{self, Config};
     use pve_multipath::node::boot::{Initramfs, boot_risk};
     use pve_multipath::node::uses;
+    use pve_multipath::types::absence::Told;
     use pve_multipath::wire::byte_string::ByteString;
     use pve_multipath::wire::scalar::Scalar;
     use pve_multipath::{NodeName, Wwid};
@@ -15,6 +16,12 @@ pub mod pve_rs_multipath_doctor {
 
     use crate::candidates::pve_rs_multipath_candidates::NodeArgs;
     use crate::types::{self, File, Reply};
+
+    /// A reason of the status in words; nothing if it does not tell why a node has no map.
+    #[export]
+    pub fn absence_text(reason: Told) -> Option<String> {
+        Some(reason.0?.to_string())
+    }
 
     /// The details of a node.
     #[derive(Deserialize)]

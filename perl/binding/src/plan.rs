@@ -113,7 +113,10 @@ pub mod pve_rs_multipath_plan {
         mut args: NodeArgs,
     ) -> Plan {
         let others = args.others.take();
-        plan::plan(&certainties.cluster(&config, overrides), &node(args, others.as_ref()))
+        plan::plan(
+            &certainties.cluster(&config, overrides),
+            &node(args, others.as_ref()),
+        )
     }
 
     /// The steps for the text of a configuration.
@@ -126,7 +129,10 @@ pub mod pve_rs_multipath_plan {
     ) -> Plan {
         let others = args.others.take();
         let config = config::parse("multipath.cfg", raw).config;
-        plan::plan(&certainties.cluster(&config, overrides), &node(args, others.as_ref()))
+        plan::plan(
+            &certainties.cluster(&config, overrides),
+            &node(args, others.as_ref()),
+        )
     }
 
     /// The reading of a file, from the one before it if there was one, at a time in seconds of a clock

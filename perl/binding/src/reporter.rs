@@ -16,6 +16,7 @@ pub mod pve_rs_multipath_reporter {
     use serde::{Deserialize, Serialize};
 
     use crate::broadcast::pve_rs_multipath_broadcast::{Known, Write, writes};
+    use crate::candidates::pve_rs_multipath_candidates::NodeArgs;
     use crate::maps::pve_rs_multipath_maps::Read;
     use crate::types::{Bytes, File, Reply, content};
 
@@ -61,6 +62,7 @@ pub mod pve_rs_multipath_reporter {
     pub struct Outcome {
         values: Vec<Write>,
         has_learned: u8,
+        has_absent: u8,
         warnings: Vec<String>,
     }
 
@@ -103,8 +105,21 @@ pub mod pve_rs_multipath_reporter {
         Outcome {
             values: writes(outcome.values),
             has_learned: outcome.has_learned.into(),
+            has_absent: outcome.has_absent.into(),
             warnings: warnings.map(|text| text + "\n").collect(),
         }
+    }
+
+    /// Looks for the reasons why LUNs have no maps, for the next report.
+    #[export]
+    pub fn explain(
+        #[try_from_ref] this: &Reporter,
+        candidates: NodeArgs,
+        wwids: Option<File>,
+    ) -> Result<(), Error> {
+        let (inputs, _) = candidates.read(None)?;
+        this.get().explain(&inputs, &content(wwids));
+        Ok(())
     }
 
     /// The new text of `paths.json` from its present content; nothing if it does not change.

@@ -203,11 +203,12 @@ fn of_cluster(facts: &Facts<'_>, args: &StatusArgs<'_>, status: &Status, found: 
                     }
                     (CellState::Missing, _) if is_here => continue,
                     (CellState::Missing, Reason::NotAssembled) => Cause::NoMap,
+                    (CellState::Missing, Reason::Absent(absence)) => Cause::Absent(absence.clone()),
                     _ => continue,
                 };
                 let (severity, lun) = match cause {
                     Cause::Offline => (Severity::Warning, None),
-                    Cause::NoMap => (Severity::Error, Some(lun.wwid)),
+                    Cause::NoMap | Cause::Absent(_) => (Severity::Error, Some(lun.wwid)),
                     _ => (Severity::Error, None),
                 };
                 found.about(Some(node), severity, cause, lun);

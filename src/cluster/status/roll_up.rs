@@ -11,6 +11,7 @@ use crate::cluster::disagreement::disagreements;
 use crate::cluster::report::{ApplyStatus, BadBroadcast, Broadcast, Context, Entry, Reader};
 use crate::cluster::uses::summary;
 use crate::config;
+use crate::types::absence::Absence;
 use crate::types::node_name::NodeNames;
 use crate::wire::scalar::Scalar;
 use crate::{Alias, CellState, NodeName, Reason, Wwid};
@@ -261,6 +262,14 @@ fn roll_up(
             row.expect(expected, &positions, &absent);
         }
     }
+    for (name, report) in &reports {
+        let (Some(&node), Ok(broadcast)) = (positions.get(name.as_str()), &report.broadcast) else {
+            continue;
+        };
+        if report.excluded.is_none() {
+            rows.explain(node, &broadcast.absent);
+        }
+    }
 
     let mut rows = rows.list;
     for row in &mut rows {
@@ -350,6 +359,22 @@ impl Rows {
         };
         self.next = position + 1;
         position
+    }
+
+    /// Rule 5: why a node has no map of these LUNs, where it should have one.
+    fn explain(&mut self, node: usize, absent: &BTreeMap<Wwid, Absence>) {
+        for (wwid, absence) in absent {
+            let row = self
+                .by_wwid
+                .get(wwid)
+                .and_then(|&row| self.list.get_mut(row));
+            let cells = row.map(|row| row.cells.iter_mut());
+            let cell = cells.into_iter().flatten().find(|cell| cell.node == node);
+            if let Some(cell) = cell.filter(|cell| cell.entry.state == CellState::Missing) {
+                let reasons = vec![Reason::Absent(absence.clone())];
+                cell.entry = Arc::new(Entry::bare(CellState::Missing, reasons));
+            }
+        }
     }
 }
 

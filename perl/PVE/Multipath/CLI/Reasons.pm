@@ -8,6 +8,7 @@ use Exporter qw(import);
 
 use PVE::Multipath::CLI::Output qw(plural is_count);
 use PVE::Multipath::Text qw(safe age);
+use PVE::RS::Multipath::Doctor;
 
 our @EXPORT_OK = qw(reason_text cell_reasons lasting note_text urgent_notes of_paths causes_of);
 
@@ -118,7 +119,9 @@ sub note_text($note, $facts) {
 sub reason_text($reason, $facts) {
     my $code = $reason->{code} // 'unknown reason';
     my $render = $reason_texts->{$code};
-    return defined($render) ? $render->($reason, $facts) : safe($code);
+    return $render->($reason, $facts) if defined($render);
+    # the library has the sentences of why a node has no map
+    return safe(PVE::RS::Multipath::Doctor::absence_text($reason) // $code);
 }
 
 # The causes of a cell, of those in the cluster's status.
