@@ -128,10 +128,11 @@ sub wait_for_map($wwid, $timeout = 10) {
     PVE::Multipath::Daemon::assert_supported();
 
     my $node = PVE::Multipath::Node->live();
+    my $config = known_config();
     my $deadline = monotonic() + ($timeout // 10);
 
     while (1) {
-        my ($maps) = eval { fetch($node, known_config()) };
+        my ($maps) = eval { fetch($node, $config) };
         my $err = $@;
 
         my $map = $err ? undef : find($maps, $wwid);
