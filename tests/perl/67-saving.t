@@ -70,20 +70,20 @@ my sub save($node, $config, $overrides = undef) {
     is_deeply($node->calls(), [], 'or run');
     save($node, $config, $overrides);
     is(sync(), "cleared\n", 'the next one reads all of it: everything is in order');
-    is_deeply(state_of($node), $state, 'and as it was');
+    is_deeply({ state_of($node)->%*, 'run/applied.json' => undef }, { %$state, 'run/applied.json' => undef }, 'and as it was');
 }
 
 # --- every beginning of it ---
 
 my sub beginnings($what, $whole, $begin) {
     my $node = node($config, $overrides);
-    my $state = state_of($node);
     my @wrong;
     for my $length (0 .. length($whole) - 1) {
         my $half = substr($whole, 0, $length);
         save($node, $config, $overrides);
         sync() for 1 .. 2;
         $node->calls();
+        my $state = state_of($node);
 
         $begin->($node, $half);
         my $told = sync();

@@ -531,7 +531,8 @@ my sub daemon_pass() {
     my $res = pass($read, timeout => 0, limit => $TIME_LIMIT);
     PVE::Multipath::State::current()->{unverified} = "$cluster->{config}\0$cluster->{overrides}"
         if $res->{changed} && $res->{complete};
-    if ($res->{complete}) {
+    my $is_settled = !grep { $_ ne 'settled' } values $cluster->{certainty}->%*;
+    if ($res->{complete} && $is_settled) {
         eval { note_applied($cluster, $drift, $res->{changed}) };
         warn "cannot note what was applied: $@" if $@;
     }
