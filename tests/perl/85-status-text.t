@@ -7,6 +7,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::PP ();
 use Test::More;
 
 use MultipathTest qw($root $replay from_json slurp spew copy_tree cli);
@@ -312,6 +313,27 @@ for (
     is_deeply([$res->@{qw(code out)}], [3, ''], "@$args: 3" =~ s/\e/ESC/gr);
     like($res->{err}, $message, 'with a message');
 }
+
+# a port that a node reports as broken; nodes of older versions report none
+$dir = copy_tree('three-nodes');
+unlink("$dir/kv/multipath-apply/pve2");
+my $report = from_json(slurp("$dir/kv/multipath/pve1"));
+my %lost = (
+    state => 'degraded', 'paths-active' => 1, 'paths-total' => 2, since => $report->{time} - 600, causes => [0],
+    reasons => [{ code => 'path-failed', count => 1, devs => ['sdq'] }],
+);
+$report->{maps}->{$_} = { $report->{maps}->{$_}->%*, %lost } for map { "35000c50000000${_}01" } qw(a d);
+$report->{causes} = [{ initiator => '0x2101', host => 1, paths => 2 }];
+spew("$dir/kv/multipath/pve1", JSON::PP->new()->encode($report));
+my $text = cli(['status', '--replay', $dir])->{out};
+my $cause = 'pve1: host1 (0x2101) lost all its paths: 2 LUNs have 1 of 2 paths';
+like($text, qr/^\n\Q$cause\E\n\nLUN /m, 'a cause that a node reports');
+unlike($text, qr/sdq/, 'its LUNs have no line of their own');
+like($text, qr/^pve2: san-b degraded: sdb, sdf, sdk failed/m, 'other LUNs have');
+like(
+    cli(['status', '--explain', 'san-a', '--replay', $dir])->{out},
+    qr/^On pve1 it has been degraded for 10 min: through host1 \(0x2101\): sdq failed\./m, '--explain names both',
+);
 
 # a report that cannot be read may be about any LUN
 $dir = copy_tree('three-nodes');
