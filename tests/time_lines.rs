@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pve_multipath::cluster::events::{Damping, Snapshot, StatusLuns, health_events};
+use pve_multipath::cluster::events::{Damping, Event, Snapshot, StatusLuns, health_events};
 use pve_multipath::cluster::report::{self, Entry, LastSent, entries};
 use pve_multipath::cluster::status::{StatusArgs, status};
 use pve_multipath::node::maps::{self, Reply, SysfsFacts};
@@ -128,10 +128,14 @@ impl Walk {
         };
         let damping = Some((&mut self.damping, now));
         for event in health_events(&cells(&self.status), &cells(&current), damping) {
-            let from = event.from.map_or("-", |state| state.as_str());
-            let changes = event.changes.map(|changes| format!(", {changes} changes"));
+            let (what, change) = match event {
+                Event::Lun { wwid, change, .. } => (wwid.to_string(), change),
+                Event::Cause { cause, change } => (cause["text"].to_string(), change),
+            };
+            let from = change.from.map_or("-", |state| state.as_str());
+            let changes = change.changes.map(|changes| format!(", {changes} changes"));
             let changes = changes.unwrap_or_default();
-            let text = format!("{} {from} > {}{changes}", event.wwid, event.to.as_str());
+            let text = format!("{what} {from} > {}{changes}", change.to.as_str());
             self.events.push(text);
         }
         self.status = current;

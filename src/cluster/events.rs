@@ -11,6 +11,9 @@
 //!
 //! A cell that appears is an event unless it is optimal. One that disappears is not: the LUN is no longer
 //! expected there.
+//!
+//! A port that broke is one event ([`Event::Cause`]), and one more when that is over. The events of LUNs that
+//! it explains are left out.
 
 use std::collections::BTreeMap;
 
@@ -22,14 +25,37 @@ use crate::{CellState, NodeName, Wwid};
 /// Seconds that a change for the better has to last before it is an event.
 pub const SETTLE_SECONDS: i64 = 300;
 
-/// A change of a LUN on a node.
+/// A change.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Event {
-    /// The LUN.
-    pub wwid: Wwid,
-    /// The node.
-    pub node: NodeName,
-    /// The state of the last event; none if the node did not have the LUN.
+#[serde(untagged)]
+pub enum Event {
+    /// Of a LUN on a node.
+    Lun {
+        /// The LUN.
+        wwid: Wwid,
+        /// The node.
+        node: NodeName,
+        /// The states.
+        #[serde(flatten)]
+        change: Change,
+        /// Why the state is not optimal, as in the status.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        reasons: Vec<serde_json::Value>,
+    },
+    /// Of a port that explains lost paths. Its state is the worst one of its LUNs, `optimal` without any.
+    Cause {
+        /// The cause, as the status has it or had it last.
+        cause: serde_json::Value,
+        /// The states.
+        #[serde(flatten)]
+        change: Change,
+    },
+}
+
+/// From which state to which one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Change {
+    /// The state of the last event; none if there was nothing to have one.
     pub from: Option<CellState>,
     /// The present state. The same as before if several changes ended where they began.
     pub to: CellState,
@@ -37,19 +63,22 @@ pub struct Event {
     /// as a change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<u32>,
-    /// Why the state is not optimal, as in the status.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reasons: Vec<serde_json::Value>,
 }
 
-/// The states of the LUNs by WWID and node, from a status.
+/// The states of the LUNs by WWID and node, and of the causes, from a status.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Snapshot(BTreeMap<Wwid, BTreeMap<NodeName, StatusCell>>);
+pub struct Snapshot {
+    luns: BTreeMap<Wwid, BTreeMap<NodeName, StatusCell>>,
+    /// By what tells them apart.
+    causes: BTreeMap<String, (StatusCell, serde_json::Value)>,
+}
 
 #[derive(Clone, Debug, PartialEq)]
 struct StatusCell {
     state: CellState,
     reasons: Vec<serde_json::Value>,
+    /// Whether a cause explains the state.
+    is_explained: bool,
 }
 
 /// A status as [`Status`](crate::cluster::status::Status) serializes it; callers may have kept one of an
@@ -58,6 +87,8 @@ struct StatusCell {
 pub struct StatusLuns<'a> {
     #[serde(borrow, default)]
     luns: Vec<StatusLun<'a>>,
+    #[serde(default)]
+    causes: Vec<serde_json::Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,9 +105,19 @@ struct WireCell<'a> {
     state: Scalar<'a>,
     #[serde(default)]
     reasons: Vec<serde_json::Value>,
+    #[serde(borrow, default)]
+    causes: Vec<Scalar<'a>>,
 }
 
 impl StatusCell {
+    fn of(state: CellState) -> Self {
+        Self {
+            state,
+            reasons: Vec::new(),
+            is_explained: false,
+        }
+    }
+
     /// Whether the state comes from a report of the node.
     fn is_reported(&self) -> bool {
         let no_report = |reason: &serde_json::Value| {
@@ -89,22 +130,42 @@ impl StatusCell {
 impl From<StatusLuns<'_>> for Snapshot {
     /// Invalid WWIDs, node names and states are left out.
     fn from(status: StatusLuns<'_>) -> Self {
-        let cell = |(node, cell): (String, WireCell<'_>)| {
+        // The worst state of each cause's LUNs.
+        let mut worst: Vec<Option<CellState>> = vec![None; status.causes.len()];
+        let mut cell = |(node, cell): (String, WireCell<'_>)| {
             let state = CellState::from_name(cell.state.as_str()?)?;
+            let mut is_explained = false;
+            let positions = cell.causes.iter().filter_map(Scalar::as_int);
+            for position in positions.filter_map(|position| usize::try_from(position).ok()) {
+                if let Some(worst) = worst.get_mut(position) {
+                    *worst = (*worst).max(Some(state));
+                    is_explained = true;
+                }
+            }
             let reasons = cell.reasons;
-            Some((NodeName::new(&node).ok()?, StatusCell { state, reasons }))
+            let cell = StatusCell {
+                state,
+                reasons,
+                is_explained,
+            };
+            Some((NodeName::new(&node).ok()?, cell))
         };
         let luns = status.luns.into_iter().filter_map(|lun| {
             let wwid = Wwid::new(&lun.wwid.as_text()?).ok()?;
-            Some((wwid, lun.nodes.into_iter().filter_map(cell).collect()))
+            Some((wwid, lun.nodes.into_iter().filter_map(&mut cell).collect()))
         });
-        Self(luns.collect())
-    }
-}
-
-impl Snapshot {
-    fn get(&self, wwid: &Wwid, node: &NodeName) -> Option<&StatusCell> {
-        self.0.get(wwid)?.get(node)
+        let luns = luns.collect();
+        let causes = status.causes.into_iter().zip(worst);
+        let causes = causes.filter_map(|(cause, state)| {
+            let field = |name: &str| cause.get(name);
+            // A port with a name may get another host.
+            let host = field("host").filter(|_| field("initiator").is_none());
+            let names = ["code", "node", "initiator", "target"].map(field);
+            let key = serde_json::json!([names, host]).to_string();
+            Some((key, (StatusCell::of(state?), cause)))
+        });
+        let causes = causes.collect();
+        Self { luns, causes }
     }
 }
 
@@ -114,6 +175,9 @@ pub struct Damping {
     /// The cells that have changed recently, by WWID and node.
     #[serde(default)]
     restless: BTreeMap<String, BTreeMap<String, Restless>>,
+    /// The causes that have changed recently, with what was last known of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    causes: BTreeMap<String, (Restless, serde_json::Value)>,
 }
 
 /// A cell that has changed recently.
@@ -125,6 +189,9 @@ struct Restless {
     since: i64,
     /// Number of changes since the last event.
     changes: u32,
+    /// Whether a cause was told in place of that event.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    explained: bool,
 }
 
 impl Damping {
@@ -145,7 +212,7 @@ impl Damping {
     }
 }
 
-/// The events between two statuses, by WWID and node.
+/// The events between two statuses: of causes, then of LUNs by WWID and node.
 ///
 /// `damping` comes with the present time in seconds since the epoch; `previous` then has to be the
 /// `current` of the previous call. A clock that was set back delays events.
@@ -154,49 +221,77 @@ pub fn health_events(
     current: &Snapshot,
     mut damping: Option<(&mut Damping, i64)>,
 ) -> Vec<Event> {
+    let now = damping.as_ref().map(|(_, now)| *now);
+    let mut last = damping
+        .as_mut()
+        .map_or_else(Damping::default, |(damping, _)| std::mem::take(*damping));
+    let mut next = Damping::default();
     let mut events = Vec::new();
-    let mut still_restless = Damping::default();
-    for (wwid, nodes) in &current.0 {
+
+    // A cause that is no longer there has ended.
+    let restless = last.causes.iter().map(|(key, (_, cause))| (key, cause));
+    let causes = [previous, current]
+        .into_iter()
+        .flat_map(|snapshot| &snapshot.causes);
+    let known = restless.chain(causes.map(|(key, (_, cause))| (key, cause)));
+    let known = known.map(|(key, cause)| (key.clone(), cause.clone()));
+    let known: BTreeMap<String, serde_json::Value> = known.collect();
+    let ended = StatusCell::of(CellState::Optimal);
+    for (key, cause) in known {
+        let before = previous.causes.get(&key).map(|(cell, _)| cell);
+        let cell = current.causes.get(&key).map_or(&ended, |(cell, _)| cell);
+        let restless = last.causes.remove(&key).map(|(restless, _)| restless);
+        let (change, restless) = changed(before, cell, restless, now);
+        if let Some(restless) = restless {
+            next.causes.insert(key, (restless, cause.clone()));
+        }
+        events.extend(change.map(|(change, _)| Event::Cause { cause, change }));
+    }
+
+    for (wwid, nodes) in &current.luns {
         for (node, cell) in nodes {
-            let before = previous.get(wwid, node);
-            let change = match &mut damping {
-                None => undamped(before.map(|cell| cell.state), cell.state),
-                Some((damping, now)) => {
-                    let restless = damping.take(wwid, node);
-                    let (change, restless) = damped(before, cell, restless, *now);
-                    if let Some(restless) = restless {
-                        let nodes = still_restless.restless.entry(wwid.to_string()).or_default();
-                        nodes.insert(node.to_string(), restless);
-                    }
-                    change
-                }
-            };
-            events.extend(change.map(|Change { from, changes }| Event {
+            let before = previous.luns.get(wwid).and_then(|nodes| nodes.get(node));
+            let (change, restless) = changed(before, cell, last.take(wwid, node), now);
+            if let Some(restless) = restless {
+                let nodes = next.restless.entry(wwid.to_string()).or_default();
+                nodes.insert(node.to_string(), restless);
+            }
+            let change = change.filter(|(_, is_explained)| !is_explained);
+            events.extend(change.map(|(change, _)| Event::Lun {
                 wwid: wwid.clone(),
                 node: node.clone(),
-                from,
-                to: cell.state,
-                changes: changes.filter(|changes| *changes > 1),
+                change,
                 reasons: cell.reasons.clone(),
             }));
         }
     }
     if let Some((damping, _)) = damping {
-        *damping = still_restless;
+        *damping = next;
     }
     events
 }
 
-/// The part of an event beside the present state.
-struct Change {
-    from: Option<CellState>,
-    changes: Option<u32>,
+/// The change of a cell, whether a cause is told in its place, and what to remember. Without a time, nothing is
+/// damped.
+fn changed(
+    before: Option<&StatusCell>,
+    cell: &StatusCell,
+    restless: Option<Restless>,
+    now: Option<i64>,
+) -> (Option<(Change, bool)>, Option<Restless>) {
+    let Some(now) = now else {
+        let is_explained = cell.is_explained || before.is_some_and(|cell| cell.is_explained);
+        let change = undamped(before.map(|cell| cell.state), cell.state);
+        return (change.map(|change| (change, is_explained)), None);
+    };
+    damped(before, cell, restless, now)
 }
 
 fn undamped(before: Option<CellState>, now: CellState) -> Option<Change> {
     let same = before.unwrap_or(CellState::Optimal) == now;
     (!same).then_some(Change {
         from: before,
+        to: now,
         changes: None,
     })
 }
@@ -206,7 +301,7 @@ fn damped(
     current: &StatusCell,
     restless: Option<Restless>,
     now: i64,
-) -> (Option<Change>, Option<Restless>) {
+) -> (Option<(Change, bool)>, Option<Restless>) {
     let before = previous.map(|cell| cell.state);
     let state = current.state;
     let changed = before.unwrap_or(CellState::Optimal) != state;
@@ -217,6 +312,7 @@ fn damped(
         told: before.map(|state| state.as_str().to_owned()),
         since: now,
         changes: 0,
+        explained: previous.is_some_and(|cell| cell.is_explained),
     });
     if changed {
         restless.since = now;
@@ -235,15 +331,19 @@ fn damped(
     let same = told.unwrap_or(CellState::Optimal) == state;
     let change = (!same || restless.changes > 1).then_some(Change {
         from: told,
-        changes: Some(restless.changes),
+        to: state,
+        changes: Some(restless.changes).filter(|changes| *changes > 1),
     });
+    // What gets better after a cause was told for it ends with that cause.
+    let is_explained = current.is_explained || (restless.explained && !worse);
     // After a change for the worse more of them may follow: they are counted.
     let watched = worse.then(|| Restless {
         told: Some(state.as_str().to_owned()),
         since: now,
         changes: 0,
+        explained: current.is_explained,
     });
-    (change, watched)
+    (change.map(|change| (change, is_explained)), watched)
 }
 
 #[cfg(test)]
@@ -269,11 +369,12 @@ mod tests {
             damping = Damping::parse(Some(damping.to_json().as_bytes()));
             let events = health_events(&previous, &current, Some((&mut damping, *now)));
             let told = events.iter().map(|event| {
-                let changes = event.changes.map(|changes| format!(" x{changes}"));
-                let from = event.from.map_or("-", CellState::as_str);
+                let (Event::Lun { change, .. } | Event::Cause { change, .. }) = event;
+                let changes = change.changes.map(|changes| format!(" x{changes}"));
+                let from = change.from.map_or("-", CellState::as_str);
                 format!(
                     "{from}>{}{}",
-                    event.to.as_str(),
+                    change.to.as_str(),
                     changes.unwrap_or_default()
                 )
             });
@@ -362,5 +463,76 @@ mod tests {
             let events = health_events(&cells(from), &cells(to), None);
             assert_eq!(events.len(), count, "{from:?} {to:?}");
         }
+    }
+
+    /// A status with three LUNs on pve1, those of `lost` with a cause.
+    fn with_cause(states: [&str; 3], lost: usize) -> Snapshot {
+        let luns: Vec<_> = states
+            .iter()
+            .zip(["a", "b", "c"])
+            .enumerate()
+            .map(|(number, (state, wwid))| {
+                let causes: &[u32] = if number < lost { &[0] } else { &[] };
+                serde_json::json!({ "wwid": wwid, "nodes": { "pve1": { "state": state, "causes": causes } } })
+            })
+            .collect();
+        let cause = serde_json::json!({ "code": "initiator-port", "node": "pve1", "initiator": "0x21", "host": lost });
+        let causes: Vec<_> = (0..lost.min(1)).map(|_| cause.clone()).collect();
+        let text = serde_json::json!({ "luns": luns, "causes": causes }).to_string();
+        serde_json::from_str::<StatusLuns<'_>>(&text)
+            .unwrap()
+            .into()
+    }
+
+    #[test]
+    fn a_cause_is_one_event_and_one_when_it_ends() {
+        let well = ["optimal"; 3];
+        let (mut damping, mut previous) = (Damping::default(), with_cause(well, 0));
+        for (now, states, lost, wanted) in [
+            (0, ["degraded", "degraded", "optimal"], 2, "0x21 ->degraded"),
+            (10, ["degraded"; 3], 3, ""),
+            (
+                20,
+                ["failed", "degraded", "degraded"],
+                3,
+                "0x21 degraded>failed",
+            ),
+            // A LUN that gets worse on its own.
+            (
+                1_000,
+                ["failed", "degraded", "failed"],
+                2,
+                "c degraded>failed",
+            ),
+            (2_000, ["degraded", "degraded", "degraded"], 2, ""),
+            (
+                2_300,
+                ["degraded", "degraded", "degraded"],
+                2,
+                "0x21 failed>degraded,c failed>degraded",
+            ),
+            (3_000, well, 0, ""),
+            (3_299, well, 0, ""),
+            (3_300, well, 0, "0x21 degraded>optimal,c degraded>optimal"),
+            (9_000, well, 0, ""),
+        ] {
+            let current = with_cause(states, lost);
+            damping = Damping::parse(Some(damping.to_json().as_bytes()));
+            let events = health_events(&previous, &current, Some((&mut damping, now)));
+            let told = events.iter().map(|event| {
+                let (what, change) = match event {
+                    Event::Lun { wwid, change, .. } => (wwid.as_str(), change),
+                    Event::Cause { cause, change } => {
+                        (cause["initiator"].as_str().unwrap(), change)
+                    }
+                };
+                let from = change.from.map_or("-", CellState::as_str);
+                format!("{what} {from}>{}", change.to.as_str())
+            });
+            assert_eq!(told.collect::<Vec<_>>().join(","), wanted, "at {now}");
+            previous = current;
+        }
+        let undamped = health_events(&with_cause(well, 0), &with_cause(["degraded"; 3], 2), None);
+        assert_eq!(undamped.len(), 2);
     }
 }

@@ -123,13 +123,18 @@ sub cluster_status_json($args = undef) {
     return reports()->status_json(status_args($args));
 }
 
-# The changes between two results of cluster_status, a list of { wwid, node, from, to, reasons }.
+my sub luns_and_causes($status) {
+    return { map { $_ => ($status // {})->{$_} // [] } qw(luns causes) };
+}
+
+# The changes between two results of cluster_status, a list of { wwid, node, from, to, reasons }, and of {
+# cause, from, to } for a port that broke, in place of the changes of LUNs that it explains.
 # With a hash $damping that the caller keeps between calls, and that has the time of $current in
 # 'now', changes for the worse are reported at once and changes for the better once they last.
 sub health_events($previous = undef, $current = undef, $damping = undef) {
     my $res = PVE::RS::Multipath::Events::health_events({
-        previous => { luns => ($previous // {})->{luns} // [] },
-        current => { luns => ($current // {})->{luns} // [] },
+        previous => luns_and_causes($previous),
+        current => luns_and_causes($current),
         defined($damping) ? (now => $damping->{now}, damping => $damping->{state}) : (),
     });
     $damping->{state} = $res->{damping} if defined($damping);
