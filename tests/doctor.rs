@@ -8,11 +8,11 @@ use pve_multipath::cluster::doctor::{Facts, Here, findings};
 use pve_multipath::cluster::report::{Broadcast, LastSent};
 use pve_multipath::cluster::status::StatusArgs;
 use pve_multipath::config::{self, AllowList};
-use pve_multipath::multipath_conf::blacklisted::Rules;
+use pve_multipath::multipath_conf::blacklisted::{File, Rules};
 use pve_multipath::node::Content;
 use pve_multipath::node::boot::BootRisk;
 use pve_multipath::node::candidates::listing::Listing;
-use pve_multipath::node::candidates::{Disk, Inputs, Mapped, VolumeGroups};
+use pve_multipath::node::candidates::{Disk, Inputs, Mapped, Sources, VolumeGroups};
 use pve_multipath::node::maps::Reply;
 use pve_multipath::pass;
 use pve_multipath::types::absence::Absence;
@@ -330,5 +330,32 @@ fn a_pass_reports_why_luns_have_no_map() {
     assert_eq!(
         pass(&["3600a", "3600b", "3600c"], 1030),
         (false, BTreeMap::new().into())
+    );
+}
+
+/// What multipathd answers may have only the LUNs with maps.
+#[test]
+fn aliases_of_luns_without_a_map() {
+    let sources = Sources {
+        files: vec![File {
+            name: "/etc/multipath.conf",
+            text: b"multipaths {\n\tmultipath {\n\t\twwid 3600b\n\t\talias san-x\n\t}\n}\n",
+        }],
+        ..Sources::default()
+    };
+    let (inputs, _) = sources.read();
+    let mut here = here();
+    here.inputs.aliases = inputs.aliases;
+    let map = Mapped {
+        name: Some(b"san-x\n"),
+        uuid: Some(b""),
+    };
+    here.inputs.mapped.insert("dm-7".into(), map);
+    assert_eq!(
+        told_of(here),
+        [
+            "error pve1 not-visible 3600c",
+            "error pve1 alias-taken 3600b"
+        ]
     );
 }

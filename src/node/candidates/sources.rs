@@ -6,7 +6,7 @@ use super::listing::Listing;
 use super::{Disk, Inputs, Mapped, VolumeGroups};
 use crate::Wwid;
 use crate::multipath_conf::blacklisted::{File, Rules};
-use crate::multipath_conf::{ConfValues, VERSIONS};
+use crate::multipath_conf::{ConfValues, VERSIONS, effective};
 use crate::node::maps::Reply;
 use crate::types::tools_version::ToolsVersion;
 use crate::wire::byte_string::ByteString;
@@ -68,12 +68,16 @@ impl<'a> Sources<'a, '_> {
             warnings.push(format!("multipathd's configuration: {error}"));
             None
         });
-        let multipaths = in_force.iter().flat_map(|values| &values.multipaths);
+        let version = self.version.unwrap_or(VERSIONS[1]);
+        // a LUN without a map may be missing in what multipathd answers
+        let texts: Vec<&[u8]> = self.files.iter().map(|file| file.text).collect();
+        let of_files = effective(&texts, version);
+        let values = std::iter::once(&of_files).chain(&in_force);
+        let multipaths = values.flat_map(|values| &values.multipaths);
         let aliases = multipaths.filter_map(|entry| {
             let value = |name| entry.get(name).cloned();
             Some((value("wwid")?, value("alias")?))
         });
-        let version = self.version.unwrap_or(VERSIONS[1]);
         let inputs = Inputs {
             listing,
             disks: self.disks,
