@@ -138,6 +138,9 @@ fn what_a_node_has_itself() {
     here_not_applied
         .drift
         .push("defaults: a is b, not c".to_owned());
+    // 3600b has no map
+    let alias = "3600b: alias is not set, not san-b";
+    here_not_applied.drift.push(alias.to_owned());
     let root: BTreeSet<Wwid> = [Wwid::new("3600a").unwrap()].into();
     here_not_applied.boot = Some((root.clone(), BootRisk::NoHook));
     let found = told_of(here_not_applied);

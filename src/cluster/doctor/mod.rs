@@ -326,15 +326,21 @@ fn of_node(facts: &Facts<'_>, here: &Here<'_>, wanted: &BTreeSet<Wwid>, found: &
     if here.pending {
         found.add(node, Severity::Warning, Cause::Pending);
     }
-    let drift = here.drift.iter().cloned().map(Cause::Drift);
-    found.extend(&facts.node, Severity::Warning, drift);
-
     let maps: BTreeSet<&str> = here
         .inputs
         .mapped
         .values()
         .filter_map(|map| map.wwid())
         .collect();
+    // multipathd's configuration has no values of LUNs without a map
+    let has_map = |of: &str| maps.contains(of) || !facts.allow_list.contains_key(of);
+    let drift = here.drift.iter().filter(|text| {
+        let of = text.split_once(": ");
+        of.is_none_or(|(of, _)| has_map(of))
+    });
+    let drift = drift.cloned().map(Cause::Drift);
+    found.extend(&facts.node, Severity::Warning, drift);
+
     // a recording may have neither multipathd's WWIDs nor udev's
     let mut disks = here.inputs.disks.values();
     let is_known = here.inputs.listing.is_some() || disks.any(|disk| disk.udev.is_some());
