@@ -185,6 +185,8 @@ my $held = "multipathd is not told to read its configuration for now: it would r
     $node->set("sys/block/dm-0/dm/name", "data-one\n");
     is_deeply(sync(), ['cleared'], 'it is called otherwise: all is well');
     is_deeply(aliases($node), { '3600a' => 'one', '3600b' => 'two' }, 'the LUN gets its alias');
+    is_deeply([PVE::Multipath::Generator::drift($cfg, '')], [], 'multipathd does not tell of a LUN without a map');
+    $node->set_mapped('dm-1', '3600a', 'mpath-3600a', 'sdb');
     is_deeply(
         [PVE::Multipath::Generator::drift($cfg, '')], ['3600a: alias is not set, not one'],
         'and it is told if another file takes it away',

@@ -442,13 +442,18 @@ sub drift($cfg, $overrides = undef, $node = PVE::Multipath::Node->live()) {
     my $version = $node->tools_version();
     my $drift =
         PVE::Multipath::Config::drift($cfg, $reply->{stdout}, $version, $overrides // '');
-    my ($plan) = look(given($cfg, $overrides), $node);
+    my ($plan, $present) = look(given($cfg, $overrides), $node);
+    # multipathd leaves out LUNs without a map
+    my %has_map = map { $_->{uuid} =~ m/\Ampath-(\S+)/ ? ($1 => 1) : () } values $present->{devices}->{mapped}->%*;
     my %without_alias = map { $_->{wwid} => 1 } $plan->{'taken-aliases'}->@*;
     return map {
         my $where = $_->{wwid} // 'defaults';
         my $found = $_->{found} // 'not set';
         one_line("$where: $_->{knob} is $found, not $_->{wanted}");
-    } grep { $_->{knob} ne 'alias' || !$without_alias{ $_->{wwid} } } @$drift;
+    } grep {
+        !defined($_->{wwid})
+            || $has_map{ $_->{wwid} } && ($_->{knob} ne 'alias' || !$without_alias{ $_->{wwid} })
+    } @$drift;
 }
 
 # --- for daemons ---
