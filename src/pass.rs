@@ -105,6 +105,8 @@ pub struct Reporter {
     /// Why LUNs had no maps when that was last looked for.
     absences: BTreeMap<Wwid, Absence>,
     learning: Learning,
+    /// Whether another look at the same maps learns nothing more.
+    has_learned_all: bool,
     /// The time of the last pass, and whether its configuration was settled.
     now: i64,
     is_settled: bool,
@@ -171,12 +173,15 @@ impl Reporter {
         let mut outcome = Outcome::default();
         let is_known = matches!(facts.silent, None | Some(DaemonState::NotInstalled));
         if is_known {
+            let is_settled = facts.config_is.is_settled();
             if self.inputs.update(facts) || self.list.is_some() {
                 self.derive_maps(facts.now);
+                self.has_learned_all = false;
             }
+            self.has_learned_all &= is_settled == self.is_settled;
             self.report.time = Some(facts.now);
             outcome.warnings.clone_from(&self.maps.warnings);
-            (self.now, self.is_settled) = (facts.now, facts.config_is.is_settled());
+            (self.now, self.is_settled) = (facts.now, is_settled);
             match self.learn() {
                 Ok(has_learned) => outcome.has_learned = has_learned,
                 Err(error) => {
@@ -366,10 +371,14 @@ impl Reporter {
         let Some(MemoryFile { memory, .. }) = &self.inputs.memory else {
             return Ok(false);
         };
+        if self.has_learned_all {
+            return Ok(false);
+        }
         let before = memory.as_ref().map_err(Clone::clone)?;
         let mut memory = before.clone();
         let learning = self.observe(&mut memory);
         let has_learned = memory != *before;
+        self.has_learned_all = !has_learned && learning.is_at_rest();
         self.learning = learning;
         Ok(has_learned)
     }

@@ -30,6 +30,12 @@ struct Level {
 }
 
 impl Learning {
+    /// Whether there is no number that has not settled: as long as the maps stay the same, looks at them
+    /// change nothing.
+    pub fn is_at_rest(&self) -> bool {
+        self.levels.is_empty()
+    }
+
     /// Looks at the maps at `now`, in seconds since the epoch: remembers the numbers that have settled,
     /// and forgets LUNs as [`Memory::forget`] says. `present` has the numbers of active paths.
     ///
