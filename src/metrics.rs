@@ -10,8 +10,9 @@ use std::fmt::{Display, Write};
 use serde::Deserialize;
 
 use crate::cluster::report::Entry;
-use crate::cluster::status::{Lun, Status};
+use crate::cluster::status::{Lun, Status, StatusCause};
 use crate::node::maps::Map;
+use crate::node::ports::PortName;
 use crate::{CellState, NodeName};
 
 const STATES: &str = "-1 unknown, 0 optimal, 1 degraded, 2 missing, 3 failed";
@@ -187,6 +188,43 @@ impl Text {
                 self.sample(name, &[("node", node.as_str())], 1);
             }
         }
+        let help = "Paths that are lost with a port; absent while no port is lost.";
+        self.causes(status, "cause_paths", help, |cause| cause.paths);
+        let help = "LUNs that lost paths with a port; absent while no port is lost.";
+        self.causes(status, "cause_luns", help, |cause| cause.luns);
+    }
+
+    /// A gauge with a sample for each port that broke.
+    fn causes<V: Display>(
+        &mut self,
+        status: &Status,
+        name: &str,
+        help: &str,
+        value: impl Fn(&StatusCause) -> V,
+    ) {
+        self.gauge(name, "", help);
+        for cause in &status.causes {
+            let host = cause.host.map(|host| host.to_string());
+            let array = cause.array.as_ref();
+            let labels = [
+                ("node", cause.node.as_ref().map(NodeName::as_str)),
+                ("initiator", cause.initiator.as_ref().map(PortName::as_str)),
+                ("host", host.as_deref()),
+                ("target", cause.target.as_ref().map(PortName::as_str)),
+                (
+                    "vendor",
+                    array.and_then(|array| Some(array.vendor.as_ref()?.as_str())),
+                ),
+                (
+                    "product",
+                    array.and_then(|array| Some(array.product.as_ref()?.as_str())),
+                ),
+            ];
+            let known = labels
+                .into_iter()
+                .filter_map(|(label, value)| Some((label, value?)));
+            self.sample(name, &known.collect::<Vec<_>>(), value(cause));
+        }
     }
 
     /// A gauge with a sample for each LUN for which `value` returns one.
@@ -337,7 +375,8 @@ mod tests {
         let args = r#"{
             "now": 1000, "config": {"ids": {"3600a": {"type": "wwid", "alias": "san-a"}}},
             "kv": {"pve1": "{\"maps\":{\"3600a\":{\"state\":\"degraded\",\"paths-active\":1,\"paths-total\":2,\"size\":1024}},\"time\":1000}",
-                "pve2": "{\"format\":9}"},
+                "pve2": "{\"format\":9}",
+                "pve3": "{\"maps\":{\"3600a\":{\"causes\":[0]},\"3600b\":{\"causes\":[0,1]},\"3600c\":{\"causes\":[1]}},\"time\":1000,\"causes\":[{\"initiator\":\"0x2101\",\"host\":1,\"array\":{\"vendor\":\"a\\\"b\",\"product\":\"c\\\\\\n\"},\"paths\":8},{\"target\":\"0x50a1\",\"paths\":3}]}"},
             "apply-kv": {"pve1": "{\"error\":\"no\",\"time\":990}"}
         }"#;
 
@@ -375,6 +414,11 @@ mod tests {
             "# TYPE pve_multipath_node_report_unreadable gauge",
             r#"pve_multipath_node_report_unreadable{node="pve2"} 1"#,
             r#"pve_multipath_node_lun_state{node="pve2",wwid="3600a"} -1"#,
+            "# TYPE pve_multipath_cause_paths gauge",
+            r#"pve_multipath_cause_paths{node="pve3",initiator="0x2101",host="1",vendor="a\"b",product="c\\"} 8"#,
+            r#"pve_multipath_cause_paths{target="0x50a1"} 3"#,
+            r#"pve_multipath_cause_luns{node="pve3",initiator="0x2101",host="1",vendor="a\"b",product="c\\"} 2"#,
+            r#"pve_multipath_cause_luns{target="0x50a1"} 2"#,
             r#"pve_multipath_multipathd_up{node="pve1"} 1"#,
             r#"pve_multipath_map_info{node="pve1",wwid="3600a",name="a\"b\\\nc",device="dm-0"} 1"#,
             "# TYPE pve_multipath_map_path_faults counter",

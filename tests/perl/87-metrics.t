@@ -17,6 +17,11 @@ my $dir = copy_tree('three-nodes');
 # what an array may say of itself
 my $reply = "$dir/nodes/pve1/multipathd/show-maps-json.out";
 spew($reply, slurp($reply) =~ s/VIRTUAL-lunA/a\\b\e\x{c3}\x{a9} {c="d"}, #/r);
+# a lost port, of which two LUNs have lost paths
+my $report = "$dir/kv/multipath/pve2";
+my $lost = slurp($report) =~ s/"name":"(mpath[ab])",/"name":"$1","causes":[0],/gr;
+my $cause = '{"initiator":"0x2101","host":1,"array":{"vendor":"a\\"b"},"paths":5}';
+spew($report, $lost =~ s/^\{/{"causes":[$cause],/r);
 
 my sub metrics(@args) {
     my $res = cli(['metrics', @args, '--replay', $dir]);
@@ -67,6 +72,8 @@ my $wanted = {
         "node_lun_state{node=\"pve3\",$lun}" => -1,
         "node_lun_paths{node=\"pve2\",$lun}" => 4,
         "node_lun_paths_active{node=\"pve2\",$lun}" => 1,
+        'cause_paths{node="pve2",initiator="0x2101",host="1",vendor="a\\"b"}' => 5,
+        'cause_luns{node="pve2",initiator="0x2101",host="1",vendor="a\\"b"}' => 2,
     },
     node => {
         'multipathd_up{node="pve1"}' => 1,
