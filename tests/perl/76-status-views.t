@@ -23,8 +23,6 @@ is($res->{code}, 1, 'the exit code is that of the LUN');
 is($res->{err}, '', 'nothing on stderr');
 is($res->{out}, <<'END', 'each node in a sentence');
 35000c50000000b01 (san-b) is degraded. Its size is 96 MiB. The storage 'vg-b' uses it.
-Whether node pve3 uses it is not known (it has a map, and pve-multipath is too old there to report
-    uses).
 On pve1 it is optimal. 4 of 4 paths are active.
 On pve2 it is degraded: sdb, sdf, sdk failed. 1 of 4 paths is active.
 On pve3 it is unknown: the last report is 10 min old.
@@ -62,7 +60,6 @@ for my $node (qw(pve1 pve2)) {
 }
 is(cli(['status', '--explain', 'san-a', '--replay', $dir], COLUMNS => 400)->{out}, <<'END', 'notes');
 35000c50000000a01 (san-a) is degraded. Its size is 1 GiB. The storage 'vg-a' uses it.
-Whether node pve3 uses it is not known (it has a map, and pve-multipath is too old there to report uses).
 On pve1 it is degraded: 2 paths gone (2 of 4 present). 2 of 2 paths are active, 4 expected.
 On pve2 it is optimal. 2 of 2 paths are active, 1 expected. All active paths run through one HBA. All active paths run through one port of the array. There are more paths than configured (1).
 On pve3 it is unknown: the last report is 10 min old.
