@@ -138,14 +138,14 @@ impl Node {
 /// The identifier, the number of paths, and what is said.
 fn told(candidate: &Candidate) -> String {
     let udev = |wwid: &_| format!("({wwid})");
-    let wwid = candidate.wwid.as_ref().map(ToString::to_string);
-    let wwid = wwid.or_else(|| candidate.udev_wwid.as_ref().map(udev));
+    let wwid = candidate.lun.wwid.as_ref().map(ToString::to_string);
+    let wwid = wwid.or_else(|| candidate.lun.udev_wwid.as_ref().map(udev));
     let told = candidate.told().join("; ");
     let offered = if candidate.is_offered() { "+" } else { "-" };
     format!(
         "{offered} {} {} {told}",
         wwid.unwrap_or_default(),
-        candidate.paths
+        candidate.lun.paths
     )
     .trim_end()
     .to_owned()
@@ -228,6 +228,7 @@ fn paths_without_a_wwid() {
         ]
     );
     let devs: Vec<_> = found.candidates[5]
+        .lun
         .devs
         .iter()
         .map(|dev| dev.as_str())
@@ -353,7 +354,7 @@ fn a_device_that_has_changed_since_is_not_taken_for_the_one_that_was_listed() {
     inputs.disks.get_mut("sdb").unwrap().dev = Some(b"65:200\n");
     let found = candidates(&inputs);
     let free = &found.candidates[0];
-    assert_eq!((free.paths, free.devs[0].as_str()), (1, "sdp"));
+    assert_eq!((free.lun.paths, free.lun.devs[0].as_str()), (1, "sdp"));
     assert!(
         all_told(&found)
             .iter()
@@ -444,7 +445,7 @@ fn a_list_comes_back_as_it_was_sent() {
     let cd = read
         .candidates
         .iter()
-        .find(|lun| lun.devs[0].as_str() == "sr0");
+        .find(|lun| lun.lun.devs[0].as_str() == "sr0");
     let cd = cd.unwrap();
     assert_eq!(cd.told[0].as_str(), "CD or DVD drive");
     let reason = cd.reason.as_ref().unwrap();
@@ -452,7 +453,7 @@ fn a_list_comes_back_as_it_was_sent() {
     let hidden = read
         .candidates
         .iter()
-        .find(|lun| lun.devs[0].as_str() == "sdf");
+        .find(|lun| lun.lun.devs[0].as_str() == "sdf");
     let reason = hidden.unwrap().reason.clone().unwrap();
     assert_eq!((reason.code.as_str(), reason.harmless), ("blacklisted", 1));
 
@@ -585,13 +586,18 @@ fn of_cluster(here: &str, peers: &str, allowed: &[&str]) -> (Vec<String>, Vec<St
     let found = cluster::candidates::candidates(known, &peers, &allowed.collect());
     let line = |found: &cluster::candidates::ClusterCandidate| {
         let nodes: Vec<&str> = found.nodes.keys().map(NodeName::as_str).collect();
-        let told: Vec<&str> = found.lun.told.iter().map(|told| told.as_str()).collect();
+        let told: Vec<&str> = found
+            .reported
+            .told
+            .iter()
+            .map(|told| told.as_str())
+            .collect();
         format!(
             "{} {} {:?} {} [{}] {}",
             if found.offered == 1 { "+" } else { "-" },
-            found.lun.known_wwid().unwrap_or("?"),
-            found.lun.size,
-            found.lun.paths,
+            found.reported.lun.known_wwid().unwrap_or("?"),
+            found.reported.lun.size,
+            found.reported.lun.paths,
             nodes.join(" "),
             told.join("; "),
         )
@@ -768,8 +774,8 @@ proptest! {
             let text = serde_json::to_string(candidate).unwrap() + &candidate.told().concat();
             prop_assert!(!text.chars().any(char::is_control));
             if candidate.is_offered() {
-                prop_assert!(candidate.wwid.is_some());
-                prop_assert!(candidate.devs.iter().all(|dev| listed.contains(dev.as_str())));
+                prop_assert!(candidate.lun.wwid.is_some());
+                prop_assert!(candidate.lun.devs.iter().all(|dev| listed.contains(dev.as_str())));
             }
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::report::Peers;
 use crate::node::candidates::identify::{self, Elsewhere, Meant, NotFound};
-use crate::node::candidates::{Candidate, Hindrance, Reported, ReportedList};
+use crate::node::candidates::{Candidate, Hindrance, Lun, Reported, ReportedList};
 use crate::types::label::Label;
 use crate::types::reason::Device;
 use crate::{NodeName, Wwid};
@@ -28,7 +28,7 @@ pub struct ClusterCandidate {
     /// What is said of it over all nodes: the smallest size and number of paths; what differs is left out. It
     /// has kernel names only if one node sees it.
     #[serde(flatten)]
-    pub lun: Reported,
+    pub reported: Reported,
     /// 1 if it may be put on the allow-list, else 0. One node that uses it for something else is enough.
     pub offered: u8,
     /// What each node that sees it says of it.
@@ -39,7 +39,7 @@ pub struct ClusterCandidate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sight {
     /// Number of paths.
-    pub paths: u64,
+    pub paths: usize,
     /// Kernel names of the paths, not all of them if they are many.
     pub devs: Vec<Device>,
     /// Why it is not offered.
@@ -87,7 +87,7 @@ pub fn candidates(
     for (node, list) in seen {
         omitted = omitted.saturating_add(list.omitted);
         for (number, lun) in list.candidates.into_iter().enumerate() {
-            let wwid = lun.known_wwid();
+            let wwid = lun.lun.known_wwid();
             if wwid.is_some_and(|wwid| allow_list.contains(wwid)) {
                 continue;
             }
@@ -141,7 +141,7 @@ pub fn identify(
         luns.filter_map(move |lun| {
             Some(Elsewhere {
                 node,
-                wwid: lun.known_wwid()?,
+                wwid: lun.lun.known_wwid()?,
                 lun: Some(lun),
             })
         })
@@ -153,15 +153,16 @@ pub fn identify(
 
 /// One candidate of what the nodes say; none if there is no node.
 fn merged(nodes: BTreeMap<NodeName, Reported>) -> Option<ClusterCandidate> {
-    let luns = || nodes.values();
+    let reported = || nodes.values();
+    let luns = || reported().map(|reported| &reported.lun);
     let first = luns().find(|lun| lun.wwid.is_some()).or(luns().next())?;
-    let reasons = || luns().filter_map(|lun| lun.reason.as_ref());
+    let reasons = || reported().filter_map(|reported| reported.reason.as_ref());
     let harmful = reasons().find(|reason| reason.harmless == 0);
     let nowhere = reasons()
         .next()
-        .filter(|_| !luns().any(Reported::is_offered));
+        .filter(|_| !reported().any(Reported::is_offered));
     let reason = harmful.or(nowhere).cloned();
-    let lun = Reported {
+    let lun = Lun {
         size: luns().filter_map(|lun| lun.size).min(),
         transport: first
             .transport
@@ -174,35 +175,29 @@ fn merged(nodes: BTreeMap<NodeName, Reported>) -> Option<ClusterCandidate> {
         } else {
             Vec::new()
         },
-        told: told(&nodes),
-        reason,
         ..first.clone()
     };
-    let sights = nodes.into_iter().map(
-        |(
-            node,
-            Reported {
-                paths,
-                devs,
-                reason,
-                told,
-                ..
-            },
-        )| {
+    let reported = Reported {
+        lun,
+        reason,
+        told: told(&nodes),
+    };
+    let sights = nodes
+        .into_iter()
+        .map(|(node, Reported { lun, reason, told })| {
             (
                 node,
                 Sight {
-                    paths,
-                    devs,
+                    paths: lun.paths,
+                    devs: lun.devs,
                     reason,
                     told,
                 },
             )
-        },
-    );
+        });
     Some(ClusterCandidate {
-        offered: lun.is_offered().into(),
-        lun,
+        offered: reported.is_offered().into(),
+        reported,
         nodes: sights.collect(),
     })
 }

@@ -62,7 +62,10 @@ pub fn past_maps(inputs: &Inputs<'_>) -> BTreeMap<Wwid, Absence> {
     let seen = seen(inputs, &BTreeSet::new());
     let held = seen.into_iter().filter_map(|lun| {
         let (held, _) = held(&lun)?;
-        let wwid = lun.wwid.filter(|wwid| with_map.contains(wwid.as_str()))?;
+        let wwid = lun
+            .lun
+            .wwid
+            .filter(|wwid| with_map.contains(wwid.as_str()))?;
         Some((wwid, held))
     });
     held.collect()
@@ -78,14 +81,12 @@ impl<'c> Luns<'c> {
     fn new(seen: &'c [Candidate]) -> Self {
         let mut by_wwid: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
         for lun in seen {
-            let of_udev = lun.udev_wwid.as_ref().map(Label::as_str);
-            let wwid = lun.wwid.as_ref().map(Wwid::as_str).or(of_udev);
-            if let Some(wwid) = wwid {
+            if let Some(wwid) = lun.lun.known_wwid() {
                 by_wwid.entry(wwid).or_default().push(lun);
             }
         }
         for luns in by_wwid.values_mut() {
-            luns.sort_by_key(|lun| lun.wwid.is_none());
+            luns.sort_by_key(|lun| lun.lun.wwid.is_none());
         }
         Self {
             by_wwid,
@@ -111,7 +112,7 @@ impl<'c> Luns<'c> {
 /// Why multipathd does not have the paths, or cannot have them.
 fn hidden(luns: &[&Candidate]) -> Option<Absence> {
     let first = luns.first()?;
-    let is_known = first.wwid.is_some();
+    let is_known = first.lun.wwid.is_some();
     Some(match first.reason.as_ref()? {
         Reason::NativeNvme => Absence::NativeNvme,
         // what multipathd knows, it makes maps of
@@ -164,7 +165,7 @@ fn alias_taken(wwid: &Wwid, inputs: &Inputs<'_>) -> Option<Absence> {
 }
 
 fn offline(luns: &[&Candidate]) -> Option<Absence> {
-    let paths: usize = luns.iter().map(|lun| lun.paths).sum();
+    let paths: usize = luns.iter().map(|lun| lun.lun.paths).sum();
     let warnings = luns.iter().flat_map(|lun| &lun.warnings);
     let offline: usize = { warnings }
         .map(|warning| match warning {

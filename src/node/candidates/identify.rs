@@ -33,11 +33,8 @@ pub struct Seen<'a> {
 
 impl<'a> From<&'a Candidate> for Seen<'a> {
     fn from(candidate: &'a Candidate) -> Self {
-        let of_udev = || candidate.udev_wwid.as_ref().map(Label::as_str);
         Self {
-            wwid: { candidate.wwid.as_ref().map(Wwid::as_str) }
-                .or_else(of_udev)
-                .unwrap_or_default(),
+            wwid: candidate.lun.known_wwid().unwrap_or_default(),
             devs: candidate.all_devs.clone(),
             names: candidate.names.clone(),
         }
@@ -187,11 +184,11 @@ pub fn meant(
     let (refusal, caution) = (told(false), told(true));
     let is_usable = luns().any(Candidate::is_offered)
         || others().any(|other| other.lun.is_none_or(Reported::is_offered));
-    let listed = || others().filter_map(|other| other.lun);
+    let listed = || others().filter_map(|other| Some(&other.lun?.lun));
+    let known = || luns().map(|candidate| &candidate.lun).chain(listed());
     Ok(Meant {
-        size: { luns().find_map(|lun| lun.size) }.or_else(|| listed().find_map(|lun| lun.size)),
-        serial: { luns().find_map(|lun| lun.serial.clone()) }
-            .or_else(|| listed().find_map(|lun| lun.serial.clone())),
+        size: known().find_map(|lun| lun.size),
+        serial: known().find_map(|lun| lun.serial.clone()),
         refusal,
         caution: caution.filter(|_| !is_usable),
         found,

@@ -9,6 +9,7 @@ mod disk;
 mod held;
 pub mod identify;
 pub mod listing;
+mod lun;
 mod reason;
 mod reported;
 mod sources;
@@ -21,16 +22,17 @@ pub use crate::node::block::lvm::VolumeGroups;
 pub use content::{Content, ContentCode};
 pub use disk::{Disk, Partition};
 pub use held::Holder;
+pub use lun::Lun;
 pub use reason::{Reason, Warning};
 pub use reported::{Hindrance, Reported, ReportedList};
 pub use sources::Sources;
 
+use crate::Wwid;
 use crate::multipath_conf::blacklisted::{Facts, Rules, Verdict};
 use crate::node::block::lvm;
 use crate::types::label::Label;
 use crate::types::reason::{Device, MAX_DEVICES};
 use crate::wire::byte_string::ByteString;
-use crate::{Transport, Wwid};
 use disk::{Kind, trimmed};
 use held::Mounted;
 use listing::{Listing, PathWwid};
@@ -100,34 +102,9 @@ pub struct Inputs<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Candidate {
-    /// WWID as multipathd has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wwid: Option<Wwid>,
-    /// WWID as udev has it, where multipathd has none: that of multipathd may be another one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub udev_wwid: Option<Label>,
-    /// Size in bytes, if it is known; the smallest one if paths differ.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// Vendor.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vendor: Option<Label>,
-    /// Product.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub product: Option<Label>,
-    /// Serial number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub serial: Option<Label>,
-    /// How it is reached, if all paths agree.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transport: Option<Transport>,
-    /// The protocol as multipathd writes it, such as `nvme:tcp`, if all paths agree.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub protocol: Option<Box<str>>,
-    /// Number of paths.
-    pub paths: usize,
-    /// Kernel names of the paths, at most [`MAX_DEVICES`].
-    pub devs: Vec<Device>,
+    /// What it is.
+    #[serde(flatten)]
+    pub lun: Lun,
     /// What is on it, at most 8 things.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contents: Vec<Content>,
@@ -394,7 +371,7 @@ fn candidate(
     names.extend(map.map(|map| format!("mapper/{map}")));
     let all_devs: BTreeSet<Device> = paths.iter().map(|path| path.device.clone()).collect();
     let first = |of: &dyn Fn(&Disk<'_>) -> Option<Label>| disks().find_map(|(_, disk)| of(disk));
-    Candidate {
+    let lun = Lun {
         wwid,
         udev_wwid: udev_wwid.and_then(|wwid| Label::text(wwid.as_bytes())),
         size,
@@ -402,9 +379,13 @@ fn candidate(
         product: first(&|disk| disk.product()),
         serial: first(&|disk| disk.serial()),
         transport: common(disks().map(|(_, disk)| disk.transport())),
-        protocol: common(paths.iter().map(|path| path.protocol.clone())),
+        protocol: common(paths.iter().map(|path| path.protocol.clone()))
+            .and_then(|protocol| Label::name(protocol.as_bytes())),
         paths: paths.len(),
         devs: all_devs.iter().take(MAX_DEVICES).cloned().collect(),
+    };
+    Candidate {
+        lun,
         contents: contents.into_iter().take(content::MAX_CONTENTS).collect(),
         reason,
         warnings,

@@ -10,10 +10,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Candidate, Candidates, MAX_CANDIDATES, Reason};
+use super::{Candidate, Candidates, Lun, MAX_CANDIDATES, Reason};
 use crate::types::label::Label;
-use crate::types::reason::{Device, MAX_DEVICES};
-use crate::{Transport, Wwid};
 
 /// Most sentences about one candidate: why it is not offered, what is on it, and the warnings.
 const MAX_TOLD: usize = 16;
@@ -22,34 +20,9 @@ const MAX_TOLD: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Reported {
-    /// WWID as multipathd has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wwid: Option<Wwid>,
-    /// WWID as udev has it, where multipathd has none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub udev_wwid: Option<Label>,
-    /// Size in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// Vendor.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vendor: Option<Label>,
-    /// Product.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub product: Option<Label>,
-    /// Serial number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub serial: Option<Label>,
-    /// How it is reached.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transport: Option<Transport>,
-    /// The protocol as multipathd writes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub protocol: Option<Label>,
-    /// Number of paths.
-    pub paths: u64,
-    /// Kernel names of the paths, at most [`MAX_DEVICES`].
-    pub devs: Vec<Device>,
+    /// What it is.
+    #[serde(flatten)]
+    pub lun: Lun,
     /// Why it is not offered; none if it may be put on the allow-list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Hindrance>,
@@ -105,18 +78,8 @@ impl Hindrance {
 impl From<&Candidate> for Reported {
     fn from(candidate: &Candidate) -> Self {
         let sentence = |text: String| Label::sentence(text.as_bytes());
-        let protocol = candidate.protocol.as_ref();
         Self {
-            wwid: candidate.wwid.clone(),
-            udev_wwid: candidate.udev_wwid.clone(),
-            size: candidate.size,
-            vendor: candidate.vendor.clone(),
-            product: candidate.product.clone(),
-            serial: candidate.serial.clone(),
-            transport: candidate.transport,
-            protocol: protocol.and_then(|protocol| Label::name(protocol.as_bytes())),
-            paths: candidate.paths.try_into().unwrap_or(u64::MAX),
-            devs: candidate.devs.clone(),
+            lun: candidate.lun.clone(),
             reason: candidate.reason.as_ref().map(Hindrance::from),
             told: candidate.told().into_iter().filter_map(sentence).collect(),
         }
@@ -129,42 +92,20 @@ impl Reported {
         self.reason.is_none()
     }
 
-    /// The WWID: that of multipathd, else that of udev.
-    pub fn known_wwid(&self) -> Option<&str> {
-        let of_udev = || self.udev_wwid.as_ref().map(Label::as_str);
-        self.wwid.as_ref().map(Wwid::as_str).or_else(of_udev)
-    }
-
     /// Reads what a peer has sent: what makes no sense is left out.
     fn read(value: &Value) -> Option<Self> {
         let fields = value.as_object()?;
-        let text = |name: &str| fields.get(name)?.as_str();
-        let label = |name: &str| Label::name(text(name)?.as_bytes());
-        let texts = |name: &str| {
-            let list = fields.get(name).and_then(Value::as_array);
-            list.into_iter().flatten().filter_map(Value::as_str)
-        };
+        let told = fields.get("told").and_then(Value::as_array);
+        let told = told.into_iter().flatten().filter_map(Value::as_str);
         let sentence = |text: &str| Label::sentence(text.as_bytes());
         Some(Self {
-            wwid: text("wwid").and_then(|wwid| Wwid::new(wwid).ok()),
-            udev_wwid: label("udev-wwid"),
-            size: fields.get("size").and_then(Value::as_u64),
-            vendor: label("vendor"),
-            product: label("product"),
-            serial: label("serial"),
-            transport: text("transport").and_then(Transport::from_name),
-            protocol: label("protocol"),
-            paths: fields.get("paths").and_then(Value::as_u64).unwrap_or(0),
-            devs: texts("devs")
-                .filter_map(Device::new)
-                .take(MAX_DEVICES)
-                .collect(),
+            lun: Lun::read(fields),
             reason: fields.get("reason").map(|reason| {
                 let code = reason.get("code").and_then(Value::as_str);
                 let harmless = reason.get("harmless").and_then(Value::as_u64);
                 Hindrance::new(code.unwrap_or_default(), harmless == Some(1))
             }),
-            told: texts("told").filter_map(sentence).take(MAX_TOLD).collect(),
+            told: told.filter_map(sentence).take(MAX_TOLD).collect(),
         })
     }
 }
