@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::cluster::report::Entry;
 use crate::cluster::status::{Lun, Status, StatusCause};
+use crate::cluster::uses::first_storage;
 use crate::node::maps::Map;
 use crate::node::ports::PortName;
 use crate::{CellState, NodeName};
@@ -130,7 +131,10 @@ impl Text {
         self.gauge("lun_info", "", "Names of a LUN.");
         for lun in status.luns.luns() {
             let alias = lun.alias.map(|alias| ("alias", alias.as_str()));
-            let storage = lun.used_by.map(|storage| ("storage", storage));
+            // without a storage, 'used-by' says what nodes have found
+            let named = lun.used_by.filter(|_| lun.uses.is_empty());
+            let storage = first_storage(lun.uses).or(named);
+            let storage = storage.map(|storage| ("storage", storage));
             let labels = [("wwid", lun.wwid.as_str())]
                 .into_iter()
                 .chain(alias)
@@ -369,6 +373,34 @@ impl Text {
 mod tests {
     use super::*;
     use crate::cluster::status::{StatusArgs, status};
+
+    #[test]
+    fn only_storages_are_named() {
+        let args = r#"{
+            "now": 1000, "expectations": {"consumers": {"3600c": "san"}},
+            "kv": {"pve1": "{\"maps\":{\"3600a\":{},\"3600b\":{},\"3600c\":{}},\"time\":1000}"},
+            "users": {
+                "storages": {"data": {"type": "lvm", "vgname": "vg-a"}},
+                "peers": {"now": 1000, "uses": {"kv": {"pve1": "{\"maps\":{\"3600a\":[{\"code\":\"volume-group\",\"vg\":\"vg-a\",\"active\":0}],\"3600b\":[{\"code\":\"swap\"}]},\"time\":1000}"}}}
+            }
+        }"#;
+        let args: StatusArgs<'_> = serde_json::from_str(args).unwrap();
+        let status = status(&args);
+        let used_by: Vec<_> = status.luns.luns().map(|lun| lun.used_by).collect();
+        assert_eq!(used_by, [Some("data"), Some("swap on pve1"), Some("san")]);
+        let text = of_cluster(&status, Format::Prometheus);
+        let samples: Vec<&str> = { text.lines() }
+            .filter(|line| line.starts_with("pve_multipath_lun_info{"))
+            .collect();
+        assert_eq!(
+            samples,
+            [
+                r#"pve_multipath_lun_info{wwid="3600a",storage="data"} 1"#,
+                r#"pve_multipath_lun_info{wwid="3600b"} 1"#,
+                r#"pve_multipath_lun_info{wwid="3600c",storage="san"} 1"#,
+            ]
+        );
+    }
 
     #[test]
     fn both_formats_have_the_same_samples() {

@@ -73,6 +73,14 @@ like(
     'disagreements are listed below the table',
 );
 
+{
+    my $dir = copy_tree('three-nodes');
+    spew("$dir/storage.cfg", slurp("$dir/storage.cfg") =~ s/^lvm: vglab\n(?:\t.*\n)*//mr);
+    my $text = cli(['status', '--explain', 'san-d', '--replay', $dir])->{out};
+    like($text, qr/^\S+ \(san-d\) is optimal\. Its size is 160 MiB\.\nOn pve1 it is used: LVM volume group vglab/,
+        'what a node has found is not called a storage');
+}
+
 # --- maps that may serve no I/O although their paths are active ---
 
 $dir = copy_tree('three-nodes');

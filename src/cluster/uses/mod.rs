@@ -9,6 +9,6 @@ mod storages;
 mod users;
 
 pub use guests::{GuestUse, guest_uses};
-pub use obstacles::{NodeState, Obstacle, obstacles, refusal, summary};
+pub use obstacles::{NodeState, Obstacle, first_storage, obstacles, refusal, summary};
 pub use storages::{How, Reach, StorageUse, storage_uses, volume_wwid};
 pub use users::{Refusal, Users};

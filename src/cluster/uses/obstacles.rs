@@ -139,13 +139,18 @@ pub fn refusal(wwid: &Wwid, obstacles: &[Obstacle]) -> Option<String> {
     }
 }
 
+/// The first storage that uses a LUN, by its ID.
+pub fn first_storage(obstacles: &[Obstacle]) -> Option<&str> {
+    obstacles.iter().find_map(|obstacle| match obstacle {
+        Obstacle::Storage(used) => Some(used.storage.as_str()),
+        _ => None,
+    })
+}
+
 /// What uses a LUN, in a few words: the first storage by its ID, else what nodes have found, such as
 /// `VG data on pve1, pve2`. Nodes that have found something else first are left out.
 pub fn summary(obstacles: &[Obstacle]) -> Option<String> {
-    let storage = obstacles.iter().find_map(|obstacle| match obstacle {
-        Obstacle::Storage(used) => Some(used.storage.clone()),
-        _ => None,
-    });
+    let storage = first_storage(obstacles).map(str::to_owned);
     let found = || {
         obstacles.iter().filter_map(|obstacle| match obstacle {
             Obstacle::Node { node, uses } => Some((uses.first()?.short(), node.as_str())),

@@ -60,15 +60,20 @@ sub disagreement_text($note) {
     return "the nodes disagree about $what: " . join(', ', @groups);
 }
 
+# Whether it is the storage of 'used-by' with the LUN as its base. 'used-by' may also be a few words on what nodes
+# have found, but not without uses.
+my sub is_base($use, $lun) {
+    return ($use->{how} // '') eq 'base' && $use->{storage} eq ($lun->{'used-by'} // '');
+}
+
 # The uses that the first sentence does not tell.
 my sub use_sentences($lun, $obstacles) {
-    my $storage = $lun->{'used-by'} // '';
     return map {
         my ($node, $uses) = $_->@{qw(node uses)};
         defined($uses)
             ? 'On ' . safe($node) . ' it is used: ' . joined(map { safe($_->{text}) } @$uses) . '.'
             : ucfirst(safe($_->{text})) . (defined($node) ? '.' : ' uses it.')
-    } grep { ($_->{how} // '') ne 'base' || $_->{storage} ne $storage } @$obstacles;
+    } grep { !is_base($_, $lun) } @$obstacles;
 }
 
 # The lines of --explain, ending in $node_lines about the nodes themselves. $causes are those of the cluster's
@@ -83,7 +88,7 @@ sub lines($lun, $causes, $now, $node_lines, $obstacles = []) {
     push @head, 'Its size is ' . size($lun->{size}) . '.'
         if defined($lun->{size});
     push @head, "The storage '" . safe($lun->{'used-by'}) . "' uses it."
-        if defined($lun->{'used-by'});
+        if defined($lun->{'used-by'}) && (!@$obstacles || grep { is_base($_, $lun) } @$obstacles);
 
     my @lines = $wrap->(@head);
     push @lines, map { $wrap->($_) } use_sentences($lun, $obstacles);
