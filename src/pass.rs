@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::cluster::report::{
     self, Broadcast, Context, Entry, KEY, KvWrite, LastSent, MAX_ABSENT, NamedEntry, NodeInfo,
-    is_recent,
+    Software, is_recent,
 };
 use crate::config;
 use crate::node::Content;
@@ -254,11 +254,13 @@ impl Reporter {
         let state = facts.silent.unwrap_or(DaemonState::Running);
         let is_silent = matches!(state, DaemonState::Stopped | DaemonState::NoAnswer);
         NodeInfo {
-            version: Label::name(VERSION.as_bytes()),
-            multipath_tools: facts
-                .tools_version
-                .and_then(|text| Label::name(text.as_bytes())),
-            multipathd: Some(state),
+            software: Software {
+                version: Label::name(VERSION.as_bytes()),
+                multipath_tools: facts
+                    .tools_version
+                    .and_then(|text| Label::name(text.as_bytes())),
+                multipathd: Some(state),
+            },
             time: is_silent.then_some(facts.now),
             applied: applied.applied,
             drift: applied.drift,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use pve_multipath::cluster::report::{
-    self, Broadcast, Context, Entry, LastSent, NamedEntry, NodeInfo,
+    self, Broadcast, Context, Entry, LastSent, NamedEntry, NodeInfo, Software,
 };
 use pve_multipath::node::Content;
 use pve_multipath::node::causes::causes;
@@ -281,8 +281,11 @@ impl Plain {
 
 fn node(state: DaemonState, time: Option<i64>, remembers: Option<u32>) -> NodeInfo {
     NodeInfo {
-        version: Label::name(pve_multipath::VERSION.as_bytes()),
-        multipathd: Some(state),
+        software: Software {
+            version: Label::name(pve_multipath::VERSION.as_bytes()),
+            multipathd: Some(state),
+            ..Software::default()
+        },
         time,
         remembers,
         ..NodeInfo::default()

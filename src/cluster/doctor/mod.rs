@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use finding::{Cause, Finding, MAX_LUNS};
 
-use super::report::{Broadcast, Freshness};
+use super::report::{Broadcast, Freshness, nodes};
 use super::status::{self, Status, StatusArgs};
 use crate::config::AllowList;
 use crate::node::Content;
@@ -143,11 +143,7 @@ fn wanted(facts: &Facts<'_>, status: Option<&Status>) -> BTreeSet<Wwid> {
         let Some(expectations) = expectations else {
             return true;
         };
-        let own = expectations.wwid_nodes.as_ref();
-        let own = own.and_then(|own| own.get(wwid.as_str()));
-        let names = own
-            .filter(|names| !names.0.is_empty())
-            .unwrap_or(&expectations.nodes);
+        let names = expectations.nodes_of(wwid);
         names.0.is_empty() || names.0.iter().any(|name| name == node)
     };
     let in_matrix: BTreeSet<&Wwid> = { status.into_iter() }
@@ -237,19 +233,8 @@ fn of_reports(facts: &Facts<'_>, args: &StatusArgs<'_>, status: &Status, found: 
     for lun in status.luns.luns().filter(|lun| is_asked(lun.wwid)) {
         expected.extend(lun.nodes.iter().map(|(node, _)| node));
     }
-    let members = args.members.as_ref().filter(|members| !members.is_empty());
-    let reporters = args.kv.iter().flatten().map(|(node, _)| (node, true));
-    let nodes: BTreeMap<&String, bool> = match members {
-        Some(members) => members
-            .iter()
-            .map(|(node, presence)| (node, presence.0))
-            .collect(),
-        None => reporters.collect(),
-    };
-    for (node, is_online) in nodes {
-        let Ok(node) = NodeName::new(node) else {
-            continue;
-        };
+    let reporters = args.kv.iter().flatten().map(|(node, _)| node);
+    for (node, is_online) in nodes(&args.members, reporters) {
         if facts.lun.is_some() && !expected.contains(&node) {
             continue;
         }
@@ -266,7 +251,7 @@ fn of_reports(facts: &Facts<'_>, args: &StatusArgs<'_>, status: &Status, found: 
             continue;
         };
         // without LUNs, a node does not need it
-        let daemon = info.multipathd.and_then(daemon_cause);
+        let daemon = info.software.multipathd.and_then(daemon_cause);
         found.extend(
             &node,
             Severity::Error,

@@ -56,7 +56,7 @@ impl Broadcast {
         let Freshness::Stale { age } = self.freshness(now) else {
             return None;
         };
-        let multipathd = self.node.as_ref().and_then(|node| node.multipathd);
+        let multipathd = self.node.as_ref().and_then(|node| node.software.multipathd);
         let multipathd = multipathd.filter(|state| *state != DaemonState::Running);
         Some(match (Freshness::of(self.sent(), now), multipathd) {
             (Freshness::Fresh, Some(multipathd)) => Reason::NoMultipathd { multipathd, age },

@@ -31,7 +31,8 @@ pub use broadcast::{
 pub use candidates::{CANDIDATES_KEY, candidates};
 pub use entry::{Entry, MapData, entries};
 pub use packed::{KEY, MAX_UNPACKED_LEN, MAX_VALUE_LEN, MAX_VALUES, continuation_keys};
-pub use parts::{CauseSet, Context, NamedEntry, NodeInfo};
+pub use parts::{CauseSet, Context, NamedEntry, NodeInfo, Software};
+pub(crate) use peers::nodes;
 pub use peers::{
     KvTexts, Members, NoReport, Peers, Presence, SLOW_REFRESH_SECONDS, SLOW_STALE_SECONDS, Texts,
 };

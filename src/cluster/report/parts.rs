@@ -98,10 +98,10 @@ impl<'de> Parts<'de> for CauseSet {
     }
 }
 
-/// What a node says of itself.
+/// The software of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct NodeInfo {
+pub struct Software {
     /// Version of this software.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Label>,
@@ -111,6 +111,15 @@ pub struct NodeInfo {
     /// Whether multipathd answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multipathd: Option<DaemonState>,
+}
+
+/// What a node says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NodeInfo {
+    /// Its software.
+    #[serde(flatten)]
+    pub software: Software,
     /// When the report was sent, in seconds since the epoch, if its maps are older: multipathd did not
     /// answer since.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,12 +151,13 @@ impl<'de> Parts<'de> for NodeInfo {
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {
         let mut node = Self::default();
         fields(object, |name, from| {
+            let software = &mut node.software;
             match name {
-                "version" => Lenient(node.version) = from.next_value()?,
-                "multipath-tools" => Lenient(node.multipath_tools) = from.next_value()?,
+                "version" => Lenient(software.version) = from.next_value()?,
+                "multipath-tools" => Lenient(software.multipath_tools) = from.next_value()?,
                 "multipathd" => {
                     let state = from.next_value::<Scalar<'_>>()?;
-                    node.multipathd = state.as_str().and_then(DaemonState::from_name);
+                    software.multipathd = state.as_str().and_then(DaemonState::from_name);
                 }
                 "time" => node.time = seconds(&from.next_value()?),
                 "applied" => Lenient(node.applied) = from.next_value()?,

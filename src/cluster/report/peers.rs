@@ -56,18 +56,8 @@ pub struct Peers<'a> {
 impl Peers<'_> {
     /// The nodes, and whether each is online.
     pub fn nodes(&self) -> BTreeMap<NodeName, bool> {
-        let valid =
-            |(name, is_online): (&String, bool)| Some((NodeName::new(name).ok()?, is_online));
-        let members = self.members.iter().flatten();
-        let members: BTreeMap<_, _> = members
-            .filter_map(|(name, presence)| valid((name, presence.0)))
-            .collect();
-        if !members.is_empty() {
-            return members;
-        }
         let reporters = [&self.health, &self.uses, &self.candidates].into_iter();
-        let reporters = reporters.flat_map(|texts| texts.kv.keys());
-        reporters.filter_map(|name| valid((name, true))).collect()
+        nodes(&self.members, reporters.flat_map(|texts| texts.kv.keys()))
     }
 
     /// The time, in seconds since the epoch.
@@ -126,6 +116,21 @@ fn age(age: &Option<i64>) -> String {
 /// The members of the cluster by name; none, or an empty list, on a standalone node, whose reporters all count
 /// as online.
 pub type Members = Option<BTreeMap<String, Presence>>;
+
+/// The nodes, and whether each is online.
+pub(crate) fn nodes<'n>(
+    members: &Members,
+    reporters: impl Iterator<Item = &'n String>,
+) -> BTreeMap<NodeName, bool> {
+    let valid = |(name, is_online): (&String, bool)| Some((NodeName::new(name).ok()?, is_online));
+    let members = members.iter().flatten();
+    let members = members.filter_map(|(name, presence)| valid((name, presence.0)));
+    let members: BTreeMap<_, _> = members.collect();
+    match members.is_empty() {
+        true => reporters.filter_map(|name| valid((name, true))).collect(),
+        false => members,
+    }
+}
 
 /// Whether a node is online: a truth value, or a member as pmxcfs describes it, `{ online, ... }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -213,6 +213,7 @@ fn changes(key: &str, values: Vec<String>, last: Option<&[u8]>) -> Vec<KvWrite> 
 mod tests {
     use super::super::parts::CauseSet;
     use super::*;
+    use crate::cluster::report::Software;
     use crate::node::applied::Applied;
     use crate::node::maps::DaemonState;
     use crate::types::label::Label;
@@ -359,9 +360,11 @@ mod tests {
         });
         report.entries = entries.collect();
         report.node = Some(Arc::new(NodeInfo {
-            version: Label::name(b"0.2.0"),
-            multipath_tools: Label::name(b"0.11.1-2"),
-            multipathd: Some(DaemonState::Running),
+            software: Software {
+                version: Label::name(b"0.2.0"),
+                multipath_tools: Label::name(b"0.11.1-2"),
+                multipathd: Some(DaemonState::Running),
+            },
             time: None,
             applied: Some(Applied {
                 time: Some(1_795_000_000),

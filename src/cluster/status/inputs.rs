@@ -72,6 +72,16 @@ pub struct KnownExpectations<'a> {
     pub nodes: NodeNames<'a>,
 }
 
+impl<'a> KnownExpectations<'a> {
+    /// The nodes that are given for a LUN: its own, else those of all LUNs. May be none.
+    pub(crate) fn nodes_of(&self, wwid: &Wwid) -> &NodeNames<'a> {
+        let own = self.wwid_nodes.as_ref();
+        let own = own.and_then(|own| own.get(wwid.as_str()));
+        own.filter(|nodes| !nodes.0.is_empty())
+            .unwrap_or(&self.nodes)
+    }
+}
+
 /// Arguments of [`aggregate`](super::aggregate).
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]

@@ -9,9 +9,8 @@ use serde::{Serialize, Serializer};
 
 use super::causes::StatusCause;
 use crate::cluster::disagreement::Disagreement;
-use crate::cluster::report::{Context, Entry, NodeInfo};
+use crate::cluster::report::{Context, Entry, NodeInfo, Software};
 use crate::cluster::uses::Obstacle;
-use crate::types::daemon::DaemonState;
 use crate::types::label::Label;
 use crate::{Alias, CellState, NodeName, Note, Reason, Wwid};
 
@@ -145,15 +144,9 @@ pub struct ApplyError {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ReportedInfo {
-    /// Version of this software.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<Label>,
-    /// Version of multipath-tools; none if it is not installed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub multipath_tools: Option<Label>,
-    /// Whether multipathd answers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub multipathd: Option<DaemonState>,
+    /// Its software.
+    #[serde(flatten)]
+    pub software: Software,
     /// When the configuration was last applied, in seconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_time: Option<i64>,
@@ -172,9 +165,7 @@ impl ReportedInfo {
     pub(super) fn new(node: &NodeInfo, report_time: Option<i64>) -> Self {
         let applied = node.applied.clone().unwrap_or_default();
         Self {
-            version: node.version.clone(),
-            multipath_tools: node.multipath_tools.clone(),
-            multipathd: node.multipathd,
+            software: node.software.clone(),
             applied_time: applied.time,
             applied_digest: applied.digest,
             drift: node.drift.clone(),

@@ -44,15 +44,9 @@ pub fn status_with(args: &StatusArgs<'_>, reader: &mut Reader) -> Status {
 
     let none = KnownExpectations::default();
     let expectations = args.expectations.as_ref().unwrap_or(&none);
-    let expected_on = |wwid: &Wwid| {
-        let own = expectations.wwid_nodes.as_ref();
-        let own = own.and_then(|own| own.get(wwid.as_str()));
-        own.filter(|nodes| !nodes.0.is_empty())
-            .unwrap_or(&expectations.nodes)
-    };
     let allow_list = args.config.iter().flat_map(config::allow_list);
     let allow_list = allow_list.map(|(wwid, alias)| {
-        let expected = expected_on(&wwid);
+        let expected = expectations.nodes_of(&wwid);
         (wwid, alias, expected)
     });
     let reports: BTreeMap<NodeName, Report> = reports.collect();

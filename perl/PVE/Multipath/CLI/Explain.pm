@@ -60,8 +60,8 @@ sub disagreement_text($note) {
     return "the nodes disagree about $what: " . join(', ', @groups);
 }
 
-# Whether it is the storage of 'used-by' with the LUN as its base. 'used-by' may also be a few words on what nodes
-# have found, but not without uses.
+# Whether it is the storage of 'used-by' with the LUN as its base. Where nodes have found
+# uses, 'used-by' may say these instead.
 my sub is_base($use, $lun) {
     return ($use->{how} // '') eq 'base' && $use->{storage} eq ($lun->{'used-by'} // '');
 }
