@@ -90,7 +90,9 @@ fn status_with(text: &[u8], continued: &[u8], cluster: Cluster) -> Status {
         now: Scalar::Int(NOW),
         ..Peers::default()
     };
-    let _ = peers.uses.uses(HOSTILE, NOW);
+    let _ = peers
+        .uses
+        .uses(&pve_multipath::NodeName::new(HOSTILE).unwrap(), NOW);
     let _ = peers.uses.candidates(HOSTILE, NOW);
     let users = Users {
         peers,

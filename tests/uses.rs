@@ -562,7 +562,7 @@ fn received(values: &[(String, String)]) -> Result<NodeUses, NoReport> {
         };
         by_node.insert("pve1".to_owned(), Some(RawText(text.as_bytes().into())));
     }
-    texts.uses("pve1", 1005)
+    texts.uses(&pve_multipath::NodeName::new("pve1").unwrap(), 1005)
 }
 
 #[test]
@@ -672,7 +672,9 @@ fn what_peers_have_sent_is_never_empty_for_being_unreadable() {
             kv: value(first),
             continued,
         };
-        texts.uses("pve1", now).map_err(|error| error.to_string())
+        texts
+            .uses(&pve_multipath::NodeName::new("pve1").unwrap(), now)
+            .map_err(|error| error.to_string())
     };
     let (first, second) = (Some(first.as_str()), Some(second.as_str()));
     assert_eq!(read(first, second, 1900).unwrap().maps.len(), 2_000);

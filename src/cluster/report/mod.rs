@@ -39,4 +39,5 @@ pub use peers::{
 pub use reader::Reader;
 pub(crate) use send::is_recent;
 pub use send::{KvWrite, LastSent, TooLarge, health};
-pub use uses::{USES_KEY, UsesReporter};
+pub(crate) use uses::UsesRound;
+pub use uses::{KeptUses, USES_KEY, UsesReporter};

@@ -174,7 +174,7 @@ impl Texts<'_> {
         key: &'static str,
         node: &str,
         now: i64,
-        parse: impl Fn(&str) -> Result<T, NoReport>,
+        parse: impl FnOnce(&str) -> Result<T, NoReport>,
     ) -> Result<T, NoReport> {
         let first = self.value(node).ok_or(NoReport::Never)?;
         let (text, time) = packed::text(key, first, |key| self.continued(key, node))?;

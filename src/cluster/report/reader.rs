@@ -14,6 +14,7 @@ use super::entry::{Entry, ReadEntry};
 use super::packed::{self, Data, Head};
 use super::parts::{Context, NamedEntry, NodeInfo};
 use super::scan::{Sample, scan};
+use super::uses::KeptUses;
 use crate::node::causes::{Cause, MAX_CAUSES};
 use crate::types::absence::Absence;
 use crate::wire::lenient::{Lenient, Parts, fields, list, read, skip};
@@ -67,13 +68,20 @@ impl Broadcast {
 /// The result is the same as without this memory.
 ///
 /// A caller that asks for the status again and again keeps one. It holds at most 64 MiB of reports,
-/// counted in the plain form, and what they became; the rest is decoded each time.
+/// counted in the plain form, and what they became; the rest is decoded each time. For the reports of uses, there
+/// is [a memory](KeptUses) beside it.
 #[derive(Debug, Default)]
 pub struct Reader {
     kept: BTreeMap<NodeName, Decoded>,
+    uses: KeptUses,
 }
 
 impl Reader {
+    /// The memory for the reports of uses.
+    pub(crate) fn uses(&mut self) -> &mut KeptUses {
+        &mut self.uses
+    }
+
     /// Begins a round, in which each node's report is read once.
     pub(crate) fn round(&mut self) -> Round<'_> {
         Round {

@@ -67,7 +67,8 @@ pub fn status_with(args: &StatusArgs<'_>, reader: &mut Reader) -> Status {
         expectations.consumers.as_ref(),
     );
     // the names of nodes that the caller knows itself are the only thing that may be wrong with it
-    let uses = args.users.as_ref().and_then(|users| users.uses().ok());
+    let users = args.users.as_ref();
+    let uses = users.and_then(|users| users.uses_with(reader.uses()).ok());
     let mut uses = uses.unwrap_or_default();
     for row in &mut luns.rows {
         row.uses = uses.remove(row.wwid.as_ref()).unwrap_or_default();

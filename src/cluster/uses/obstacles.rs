@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
 use super::guests::GuestUse;
 use super::storages::{How, StorageUse};
-use crate::cluster::report::{NoReport, Peers};
+use crate::cluster::report::{NoReport, Peers, UsesRound};
 use crate::node::uses::{Described, Input, NodeUses, Usage, Use};
 use crate::{NodeName, Wwid};
 
@@ -15,7 +16,7 @@ use crate::{NodeName, Wwid};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeState {
     /// These are.
-    Uses(NodeUses),
+    Uses(Arc<NodeUses>),
     /// Nothing, and why: an unreadable report, for example.
     Unreadable(String),
     /// It has never sent a report of uses, as older versions do not. It has maps of these LUNs.
@@ -24,9 +25,10 @@ pub enum NodeState {
 
 impl NodeState {
     /// What a node's reports tell. One that has not sent any of uses has told its maps nevertheless.
-    pub(super) fn reported(node: &NodeName, peers: &Peers<'_>) -> Self {
+    pub(super) fn reported(node: &NodeName, peers: &Peers<'_>, round: &mut UsesRound<'_>) -> Self {
+        let uses = round.read(node, &peers.uses, peers.now());
         let node = node.as_str();
-        match peers.uses.uses(node, peers.now()) {
+        match uses {
             // uses are sent again after minutes, so they may be those of a node that has fallen silent
             Ok(uses) => match peers.health(node) {
                 Err(error @ NoReport::Stale(_)) => Self::Unreadable(error.to_string()),
@@ -268,7 +270,7 @@ mod tests {
     }
 
     fn uses(json: &str) -> NodeState {
-        NodeState::Uses(NodeUses::from_json(json.as_bytes()).unwrap())
+        NodeState::Uses(NodeUses::from_json(json.as_bytes()).unwrap().into())
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which LUNs the cluster's storages use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +94,7 @@ pub fn volume_wwid(kind: &str, volume: &str) -> Option<Wwid> {
 /// still owns its LUNs.
 pub fn storage_uses(
     storages: &BTreeMap<String, Storage<'_>>,
-    nodes: &BTreeMap<NodeName, NodeUses>,
+    nodes: &BTreeMap<&NodeName, &NodeUses>,
     reach: &Reach,
 ) -> BTreeMap<Wwid, Vec<StorageUse>> {
     let mut found: BTreeMap<Wwid, Vec<StorageUse>> = BTreeMap::new();
@@ -105,6 +105,7 @@ pub fn storage_uses(
             .or_default()
             .push(StorageUse { storage, how });
     };
+    let groups = groups(nodes);
     for (id, storage) in storages {
         let kind = storage.kind.as_text();
         let kind = kind.as_deref().unwrap_or_default();
@@ -114,7 +115,7 @@ pub fn storage_uses(
             }
         }
         if let ("lvm" | "lvmthin", Some(vg)) = (kind, storage.vgname.as_text()) {
-            for (wwid, nodes) in on_group(nodes, storage, &vg) {
+            for (wwid, nodes) in on_group(&groups, storage, &vg) {
                 let vg = vg.clone().into_owned();
                 add(wwid, id, How::VolumeGroup { vg, nodes });
             }
@@ -149,26 +150,34 @@ fn base(storages: &BTreeMap<String, Storage<'_>>, storage: &Storage<'_>) -> Opti
     volume_wwid(&storages.get(base)?.kind.as_text()?, volume)
 }
 
+/// By volume group, the LUNs that have it, and the nodes that report this.
+type Groups<'n> = HashMap<&'n str, BTreeMap<&'n Wwid, Vec<&'n NodeName>>>;
+
+fn groups<'n>(nodes: &BTreeMap<&'n NodeName, &'n NodeUses>) -> Groups<'n> {
+    let mut groups = Groups::new();
+    for (node, uses) in nodes {
+        for (wwid, uses) in &uses.maps {
+            for group in uses.iter().filter_map(|used| used.volume_group()) {
+                let luns = groups.entry(group.as_str()).or_default();
+                luns.entry(wwid).or_default().push(node);
+            }
+        }
+    }
+    groups
+}
+
 /// The LUNs that have a volume group, on the nodes of a storage.
-fn on_group<'n>(
-    nodes: &'n BTreeMap<NodeName, NodeUses>,
-    storage: &Storage<'_>,
-    vg: &str,
-) -> BTreeMap<&'n Wwid, NodeSet> {
-    let mut found: BTreeMap<&Wwid, NodeSet> = BTreeMap::new();
+fn on_group<'n>(groups: &Groups<'n>, storage: &Storage<'_>, vg: &str) -> Vec<(&'n Wwid, NodeSet)> {
     let is_for = |node: &NodeName| match &storage.nodes {
         Some(nodes) if !nodes.is_empty() => nodes.0.contains(node),
         _ => true,
     };
-    for (node, uses) in nodes.iter().filter(|(node, _)| is_for(node)) {
-        for (wwid, uses) in &uses.maps {
-            let mut groups = uses.iter().filter_map(|used| used.volume_group());
-            if groups.any(|group| group.as_str() == vg) {
-                found.entry(wwid).or_default().0.insert(node.clone());
-            }
-        }
-    }
-    found
+    let luns = groups.get(vg).into_iter().flatten().map(|(wwid, nodes)| {
+        let nodes = nodes.iter().filter(|node| is_for(node));
+        (*wwid, nodes.map(|node| (*node).clone()).collect())
+    });
+    luns.filter(|(_, nodes): &(_, NodeSet)| !nodes.is_empty())
+        .collect()
 }
 
 /// Whether an iSCSI storage hands its LUNs to guests: it does unless its content is something else (`none`).
@@ -221,13 +230,14 @@ mod tests {
 
     fn uses(storages: &str) -> String {
         let nodes: BTreeMap<String, NodeUses> = serde_json::from_str(NODES).unwrap();
-        let nodes = nodes
+        let nodes: Vec<_> = nodes
             .into_iter()
-            .map(|(node, uses)| (NodeName::new(&node).unwrap(), uses));
+            .map(|(node, uses)| (NodeName::new(&node).unwrap(), uses))
+            .collect();
         let reach = r#"{"3600f": ["iqn.2001-05.com.example:TGT"], "3600g": ["iqn.other"], "../x": ["iqn.other"]}"#;
         let found = storage_uses(
             &serde_json::from_str(storages).unwrap(),
-            &nodes.collect(),
+            &nodes.iter().map(|(node, uses)| (node, uses)).collect(),
             &serde_json::from_str(reach).unwrap(),
         );
         serde_json::to_string(&found).unwrap()

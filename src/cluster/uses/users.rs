@@ -8,7 +8,7 @@ use super::guests::{GuestUse, guest_uses};
 use super::obstacles::{NodeState, Obstacle, obstacles, refusal};
 use super::storages::{Reach, StorageUse, storage_uses};
 use crate::cluster::expectations::Storage;
-use crate::cluster::report::Peers;
+use crate::cluster::report::{KeptUses, Peers};
 use crate::node::uses::NodeUses;
 use crate::types::node_name::InvalidNodeName;
 use crate::wire::scalar::Scalar;
@@ -53,7 +53,15 @@ impl Users<'_> {
     /// The uses of all LUNs that have any: storages, then guests, then nodes. Nodes of which nothing is known
     /// are left out.
     pub fn uses(&self) -> Result<BTreeMap<Wwid, Vec<Obstacle>>, InvalidNodeName> {
-        let (mut storages, mut guests, mut nodes) = self.sorted()?;
+        self.uses_with(&mut KeptUses::default())
+    }
+
+    /// As [`uses`](Self::uses), for callers that ask again and again.
+    pub(crate) fn uses_with(
+        &self,
+        kept: &mut KeptUses,
+    ) -> Result<BTreeMap<Wwid, Vec<Obstacle>>, InvalidNodeName> {
+        let (mut storages, mut guests, mut nodes) = self.sorted(kept)?;
         nodes.retain(|_, state| matches!(state, NodeState::Uses(_)));
         let of_nodes = nodes.values().flat_map(|state| match state {
             NodeState::Uses(uses) => uses.maps.keys().cloned().collect(),
@@ -75,7 +83,7 @@ impl Users<'_> {
         let Ok(wwid) = Wwid::new(id) else {
             return Ok(None);
         };
-        let (mut storages, mut guests, nodes) = self.sorted()?;
+        let (mut storages, mut guests, nodes) = self.sorted(&mut KeptUses::default())?;
         let obstacles = obstacles(
             &wwid,
             storages.remove(&wwid).unwrap_or_default(),
@@ -87,18 +95,19 @@ impl Users<'_> {
     }
 
     /// The storages and guests by the LUNs that they use, and the nodes.
-    fn sorted(&self) -> Result<Sorted, InvalidNodeName> {
+    fn sorted(&self, kept: &mut KeptUses) -> Result<Sorted, InvalidNodeName> {
+        let mut round = kept.round();
         let nodes = self.nodes.iter();
         let nodes = nodes.map(|(node, state)| Ok((NodeName::new(node)?, state.clone())));
         let mut nodes: BTreeMap<NodeName, NodeState> = nodes.collect::<Result<_, _>>()?;
         for (node, is_online) in self.peers.nodes() {
             if is_online && !nodes.contains_key(&node) {
-                let state = NodeState::reported(&node, &self.peers);
+                let state = NodeState::reported(&node, &self.peers, &mut round);
                 nodes.insert(node, state);
             }
         }
         let known = nodes.iter().filter_map(|(node, state)| match state {
-            NodeState::Uses(uses) => Some((node.clone(), uses.clone())),
+            NodeState::Uses(uses) => Some((node, uses.as_ref())),
             NodeState::Unreadable(_) | NodeState::Silent(_) => None,
         });
         let storages = storage_uses(&self.storages, &known.collect(), &self.reach);
@@ -122,7 +131,7 @@ impl<'de> Deserialize<'de> for NodeState {
         let nothing = || "nothing was read".to_owned();
         Ok(match (uses, error) {
             (_, Some(error)) => Self::Unreadable(error),
-            (Some(uses), None) => Self::Uses(uses),
+            (Some(uses), None) => Self::Uses(uses.into()),
             (None, None) => Self::Unreadable(nothing()),
         })
     }
